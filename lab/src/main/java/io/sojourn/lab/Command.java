@@ -48,18 +48,22 @@ final class Command {
             builder.directory(directory.toFile());
         }
         try {
-            Process process = builder.redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
+            Process process = builder.redirectInput(
+                            ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
                     .start();
             CompletableFuture<String> err = CompletableFuture.supplyAsync(() -> text(process.getErrorStream()));
             CompletableFuture<String> out = CompletableFuture.supplyAsync(() -> text(process.getInputStream()));
             if (!process.waitFor(BOUND.toSeconds(), TimeUnit.SECONDS)) {
                 process.destroyForcibly();
-                throw new LabException("'" + String.join(" ", command) + "' took more than " + BOUND.toSeconds() + " s");
+                throw new LabException(
+                        "'" + String.join(" ", command) + "' took more than " + BOUND.toSeconds() + " s");
             }
             return new Outcome(process.exitValue(), out.join(), err.join());
         } catch (IOException e) {
-            throw new LabException("cannot run '" + command.getFirst() + "': " + e.getMessage()
-                    + "; ./sojourn installs what is missing", e);
+            throw new LabException(
+                    "cannot run '" + command.getFirst() + "': " + e.getMessage()
+                            + "; ./sojourn installs what is missing",
+                    e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new LabException("interrupted while running '" + command.getFirst() + "'", e);
