@@ -53,7 +53,8 @@ final class LandingCommands {
         @Override
         public void run() {
             if (site == null && gateway == null) {
-                throw new CommandFailure("where does it wait? Give --site (or --gateway, if the site has several)");
+                throw CommandFailure.wrongUse(
+                        "where does it wait? Give --site (or --gateway, if the site has several)");
             }
             ObjectNode landing = JsonNodeFactory.instance.objectNode().put("qmp", qmp);
             if (site != null) {

@@ -72,9 +72,9 @@ public final class Sojourn implements Runnable {
     static CommandLine commandLine() {
         CommandLine commandLine = new CommandLine(new Sojourn());
         // The plurals are the same commands as 'site list' and its like.
-        commandLine.addSubcommand("sites", new SiteCommands.Sites());
-        commandLine.addSubcommand("networks", new NetworkCommands.Networks());
-        commandLine.addSubcommand("vms", new VmCommands.Vms());
+        commandLine.addSubcommand(new CommandLine(new SiteCommands.Sites()).setCommandName("sites"));
+        commandLine.addSubcommand(new CommandLine(new NetworkCommands.Networks()).setCommandName("networks"));
+        commandLine.addSubcommand(new CommandLine(new VmCommands.Vms()).setCommandName("vms"));
         commandLine.setUsageHelpWidth(110);
         commandLine.setCaseInsensitiveEnumValuesAllowed(true);
         commandLine.setParameterExceptionHandler(Sojourn::wrongUse);
@@ -94,19 +94,39 @@ public final class Sojourn implements Runnable {
     private static int wrongUse(ParameterException wrong, String[] arguments) {
         CommandLine at = wrong.getCommandLine();
         String command = at.getCommandSpec().qualifiedName();
-        String suggestion = "";
-        if (wrong instanceof CommandLine.UnmatchedArgumentException unmatched
-                && !unmatched.getSuggestions().isEmpty()) {
-            suggestion = "; did you mean '" + unmatched.getSuggestions().getFirst() + "'?";
-        }
-        at.getErr()
-                .println(
-                        command + ": " + CommandFailure.reason(wrong) + suggestion + " (see '" + command + " --help')");
+        PrintWriter err = at.getErr();
+        err.println(command + ": " + whatIsWrong(wrong) + " (see '" + command + " --help')");
         if (DEBUG) {
-            wrong.printStackTrace(at.getErr());
+            wrong.printStackTrace(err);
         }
-        at.getErr().flush();
+        err.flush();
         return CommandLine.ExitCode.USAGE;
+    }
+
+    private static String whatIsWrong(ParameterException wrong) {
+        if (wrong instanceof CommandLine.UnmatchedArgumentException unmatched) {
+            String word = unmatched.getUnmatched().getFirst();
+            boolean option = word.startsWith("-");
+            boolean group = !wrong.getCommandLine().getSubcommands().isEmpty();
+            String kind = option ? "no such option" : group ? "no such command" : "one word too many";
+            String meant = unmatched.getSuggestions().stream()
+                    .filter(suggestion -> suggestion.startsWith("--") == option && resembles(suggestion, word))
+                    .findFirst()
+                    .map(suggestion -> "; did you mean '" + suggestion + "'?")
+                    .orElse("");
+            return kind + ": '" + word + "'" + meant;
+        }
+        return CommandFailure.reason(wrong);
+    }
+
+    /** Picocli suggests whatever is nearest, however far that is. */
+    private static boolean resembles(String suggestion, String word) {
+        int common = 0;
+        while (common < Math.min(suggestion.length(), word.length())
+                && suggestion.charAt(common) == word.charAt(common)) {
+            common++;
+        }
+        return common >= (word.startsWith("--") ? 4 : 2);
     }
 
     private static int failed(Exception failure, CommandLine at, CommandLine.ParseResult parsed) {
@@ -124,6 +144,6 @@ public final class Sojourn implements Runnable {
             failure.printStackTrace(err);
         }
         err.flush();
-        return CommandLine.ExitCode.SOFTWARE;
+        return failure instanceof CommandFailure known ? known.status() : CommandLine.ExitCode.SOFTWARE;
     }
 }

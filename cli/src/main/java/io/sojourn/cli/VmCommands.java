@@ -88,7 +88,7 @@ final class VmCommands {
             ObjectNode vm = JsonNodeFactory.instance.objectNode();
             boolean single = network != null || mac != null || tap != null || !addresses.isEmpty();
             if (single && !nics.isEmpty()) {
-                throw new CommandFailure("give either --network, --mac, --address and --tap, or --nic; not both");
+                throw CommandFailure.wrongUse("give either --network, --mac, --address and --tap, or --nic; not both");
             }
             if (single) {
                 ObjectNode nic = vm.putArray("nics").addObject();
@@ -114,7 +114,7 @@ final class VmCommands {
 
         private static String required(String option, @Nullable String value) {
             if (value == null) {
-                throw new CommandFailure(
+                throw CommandFailure.wrongUse(
                         "an interface needs --network, --mac and at least one --address; " + option + " is missing");
             }
             return value;
@@ -152,10 +152,10 @@ final class VmCommands {
         public void run() {
             ObjectNode vm = fields.json();
             if (!vm.has("nics")) {
-                throw new CommandFailure("a VM needs an interface: --network, --mac and --address, or --nic");
+                throw CommandFailure.wrongUse("a VM needs an interface: --network, --mac and --address, or --nic");
             }
             if (!vm.has("site") && !vm.has("gateway")) {
-                throw new CommandFailure("where does it run? Give --site (or --gateway, if the site has several)");
+                throw CommandFailure.wrongUse("where does it run? Give --site (or --gateway, if the site has several)");
             }
             vm.put("name", name);
             JsonNode created = options.client().post("/v1/vms", vm);
@@ -259,7 +259,7 @@ final class VmCommands {
         public void run() {
             ObjectNode change = fields.json();
             if (change.isEmpty()) {
-                throw new CommandFailure("nothing to change; see 'sojourn vm set --help'");
+                throw CommandFailure.wrongUse("nothing to change; see 'sojourn vm set --help'");
             }
             JsonNode changed = options.client().patch(path(name), change);
             if (!options.printedAsJson(changed)) {

@@ -17,7 +17,7 @@ final class Words {
             int equals = part.indexOf('=');
             String key = equals < 0 ? part : part.substring(0, equals);
             if (equals <= 0 || equals == part.length() - 1 || !known.contains(key)) {
-                throw new CommandFailure(option + " " + text + ": '" + part + "' should be one of "
+                throw CommandFailure.wrongUse(option + " " + text + ": '" + part + "' should be one of "
                         + String.join(", ", known.stream().map(k -> k + "=…").toList()));
             }
             pairs.add(new SimpleImmutableEntry<>(key, part.substring(equals + 1)));
