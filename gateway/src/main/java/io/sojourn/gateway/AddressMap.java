@@ -14,7 +14,9 @@ final class AddressMap<V> {
         final long high;
         final long low;
         V value;
-        @Nullable Entry<V> next;
+
+        @Nullable
+        Entry<V> next;
 
         Entry(boolean isV6, long high, long low, V value, @Nullable Entry<V> next) {
             this.isV6 = isV6;
@@ -37,7 +39,8 @@ final class AddressMap<V> {
         return low ^ high * 0x9E37_79B9_7F4A_7C15L;
     }
 
-    @Nullable V get(boolean isV6, long high, long low) {
+    @Nullable
+    V get(boolean isV6, long high, long low) {
         for (Entry<V> e = buckets.get(key(high, low)); e != null; e = e.next) {
             if (e.is(isV6, high, low)) {
                 return e.value;

@@ -52,8 +52,8 @@ final class ControllerLink implements AutoCloseable {
     private final ManagedChannel channel;
     private final Supplier<Hello> hello;
     private final Listener listener;
-    private final ScheduledExecutorService thread =
-            Executors.newSingleThreadScheduledExecutor(r -> Thread.ofPlatform().name("controller-link").daemon().unstarted(r));
+    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
+            r -> Thread.ofPlatform().name("controller-link").daemon().unstarted(r));
     private final Deque<MigrationReport> unacked = new ArrayDeque<>();
     private @Nullable StreamObserver<FromGateway> out;
     private int attempt;

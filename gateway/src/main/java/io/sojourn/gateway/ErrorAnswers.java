@@ -29,8 +29,7 @@ final class ErrorAnswers {
             send(
                     port,
                     f.isV6()
-                            ? IcmpErrors.timeExceeded6(
-                                    out, 0, frame, f, LanPort.ANYCAST_MAC, from.high(), from.low())
+                            ? IcmpErrors.timeExceeded6(out, 0, frame, f, LanPort.ANYCAST_MAC, from.high(), from.low())
                             : IcmpErrors.timeExceeded4(out, 0, frame, f, LanPort.ANYCAST_MAC, from.low()));
         }
     }
@@ -56,22 +55,9 @@ final class ErrorAnswers {
                     port,
                     f.isV6()
                             ? IcmpErrors.destinationUnreachable6(
-                                    out,
-                                    0,
-                                    frame,
-                                    f,
-                                    LanPort.ANYCAST_MAC,
-                                    from.high(),
-                                    from.low(),
-                                    Icmp6.CODE_NO_ROUTE)
+                                    out, 0, frame, f, LanPort.ANYCAST_MAC, from.high(), from.low(), Icmp6.CODE_NO_ROUTE)
                             : IcmpErrors.destinationUnreachable4(
-                                    out,
-                                    0,
-                                    frame,
-                                    f,
-                                    LanPort.ANYCAST_MAC,
-                                    from.low(),
-                                    Icmp4.CODE_HOST_UNREACHABLE));
+                                    out, 0, frame, f, LanPort.ANYCAST_MAC, from.low(), Icmp4.CODE_HOST_UNREACHABLE));
         }
     }
 

@@ -65,11 +65,13 @@ final class ForwardingTable {
         return version;
     }
 
-    @Nullable VirtualNetwork network(int vni) {
+    @Nullable
+    VirtualNetwork network(int vni) {
         return byVni.get(vni);
     }
 
-    @Nullable VirtualNetwork network(String name) {
+    @Nullable
+    VirtualNetwork network(String name) {
         return networks.get(name);
     }
 
@@ -77,7 +79,8 @@ final class ForwardingTable {
         return networks.values();
     }
 
-    @Nullable Peer peer(GatewayId id) {
+    @Nullable
+    Peer peer(GatewayId id) {
         return peers.get(id);
     }
 
@@ -85,7 +88,8 @@ final class ForwardingTable {
         return peers.values();
     }
 
-    @Nullable VmEntry vm(VmId id) {
+    @Nullable
+    VmEntry vm(VmId id) {
         return vms.get(id);
     }
 
@@ -98,7 +102,8 @@ final class ForwardingTable {
     }
 
     /** The gateway that answers for a site's unregistered hosts: the first by name. Null when the site is ours or unknown. */
-    @Nullable Peer gatewayOf(String homeSite) {
+    @Nullable
+    Peer gatewayOf(String homeSite) {
         for (Peer peer : peers.values()) {
             if (peer.site.name().equals(homeSite)) {
                 return peer;
@@ -128,7 +133,9 @@ final class ForwardingTable {
     private void removeWhatIsNotIn(TableUpdate update) {
         Set<String> keep = new HashSet<>();
         update.getVmsList().forEach(vm -> keep.add(vm.getName()));
-        List.copyOf(vms.keySet()).stream().filter(id -> !keep.contains(id.name())).forEach(this::removeVm);
+        List.copyOf(vms.keySet()).stream()
+                .filter(id -> !keep.contains(id.name()))
+                .forEach(this::removeVm);
         keep.clear();
         update.getNetworksList().forEach(network -> keep.add(network.getName()));
         List.copyOf(networks.keySet()).stream()

@@ -49,7 +49,9 @@ public final class GatewayConfigReader {
         Map<?, ?> root = map("", load());
         for (Object key : root.keySet()) {
             if (!KEYS.contains(String.valueOf(key))) {
-                throw wrong(String.valueOf(key), "is not a key of a gateway; the keys are " + new java.util.TreeSet<>(KEYS));
+                throw wrong(
+                        String.valueOf(key),
+                        "is not a key of a gateway; the keys are " + new java.util.TreeSet<>(KEYS));
             }
         }
         Locator listen = value(root, "listen", Locator::parse);
@@ -79,7 +81,8 @@ public final class GatewayConfigReader {
         } catch (IOException e) {
             throw new GatewayException("cannot read " + file + ": " + e.getMessage(), e);
         } catch (YamlEngineException e) {
-            throw new GatewayException(file + " is not YAML: " + e.getMessage().lines().findFirst().orElse("?"), e);
+            throw new GatewayException(
+                    file + " is not YAML: " + String.valueOf(e.getMessage()).lines().findFirst().orElse("?"), e);
         }
     }
 

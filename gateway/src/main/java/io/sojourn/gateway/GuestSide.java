@@ -29,6 +29,9 @@ interface GuestSide {
         return List.of();
     }
 
+    /** The guest was seen to run here: it is ours from now on. */
+    default void activated() {}
+
     /** The handoff has ended; {@code stays} tells whether the guest lives on here. */
     default void finished(boolean stays) {}
 }

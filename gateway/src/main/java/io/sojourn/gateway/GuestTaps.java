@@ -72,7 +72,8 @@ final class GuestTaps {
         for (VmEntry.Nic nic : nics) {
             String tap = nic.tap();
             for (GuestNic g : guestNics) {
-                if (new MacAddress(nic.mac()).equals(MacAddress.parse(g.mac().toString())) && g.tap().isPresent()) {
+                if (new MacAddress(nic.mac()).equals(MacAddress.parse(g.mac().toString()))
+                        && g.tap().isPresent()) {
                     tap = g.tap().get();
                 }
             }

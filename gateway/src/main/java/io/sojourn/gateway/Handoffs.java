@@ -77,6 +77,8 @@ final class Handoffs {
     private final Map<VmId, Long> movedSaidNs = new HashMap<>();
     private final MemorySegment scratch = Arena.ofAuto().allocate(256);
     private @Nullable SignalCodec codec;
+    /** Grows with every datagram, also across restarts: it starts at the time of day. */
+    private long signalNumber = WallClock.nowUs();
 
     Handoffs(
             Forwarder forwarder,
@@ -101,7 +103,8 @@ final class Handoffs {
         codec = new SignalCodec(key);
     }
 
-    @Nullable Handoff find(MigrationId id) {
+    @Nullable
+    Handoff find(MigrationId id) {
         return active.get(id);
     }
 
@@ -201,13 +204,10 @@ final class Handoffs {
     void signal(Peer from, byte[] datagram, long nowNs) {
         counters.add(Kind.SIGNALS_IN);
         SignalCodec c = codec;
-        SignalCodec.Decoded decoded = c == null ? null : c.decode(datagram);
-        if (decoded == null || decoded.signal().isEmpty()) {
+        if (c == null || !(c.decode(datagram) instanceof SignalCodec.Accepted(Signal signal, long number))) {
             counters.add(Kind.SIGNALS_REJECTED);
-            LOG.warn("a signal from {} was refused: {}", from, decoded == null ? "no key yet" : decoded.rejection());
             return;
         }
-        Signal signal = decoded.signal().get();
         Handoff handoff = active.get(signal.migration());
         if (LOG.isDebugEnabled()) {
             LOG.debug("from {}: {}", from, signal);
@@ -218,8 +218,7 @@ final class Handoffs {
         }
         VmEntry vm = table.vm(signal.vm());
         adoptProof(signal, vm);
-        Optional<Binding> now =
-                vm == null ? Optional.empty() : Optional.of(new Binding(vm.id, vm.gateway, vm.epoch));
+        Optional<Binding> now = vm == null ? Optional.empty() : Optional.of(new Binding(vm.id, vm.gateway, vm.epoch));
         for (HandoffAction action : Late.answer(signal, table.self(), now)) {
             if (action instanceof HandoffAction.Send(GatewayId to, Signal answer)) {
                 send(to, answer);
@@ -274,7 +273,10 @@ final class Handoffs {
                 }
             }
             case HandoffAction.FlushBuffer() -> delivery.startFlush(vm, nowNs);
-            case HandoffAction.DeliverLive() -> deliverLive(h, nowNs);
+            case HandoffAction.DeliverLive() -> {
+                deliverLive(h, nowNs);
+                h.guest.activated();
+            }
             case HandoffAction.ReturnBuffer(GatewayId to, Epoch epoch) -> returnBuffer(h, to, epoch);
             case HandoffAction.DropBuffer() -> {
                 delivery.drop(vm);
@@ -297,8 +299,7 @@ final class Handoffs {
             }
             case HandoffAction.CheckQuiet() -> apply(h, new HandoffEvent.Quiet(vm.lastForwardedNs));
             case HandoffAction.RefreshNeighbours() -> refreshNeighbours(vm);
-            case HandoffAction.Tombstone(Binding now) ->
-                tombstones.put(vm.id, new Tombstone(h.plan.migration(), now));
+            case HandoffAction.Tombstone(Binding now) -> tombstones.put(vm.id, new Tombstone(h.plan.migration(), now));
             case HandoffAction.DeleteState(VmId id, Epoch epoch) -> deleteState(vm, epoch);
             case HandoffAction.SetTimer(Timer timer, long atNs) ->
                 timers.set(
@@ -320,7 +321,7 @@ final class Handoffs {
             forwarder.post(() -> event(signal.migration(), new HandoffEvent.SignalReceived(signal, to)));
         } else if (peer != null && c != null) {
             counters.add(Kind.SIGNALS_OUT);
-            wan.sendBytes(peer, c.encode(signal));
+            wan.sendBytes(peer, c.encode(signal, ++signalNumber));
             wan.flush();
         }
     }
@@ -509,7 +510,13 @@ final class Handoffs {
                 VmEntry.Nic nic = nicOf(h.vm, Ethernet.destination(frame, 0));
                 if (nic != null) {
                     int length = (int) frame.byteSize();
-                    wan.sendCopy(to, frame, 0, length, nic.network().vni, h.plan.epoch().number());
+                    wan.sendCopy(
+                            to,
+                            frame,
+                            0,
+                            length,
+                            nic.network().vni,
+                            h.plan.epoch().number());
                     h.vm.counts.rescued++;
                     counters.add(Kind.RESCUED);
                 }
@@ -531,19 +538,26 @@ final class Handoffs {
     // --- the record
 
     private void report(Handoff h, Phase phase, String event, String detail) {
-        boolean byGuestClock = h.guestEventUs != 0 && (event.equals("pause") || event.equals("resume"));
+        boolean byGuestClock = h.guestEventUs != 0 && event.equals("pause");
         long atUs = byGuestClock ? h.guestEventUs : WallClock.nowUs();
         MigrationReport.Builder report = newReport(h)
                 .setPhase(io.sojourn.rpc.Phase.valueOf(phase.name()))
                 .setError(phase == Phase.ABORTED ? detail : "")
-                .addTimeline(TimelineEntry.newBuilder()
-                        .setAtUs(atUs)
-                        .setEvent(event)
-                        .setDetail(detail));
+                .addTimeline(
+                        TimelineEntry.newBuilder().setAtUs(atUs).setEvent(event).setDetail(detail));
+        if (h.guestEventUs != 0 && event.equals("activate")) {
+            report.addTimeline(
+                    0, TimelineEntry.newBuilder().setAtUs(h.guestEventUs).setEvent("resume"));
+        }
         report.putAllCounts(h.vm.counts.snapshot());
         h.counts.forEach((counter, n) -> report.putCounts(counter.toString(), n));
         surroundings.report(report);
-        LOG.info("VM {} {}: {} {}{}", h.vm.id, h.plan.epoch(), phase.name().toLowerCase(Locale.ROOT), event,
+        LOG.info(
+                "VM {} {}: {} {}{}",
+                h.vm.id,
+                h.plan.epoch(),
+                phase.name().toLowerCase(Locale.ROOT),
+                event,
                 detail.isEmpty() ? "" : " (" + detail + ")");
     }
 

@@ -95,8 +95,7 @@ final class HoldBuffer implements AutoCloseable {
     }
 
     private void skipEndOfChunk() {
-        boolean full = head + HEADER > CHUNK_BYTES
-                || chunks.getFirst().memory.get(ValueLayout.JAVA_INT, head) == 0;
+        boolean full = head + HEADER > CHUNK_BYTES || chunks.getFirst().memory.get(ValueLayout.JAVA_INT, head) == 0;
         if (full && chunks.size() > 1) {
             chunks.removeFirst().arena.close();
             head = 0;

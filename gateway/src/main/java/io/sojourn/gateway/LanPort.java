@@ -31,8 +31,7 @@ final class LanPort implements AutoCloseable {
     private final BridgeFdb fdb;
     private final Counters counters;
 
-    private LanPort(
-            VirtualNetwork network, String bridge, int bridgeIndex, Tap tap, BridgeFdb fdb, Counters counters) {
+    private LanPort(VirtualNetwork network, String bridge, int bridgeIndex, Tap tap, BridgeFdb fdb, Counters counters) {
         this.network = network;
         this.bridge = bridge;
         this.bridgeIndex = bridgeIndex;

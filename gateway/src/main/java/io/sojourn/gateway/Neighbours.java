@@ -109,7 +109,8 @@ final class Neighbours {
         table.remove(isV6, high, low);
     }
 
-    @Nullable Long macOf(boolean isV6, long high, long low) {
+    @Nullable
+    Long macOf(boolean isV6, long high, long low) {
         Neighbour n = table.get(isV6, high, low);
         return n == null || n.mac < 0 ? null : n.mac;
     }

@@ -4,7 +4,6 @@ package io.sojourn.gateway;
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.VirtualNetwork.Subnet;
 import io.sojourn.gateway.VmEntry.Hold;
-import io.sojourn.gateway.VmEntry.Keeping;
 import io.sojourn.linux.DatagramBatch;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.Ethernet;
@@ -93,8 +92,7 @@ final class Outside {
         switch (SojournDatagram.type(s, at, length)) {
             case SojournDatagram.SIGNAL ->
                 control.signal(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
-            case SojournDatagram.STREAM_DATA, SojournDatagram.STREAM_ACK ->
-                control.stream(peer, s, at, length, nowNs);
+            case SojournDatagram.STREAM_DATA, SojournDatagram.STREAM_ACK -> control.stream(peer, s, at, length, nowNs);
             case SojournDatagram.PATH_PROBE -> control.probe(peer, s, at, length);
             case SojournDatagram.PATH_PROBE_REPLY -> control.probeReply(peer, s, at, length, nowNs);
             default -> counters.drop(DropReason.UNKNOWN_DATAGRAM);

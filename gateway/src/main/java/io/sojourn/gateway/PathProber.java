@@ -20,7 +20,9 @@ final class PathProber {
     private static final long LOST_AFTER_NS = TimeUnit.SECONDS.toNanos(3);
     private static final int SAMPLES = 16;
     /** Path MTUs seen in the field; the search is a handful of probes, not a bisection that takes minutes. */
-    private static final int[] MTUS = {9000, 8951, 4470, 1600, 1500, 1492, 1480, 1472, 1460, 1450, 1440, 1420, 1400, 1380, 1340, 1280};
+    private static final int[] MTUS = {
+        9000, 8951, 4470, 1600, 1500, 1492, 1480, 1472, 1460, 1450, 1440, 1420, 1400, 1380, 1340, 1280
+    };
 
     /** All sizes are tried at first and then this often; between, only the size in use is verified. */
     private static final long SEARCH_EVERY_NS = TimeUnit.SECONDS.toNanos(60);
@@ -49,8 +51,7 @@ final class PathProber {
     private @Nullable PathProbe codec;
     private long nextNs;
 
-    PathProber(
-            WanPort wan, ForwardingTable table, Counters counters, BiConsumer<Peer, Boolean> reachability) {
+    PathProber(WanPort wan, ForwardingTable table, Counters counters, BiConsumer<Peer, Boolean> reachability) {
         this.wan = wan;
         this.table = table;
         this.counters = counters;
@@ -101,7 +102,9 @@ final class PathProber {
     }
 
     private void measureMtu(PathProbe probe, Peer peer, Path path, long nowNs) {
-        if (path.searchedNs == Long.MIN_VALUE || nowNs - path.searchedNs > SEARCH_EVERY_NS || path.verifyMissed > VERIFY_LOST) {
+        if (path.searchedNs == Long.MIN_VALUE
+                || nowNs - path.searchedNs > SEARCH_EVERY_NS
+                || path.verifyMissed > VERIFY_LOST) {
             path.searchedNs = nowNs;
             path.largestAcked = 0;
             path.verifyMissed = 0;
@@ -109,7 +112,8 @@ final class PathProber {
                 send(probe, peer, path, mtu - peer.outerHeaderBytes());
             }
         } else if (path.largestAcked > 0) {
-            // The answers of a search come within two round trips; a verification more is lost than answered means the path shrank.
+            // The answers of a search come within two round trips; a verification more is lost than answered means the
+            // path shrank.
             peer.underlayMtuBytes = path.largestAcked;
             path.verifyMissed++;
             send(probe, peer, path, peer.underlayMtuBytes - peer.outerHeaderBytes());
@@ -189,5 +193,4 @@ final class PathProber {
         Path path = paths.get(peer);
         return path != null && path.reachable;
     }
-
 }

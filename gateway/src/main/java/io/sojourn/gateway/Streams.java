@@ -37,7 +37,7 @@ final class Streams {
     }
 
     void receive(Peer from, MemorySegment s, long at, int length, long nowNs) {
-        long token = length < StreamFormat.COMMON_HEADER_BYTES ? 0 : StreamFormat.tokenBits(s, at);
+        long token = StreamFormat.isStream(s, at, length) ? StreamFormat.tokenBits(s, at) : 0;
         for (int i = 0; i < attached.size(); i++) {
             Attached a = attached.get(i);
             if (a.peer == from && a.end.token().bits() == token) {

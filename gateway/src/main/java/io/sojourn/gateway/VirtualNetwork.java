@@ -19,7 +19,8 @@ final class VirtualNetwork {
     final AddressMap<VmEntry> vmByAddress = new AddressMap<>();
     final Long2ObjectOpenHashMap<VmEntry> vmByMac = new Long2ObjectOpenHashMap<>();
     /** Null when this site has no bridge in the network. */
-    @Nullable LanPort port;
+    @Nullable
+    LanPort port;
 
     VirtualNetwork(String name, int vni, int mtuBytes) {
         this.name = name;
@@ -36,7 +37,8 @@ final class VirtualNetwork {
     }
 
     /** The longest subnet that holds the address. Few subnets: a list in order of length beats a trie. */
-    @Nullable Subnet subnetOf(boolean isV6, long high, long low) {
+    @Nullable
+    Subnet subnetOf(boolean isV6, long high, long low) {
         for (int i = 0; i < subnets.size(); i++) {
             Subnet subnet = subnets.get(i);
             if (contains(subnet.prefix, isV6, high, low)) {
@@ -57,7 +59,8 @@ final class VirtualNetwork {
     }
 
     /** The anycast address of the family to speak from; the subnet of {@code high, low} first. */
-    @Nullable IpAddress speakingAddress(boolean isV6, long high, long low) {
+    @Nullable
+    IpAddress speakingAddress(boolean isV6, long high, long low) {
         Subnet own = subnetOf(isV6, high, low);
         if (own != null) {
             return own.gatewayAddress;

@@ -59,18 +59,23 @@ final class VmEntry {
     /** True while packets are delivered to the guest's port on our own LAN. */
     boolean local;
     /** Where packets go when not local; null when the gateway of the binding is unknown. */
-    @Nullable Peer route;
+    @Nullable
+    Peer route;
     /** Epoch that goes into packets sent along {@code route}. */
     long routeEpoch;
 
     Keeping keeping = Keeping.NOTHING;
-    @Nullable HoldBuffer kept;
+
+    @Nullable
+    HoldBuffer kept;
     /** The epoch of the move that {@code kept} belongs to. */
     long markedEpoch;
     /** Source, taking back: whose marked packets are the returned ones. */
-    @Nullable GatewayId returnsFrom;
+    @Nullable
+    GatewayId returnsFrom;
     /** Destination, aborted: where marked packets go at once. */
-    @Nullable Peer returnTo;
+    @Nullable
+    Peer returnTo;
     /** Set while {@code kept} is being given to the guest. */
     boolean flushing;
     /** To the VM: straight from this gateway's side (our own LAN under our own name). */
