@@ -9,7 +9,8 @@ import java.time.Duration;
  *
  * <p>The place to park is the beginning of a pass, right after QEMU has looked at its dirty bitmap: everything dirty is then known and
  * counted in {@code remaining}, and nothing has been dirtied since. So the carrier should stop reading by itself on each
- * {@link GuestEvent.MigrationPass} from the second on, take a sample and do what this class then says.
+ * {@link GuestEvent.MigrationPass} from the second on ({@link #passBegan}), take a sample and do what this class then says. Only if the next pass is likely to be so short that QEMU
+ * would run through it, the place is inside this one, with little left.
  *
  * <p>What stands in the way, and what is done (QEMU 7.2; measured):
  *
@@ -35,7 +36,7 @@ public final class MigrationPilot {
         /** Read at most this many bytes from QEMU's socket until the next decision. */
         record Throttle(long bytes) implements Decision {}
 
-        /** Stop reading now and go on to HOLD. The estimate is what crosses the path after the stop: bytes, and the pause they cost. */
+        /** Stop reading now and go on to HOLD. The estimate is what crosses the path after the stop, at most: bytes, and the pause they cost. */
         record Park(long estimatedBytes, long estimatedPauseMs) implements Decision {}
 
         /** It will not fit the limits; the reason is one line. Cancel the migration. */
@@ -66,8 +67,11 @@ public final class MigrationPilot {
 
     static final long SIP_BYTES = 32 << 10;
     static final long GULP_BYTES = 256 << 10;
+    /** A pass that begins with less may be over before the carrier has learnt that it began. */
+    private static final long SAFE_PASS_BYTES = 2 * IN_FLIGHT_BYTES;
+
     private static final int ZERO_PAGE_STREAM_BYTES = 9;
-    private static final long GOAL_PAUSE_MS = 8;
+    private static final long GOAL_PAUSE_MS = 4;
     private static final long MIN_GOAL_BYTES = 384 << 10;
     /** Loading the device state and the like, at the destination. */
     private static final long DEVICE_STATE_MS = 3;
@@ -84,7 +88,11 @@ public final class MigrationPilot {
     private final Duration expectedHold;
     private final long goalBytes;
 
+    private volatile int announcedPass;
     private int pass;
+    private long passBeganNs;
+    private long passStartBytes;
+    private boolean lastSafePass;
     private long shortestBytes = Long.MAX_VALUE;
     private int stalledPasses;
     private boolean parked;
@@ -97,6 +105,11 @@ public final class MigrationPilot {
         this.goalBytes = Math.max(MIN_GOAL_BYTES, path.bytesPerS() / 1000 * GOAL_PAUSE_MS);
     }
 
+    /** QEMU has announced a pass: samples from before it are stale and decide nothing. May be called from any thread. */
+    public void passBegan(int announced) {
+        announcedPass = announced;
+    }
+
     /** What the carrier shall do, seen this sample. */
     public Decision decide(MigrationProgress sample) {
         if (sample.phase() != MigrationPhase.ACTIVE || sample.pass() < 1) {
@@ -105,14 +118,24 @@ public final class MigrationPilot {
         if (parked) {
             return park(sample);
         }
+        if (sample.pass() < announcedPass) {
+            return new Decision.Throttle(0);
+        }
         if (sample.pass() == 1) {
+            passBeganNs = passBeganNs == 0 ? sample.atNs() : passBeganNs;
             return firstPass(sample);
         }
         if (sample.pass() > pass) {
             pass = sample.pass();
+            lastSafePass = bytesAtNextPass(sample) < SAFE_PASS_BYTES;
+            passBeganNs = sample.atNs();
+            passStartBytes = sample.remainingBytes();
             Decision atBoundary = boundary(sample);
             shortestBytes = Math.min(shortestBytes, sample.remainingBytes());
             return atBoundary;
+        }
+        if (lastSafePass && sample.remainingBytes() <= goalBytes && fits(sample)) {
+            return park(sample);
         }
         return new Decision.Throttle(laterPassBytes(sample));
     }
@@ -126,8 +149,16 @@ public final class MigrationPilot {
         return new Decision.Throttle(Math.max(GULP_BYTES, halfIfZero));
     }
 
-    private static long laterPassBytes(MigrationProgress sample) {
-        return Math.clamp(sample.remainingBytes() / 4, SIP_BYTES, 4 * GULP_BYTES);
+    private long laterPassBytes(MigrationProgress sample) {
+        long toGo = lastSafePass ? (sample.remainingBytes() - goalBytes) / 2 : sample.remainingBytes() / 4;
+        return Math.clamp(toGo, SIP_BYTES, 4 * GULP_BYTES);
+    }
+
+    /** If the guest goes on dirtying as it did in the pass that has just ended. */
+    private long bytesAtNextPass(MigrationProgress sample) {
+        double lastPassS = Math.max(1e-3, (sample.atNs() - passBeganNs) / 1e9);
+        double thisPassS = sample.remainingBytes() / (double) Math.max(1, path.bytesPerS());
+        return (long) (sample.remainingBytes() / lastPassS * thisPassS);
     }
 
     /** A new pass has begun: now, or after it? */
@@ -138,7 +169,7 @@ public final class MigrationPilot {
         boolean noBetterToCome = stalledPasses >= STALLED_PASSES && startBytes <= shortestBytes * AS_GOOD_AS_THE_BEST;
         boolean lastChance = pass >= limits.maxPasses();
         if (shortEnough || noBetterToCome || lastChance) {
-            if (limits.maxPauseMs() == 0 || pauseMs(bytesAfterStop(sample)) <= limits.maxPauseMs()) {
+            if (fits(sample)) {
                 return park(sample);
             }
             if (lastChance) {
@@ -148,15 +179,21 @@ public final class MigrationPilot {
         return new Decision.Throttle(laterPassBytes(sample));
     }
 
+    private boolean fits(MigrationProgress sample) {
+        return limits.maxPauseMs() == 0 || pauseMs(bytesAfterStop(sample)) <= limits.maxPauseMs();
+    }
+
     private Decision park(MigrationProgress sample) {
         parked = true;
         long bytes = bytesAfterStop(sample);
         return new Decision.Park(bytes, pauseMs(bytes));
     }
 
+    /** What was dirty when the pass began may be dirty again by now, sent or not; new pages come in the hold. Not pages twice: a dirty page is sent once. */
     private long bytesAfterStop(MigrationProgress sample) {
         long dirtiedInHold = sample.dirtyPagesPerS() * sample.pageBytes() * expectedHold.toMillis() / 1000;
-        return sample.remainingBytes() + IN_FLIGHT_BYTES + Math.min(dirtiedInHold, sample.totalBytes());
+        long dirty = Math.max(passStartBytes, sample.remainingBytes()) + Math.min(dirtiedInHold, passStartBytes);
+        return dirty + IN_FLIGHT_BYTES;
     }
 
     private long pauseMs(long bytes) {

@@ -97,6 +97,7 @@ final class MoveRig {
                     stopped.set(true);
                     pump.open(); // before anything else: QEMU may be finishing by itself
                 } else if (event instanceof GuestEvent.MigrationPass pass && pass.pass() > 1 && !stopped.get()) {
+                    pilot.passBegan(pass.pass());
                     pump.park(); // the place to decide; the next decision opens it again
                 }
             });

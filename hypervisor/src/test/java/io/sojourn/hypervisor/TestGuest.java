@@ -107,7 +107,7 @@ final class TestGuest {
     private static final String INIT = """
             #!/bin/busybox sh
             /bin/busybox --install -s /bin
-            mount -t proc p /proc; mount -t sysfs s /sys; mount -t tmpfs -o size=80% t /tmp
+            mount -t proc p /proc; mount -t sysfs s /sys; mount -t devtmpfs d /dev; mount -t tmpfs -o size=80% t /tmp
             DIRTY=0
             for w in $(cat /proc/cmdline); do case $w in dirty=*) DIRTY=${w#dirty=};; esac; done
             echo SOJOURN-GUEST-UP
