@@ -20,6 +20,7 @@ final class RateControl {
     private static final int CRUISE = 2;
 
     private static final double STARTUP_GAIN = 2.0;
+    private static final double STARTUP_LATE_GAIN = 1.5;
     private static final double DRAIN_GAIN = 0.7;
     private static final double CUT = 0.85;
     private static final int FILTER_ROUNDS = 10;
@@ -76,9 +77,9 @@ final class RateControl {
     /** Bytes per second to pace at, UDP payload counted. */
     double paceBytesPerS() {
         double pace = switch (mode) {
-            case STARTUP -> Math.max(parameters.initialBytesPerS(), STARTUP_GAIN * maxRate);
+            case STARTUP -> Math.max(parameters.initialBytesPerS(), startupGain() * maxRate);
             case DRAIN -> DRAIN_GAIN * maxRate;
-            default -> cruiseGain() * maxRate;
+            default -> cruiseGain() * maxRate / (1 - acceptedLoss());
         };
         return Math.max(parameters.floorBytesPerS(), Math.min(pace, parameters.capBytesPerS()));
     }
@@ -158,7 +159,7 @@ final class RateControl {
             }
         }
         if (mode == STARTUP && !appLimited && roundRate > 0) {
-            if (maxRate >= fullRate * 1.25) {
+            if (maxRate >= fullRate * 1.2) {
                 fullRate = maxRate;
                 fullRounds = 0;
             } else if (++fullRounds >= 3) {
@@ -183,12 +184,17 @@ final class RateControl {
         if (ratio <= limit) {
             lossyRounds = 0;
             lossBeforeCut = 0;
-            toleratedLoss *= 0.98;
+            toleratedLoss += (Math.min(toleratedLoss, lossRatio) - toleratedLoss) / 16;
             return;
         }
         lossyRounds++;
-        if (mode == STARTUP && ratio > 2 * limit) {
-            enterDrain(nowNs);
+        if (mode == STARTUP) {
+            if (ratio > 2 * limit && fullRounds > 0) {
+                enterDrain(nowNs);
+            } else if (fullRounds == 0) {
+                toleratedLoss = Math.max(toleratedLoss, Math.min(lossRatio, 0.3)); // the rate follows all the same
+            }
+            return;
         }
         if (lossyRounds < 2) {
             return;
@@ -279,6 +285,20 @@ final class RateControl {
         probeExcess = 0;
         nextProbeNs = nowNs + 4 * roundTrip.smoothedNs();
         enterDrain(nowNs);
+    }
+
+    /**
+     * What comes after an overshoot has to fit the path's queue for a round trip. Where a cap protects the path, or the pace is
+     * still modest, double; else grow by half.
+     */
+    private double startupGain() {
+        boolean capped = parameters.capBytesPerS() < StreamParameters.UNCAPPED_BYTES_PER_S;
+        return capped || maxRate < 3.0 * parameters.initialBytesPerS() ? STARTUP_GAIN : STARTUP_LATE_GAIN;
+    }
+
+    /** Loss that is taken for the path's nature: what arrives is less than what was sent by it, without congestion. */
+    private double acceptedLoss() {
+        return Math.min(lossRatio, Math.max(parameters.lossPercent() / 100, toleratedLoss));
     }
 
     private double cruiseGain() {

@@ -42,6 +42,10 @@ public final class StreamSender implements StreamEnd {
     private static final long COPY_SPACING_NS = 2 * MS;
 
     private static final int MAX_COPIES = 3;
+    /** Share of bytes lost above which a path gets more redundancy. */
+    private static final double LOSSY = 0.002;
+
+    private static final long LONG_PATH_NS = 20 * MS;
     private static final int RESET_REPEATS = 5;
     private static final long RESET_SPACING_NS = 200 * MS;
     private static final int MAX_BACKOFF = 6;
@@ -210,20 +214,31 @@ public final class StreamSender implements StreamEnd {
         creditNs = nowNs;
     }
 
+    /**
+     * On a long path that loses now and then, lost bytes go twice: what is lost a second time holds up the stream for another round
+     * trip, and a window of two or three round trips runs full. The price is the loss ratio itself.
+     */
     private int sendLost(long nowNs, MemorySegment out, long at) {
         while (lostHead != lostTail) {
-            long number = lostQueue[lostHead++ & lostMask];
+            long entry = lostQueue[lostHead++ & lostMask];
+            boolean second = entry < 0;
+            long number = second ? ~entry : entry;
             if (packets.state(number) != SentPackets.LOST_QUEUED) {
                 continue; // turned up after all
             }
-            packets.state(number, SentPackets.LOST);
             long offset = packets.offset(number);
             int bytes = packets.payloadBytes(number);
             if (arrived(offset, bytes)) {
+                packets.state(number, SentPackets.LOST);
                 continue;
             }
+            if (!second && rate.lossRatio() > LOSSY && roundTrip.smoothedNs() > LONG_PATH_NS) {
+                lostQueue[lostTail++ & lostMask] = ~number;
+            } else {
+                packets.state(number, SentPackets.LOST);
+            }
             retransmittedBytes += bytes;
-            return send(nowNs, out, at, offset, bytes, 0, false);
+            return send(nowNs, out, at, offset, bytes, 0, second);
         }
         return 0;
     }
@@ -264,7 +279,7 @@ public final class StreamSender implements StreamEnd {
             Arrays.fill(copyCursors, oldestInFlight);
         }
         copyDueNs = Long.MAX_VALUE;
-        int copies = Math.min(MAX_COPIES, parameters.extraCopies() + (rate.lossRatio() > 0.003 ? 1 : 0));
+        int copies = Math.min(MAX_COPIES, parameters.extraCopies() + (rate.lossRatio() > LOSSY ? 1 : 0));
         for (int rank = 0; rank < copies; rank++) {
             long cursor = Math.max(copyCursors[rank], packets.base());
             while (cursor < packets.next() && !worthCopying(cursor)) {

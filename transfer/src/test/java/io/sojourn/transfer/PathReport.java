@@ -36,7 +36,7 @@ final class PathReport {
             path.maxQueueNs = 0;
             path.run(SimulatedPath.S / 2);
             SenderStats s = path.sender.stats();
-            if (i < 12 || i % 4 == 0 || path.sender.done()) {
+            if (i % 4 == 3 || path.sender.done()) {
                 System.out.printf(
                         "%5.1f s read %6.1f MB/s pace %6.1f inflight %5.1f MB rtt %d q %d us maxq %4.1f ms lost %d spur %d rtx %.1f MB qdrop %d pto %d%n",
                         (path.nowNs - started) / 1e9,
