@@ -41,9 +41,9 @@ public record LaunchedGuest(String vm, long pid, Path qmpSocket, Path pidFile, P
         }
     }
 
-    /** The last line it wrote, which is QEMU's reason if it has refused something; empty if it said nothing. */
-    public String lastWords() {
-        return QemuLauncher.lastLine(log);
+    /** Why QEMU has refused something, in its own words (one line of its log); empty if it said nothing. */
+    public String complaint() {
+        return QemuLauncher.complaint(log);
     }
 
     /** Ends exactly this process, SIGTERM first, and removes its socket and pid file; the log stays. Harmless if it is gone. */

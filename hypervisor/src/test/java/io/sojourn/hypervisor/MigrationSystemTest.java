@@ -36,14 +36,14 @@ class MigrationSystemTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"0, 10", "64, 5", "2048, 5", "16384, 3"})
-    void aGuestMovesToAndFroAndIsStoppedWhenWeSay(int dirtyKib, int moves) throws IOException {
+    @CsvSource({"0, 1000, 10", "0, 100, 3", "0, 10000, 3", "64, 1000, 5", "2048, 1000, 3", "16384, 1000, 3"})
+    void aGuestMovesToAndFroAndIsStoppedWhenWeSay(int dirtyKib, long megabits, int moves) throws IOException {
         MoveRig.Side here = rig.boot("dirty=" + dirtyKib);
         int asked = 0;
         for (int move = 0; move < moves; move++) {
             MoveRig.Side there = rig.incoming(Map.of());
-            MoveRig.Measure measure = rig.move(here, there, GIGABIT, HOLD);
-            System.out.println("dirty " + dirtyKib + " KiB: " + measure);
+            MoveRig.Measure measure = rig.move(here, there, megabits * 125_000, HOLD);
+            System.out.println("dirty " + dirtyKib + " KiB, " + megabits + " Mbit/s: " + measure);
             TestGuest.awaitTick(there.console());
             assertThat(here.guest().status()).isEqualTo(GuestState.POSTMIGRATE);
             here.guest().quit(Duration.ofSeconds(5));
@@ -119,8 +119,8 @@ class MigrationSystemTest {
                             && status.phase().ended());
         }
         System.out.println(parameter + " refused: " + there.events().all() + " "
-                + here.events().all() + " " + there.process().lastWords());
-        assertThat(there.process().lastWords()).contains("qemu-system-x86_64");
+                + here.events().all() + " " + there.process().complaint());
+        assertThat(there.process().complaint()).contains("qemu-system-x86_64");
         here.guest().cont();
         assertThat(here.guest().status()).isEqualTo(GuestState.RUNNING);
         TestGuest.awaitTick(here.console());
