@@ -82,7 +82,9 @@ public final class QmpClient implements AutoCloseable {
                 disconnected.accept(reason);
             }
         });
-        Thread.ofVirtual().name("qmp-" + socket.getFileName()).start(client::readUntilTheEnd);
+        // a platform thread: events are on the cut path, and a virtual thread waits for a carrier that a native call
+        // may pin
+        Thread.ofPlatform().daemon().name("qmp-" + socket.getFileName()).start(client::readUntilTheEnd);
         boolean greeted = false;
         try {
             client.greeting.get(left(deadline), TimeUnit.NANOSECONDS);

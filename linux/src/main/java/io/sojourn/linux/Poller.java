@@ -44,6 +44,11 @@ public final class Poller implements AutoCloseable {
         pollfds.set(JAVA_SHORT, index * (long) POLLFD_BYTES + POLLFD_EVENTS, events);
     }
 
+    /** Watches descriptor {@code index} no more, not even for errors; before it is closed, or when it has failed for good. */
+    public void remove(int index) {
+        pollfds.set(JAVA_INT, index * (long) POLLFD_BYTES, -1);
+    }
+
     /** Sleeps until a descriptor is ready or {@code timeoutNs} has passed (negative: for ever); returns how many are ready. */
     public int poll(long timeoutNs) {
         long timeout = 0;

@@ -27,6 +27,9 @@ public record StreamParameters(
         int extraCopies,
         long extraCopiesMaxBytes,
         long silenceMs) {
+    /** A cap that does not bind. */
+    public static final long UNCAPPED_BYTES_PER_S = Long.MAX_VALUE / 4;
+
     private static final int MIB = 1 << 20;
 
     public StreamParameters {
@@ -47,7 +50,7 @@ public record StreamParameters(
     /** 64 MiB rings, 8 MB/s at first, uncapped; fits a path MTU of 1500 B over IPv4 or IPv6. */
     public static StreamParameters defaults() {
         return new StreamParameters(
-                1400, 64 * MIB, 8_000_000, Long.MAX_VALUE / 4, 500_000, 25, 2.0, 1, 4L * MIB, 30_000);
+                1400, 64 * MIB, 8_000_000, UNCAPPED_BYTES_PER_S, 500_000, 25, 2.0, 1, 4L * MIB, 30_000);
     }
 
     public StreamParameters withCapBytesPerS(long bytesPerS) {
