@@ -70,7 +70,9 @@ public final class Ethernet {
         if (length >= MINIMUM_BYTES) {
             return length;
         }
-        s.asSlice(at + length, MINIMUM_BYTES - length).fill((byte) 0);
+        for (int i = length; i < MINIMUM_BYTES; i++) {
+            BigEndian.putU8(s, at + i, 0);
+        }
         return MINIMUM_BYTES;
     }
 }

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.controller;
+
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * What controller.yaml says.
+ *
+ * <pre>
+ * rest: 127.0.0.1:7480        # REST and console
+ * grpc: 0.0.0.0:7401          # gateways attach here
+ * token: ...                  # shared secret of the gateways
+ * api-token: ...              # optional: REST then asks for it as a bearer token
+ * state-dir: /var/lib/sojourn
+ * timeouts:                   # all optional, in seconds
+ *   command-s: 10
+ *   arm-destination-s: 90     # it may start a QEMU
+ *   gateway-grace-s: 30       # how long a move waits for a gateway that is away
+ * </pre>
+ *
+ * @param rest address and port; port 0 takes a free one
+ */
+public record ControllerConfig(
+        InetSocketAddress rest,
+        InetSocketAddress grpc,
+        String token,
+        Optional<String> apiToken,
+        Path stateDir,
+        Timeouts timeouts) {
+
+    /**
+     * @param command the answer of a gateway to an ordinary command
+     * @param armDestination the destination's answer: it may start a QEMU before
+     * @param gatewayGrace how long a move waits for a gateway that is away
+     */
+    public record Timeouts(Duration command, Duration armDestination, Duration gatewayGrace) {
+        public static final Timeouts DEFAULT =
+                new Timeouts(Duration.ofSeconds(10), Duration.ofSeconds(90), Duration.ofSeconds(30));
+    }
+
+    /** @throws ConfigException with one line that names file and key */
+    public static ControllerConfig load(Path file) {
+        ConfigSection root = ConfigSection.load(file);
+        InetSocketAddress rest = root.socket("rest", "127.0.0.1:7480");
+        InetSocketAddress grpc = root.socket("grpc", "0.0.0.0:7401");
+        String token = root.requiredText("token", "a-long-random-word");
+        Optional<String> apiToken = root.text("api-token");
+        Path stateDir = Path.of(root.requiredText("state-dir", "/var/lib/sojourn"));
+        Timeouts byDefault = Timeouts.DEFAULT;
+        ConfigSection timeouts = root.section("timeouts");
+        Timeouts read = new Timeouts(
+                timeouts.seconds("command-s", (int) byDefault.command().toSeconds()),
+                timeouts.seconds(
+                        "arm-destination-s", (int) byDefault.armDestination().toSeconds()),
+                timeouts.seconds(
+                        "gateway-grace-s", (int) byDefault.gatewayGrace().toSeconds()));
+        timeouts.refuseUnknownKeys();
+        root.refuseUnknownKeys();
+        return new ControllerConfig(rest, grpc, token, apiToken, stateDir, read);
+    }
+
+    @Override
+    public String toString() {
+        return "rest " + rest + ", grpc " + grpc + ", state-dir " + stateDir; // no secrets in logs
+    }
+}

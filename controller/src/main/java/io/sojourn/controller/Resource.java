@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.controller;
+
+import java.time.Instant;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What crosses the REST interface, field for field as in openapi.yaml, where each is described. Null is absent; lists and maps
+ * that are absent read as empty, except where an absent one means something ({@link VmChange}).
+ */
+public sealed interface Resource {
+    record ErrorBody(Problem error) implements Resource {
+        public record Problem(String code, String message) {}
+    }
+
+    record ItemList<T>(long revision, List<T> items) implements Resource {}
+
+    record Subnet(
+            String prefix,
+            @Nullable String gateway,
+            @Nullable String homeSite) {}
+
+    record Network(
+            String name,
+            @Nullable Integer vni,
+            @Nullable String mechanism,
+            @Nullable Integer mtu,
+            List<Subnet> subnets) implements Resource {
+        public Network {
+            subnets = list(subnets);
+        }
+    }
+
+    record Site(String name, List<String> gateways, List<String> vms, boolean connected) implements Resource {
+        public Site {
+            gateways = list(gateways);
+            vms = list(vms);
+        }
+    }
+
+    record Host(boolean canLaunch, String acceleration, long memoryFreeBytes, String cpuModel, String qemuVersion) {
+        static final Host UNKNOWN = new Host(false, "", 0, "", "");
+    }
+
+    record Path(
+            String from,
+            String to,
+            boolean reachable,
+            long rttUs,
+            long clockOffsetUs,
+            int mtu,
+            @Nullable Instant reportedAt) {}
+
+    record Gateway(
+            String name,
+            String site,
+            String locator,
+            boolean connected,
+            String software,
+            long appliedVersion,
+            long tableVersion,
+            List<String> networks,
+            Host host,
+            Map<String, String> hosted,
+            Map<String, Long> counters,
+            @Nullable Long clockOffsetUs,
+            @Nullable Long clockUncertaintyUs,
+            @Nullable Instant lastSeenAt)
+            implements Resource {
+        public Gateway {
+            networks = list(networks);
+            hosted = map(hosted);
+            counters = map(counters);
+        }
+    }
+
+    record Nic(
+            String mac,
+            String network,
+            List<String> addresses,
+            @Nullable String tap) {
+        public Nic {
+            addresses = list(addresses);
+        }
+    }
+
+    record Vm(
+            String name,
+            List<Nic> nics,
+            @Nullable String site,
+            @Nullable String gateway,
+            @Nullable String hypervisor,
+            @Nullable String template,
+            @Nullable Map<String, String> parameters,
+            @Nullable Long epoch,
+            @Nullable String state,
+            @Nullable String migration,
+            @Nullable List<String> warnings)
+            implements Resource {
+        public Vm {
+            nics = list(nics);
+            parameters = map(parameters);
+        }
+
+        /** The path of the QMP socket; empty if the hypervisor is not ours to talk to. */
+        String qmp() {
+            return hypervisor == null ? "" : HypervisorUri.qmpPath(hypervisor);
+        }
+
+        Map<String, String> filling() {
+            return parameters == null ? Map.of() : parameters;
+        }
+    }
+
+    record VmChange(
+            @Nullable List<Nic> nics,
+            @Nullable String site,
+            @Nullable String gateway,
+            @Nullable String hypervisor,
+            @Nullable String template,
+            @Nullable Map<String, String> parameters)
+            implements Resource {}
+
+    record History(String vm, List<Line> items) implements Resource {
+        public record Line(
+                String gateway, @Nullable String site, long epoch, Instant since, long revision, String cause) {}
+    }
+
+    record Landing(
+            @Nullable String vm,
+            @Nullable String site,
+            @Nullable String gateway,
+            String qmp,
+            @Nullable Instant createdAt)
+            implements Resource {}
+
+    record MigrationRequest(
+            String vm,
+            String to,
+            @Nullable Integer bandwidthMbit,
+            @Nullable Integer maxPauseMs,
+            @Nullable Integer maxTotalS,
+            @Nullable String ordering)
+            implements Resource {}
+
+    record Progress(
+            long bytesTotal,
+            long bytesRemaining,
+            long bytesSent,
+            long bytesPerS,
+            long dirtyBytesPerS,
+            int pass,
+            long etaMs) {
+        static final Progress NONE = new Progress(0, 0, 0, 0, 0, 0, -1);
+    }
+
+    record TimelineEntry(long atUs, String where, String event, String detail, long offsetUs) {}
+
+    record Counts(
+            Map<String, Long> source, Map<String, Long> destination, Map<String, Map<String, Long>> correspondents) {
+        static final Counts NONE = new Counts(Map.of(), Map.of(), Map.of());
+
+        public Counts {
+            source = map(source);
+            destination = map(destination);
+            correspondents = map(correspondents);
+        }
+    }
+
+    record Migration(
+            String id,
+            String vm,
+            String from,
+            String to,
+            String fromGateway,
+            String toGateway,
+            long epoch,
+            String state,
+            @Nullable String error,
+            @Nullable Integer bandwidthMbit,
+            @Nullable Integer maxPauseMs,
+            @Nullable Integer maxTotalS,
+            String ordering,
+            Progress progress,
+            List<TimelineEntry> timeline,
+            Counts counts,
+            @Nullable Double pauseMs,
+            @Nullable Long totalMs,
+            @Nullable Long wanBytes,
+            Instant createdAt,
+            @Nullable Instant finishedAt)
+            implements Resource {
+        public Migration {
+            timeline = list(timeline);
+        }
+    }
+
+    record Event(
+            long revision,
+            @Nullable Instant at,
+            String kind,
+            String name,
+            String change,
+            @Nullable Object value) implements Resource {}
+
+    record Certificate(
+            String migration,
+            String vm,
+            String from,
+            String to,
+            String fromGateway,
+            String toGateway,
+            long epoch,
+            String outcome,
+            @Nullable Double pauseMs,
+            @Nullable Long totalMs,
+            @Nullable Long wanBytes,
+            Counts counts,
+            List<TimelineEntry> timeline,
+            List<Clock> clocks,
+            List<String> missing)
+            implements Resource {
+        public record Clock(String gateway, long offsetUs, long uncertaintyUs) {}
+    }
+
+    record Status(
+            String software,
+            Instant startedAt,
+            long nowUs,
+            long revision,
+            long tableVersion,
+            int networks,
+            int vms,
+            List<Gateway> gateways,
+            List<Path> paths,
+            List<Migration> migrations,
+            List<String> warnings)
+            implements Resource {}
+
+    private static <T> List<T> list(@Nullable List<T> given) {
+        return given == null ? List.of() : List.copyOf(given);
+    }
+
+    private static <T> Map<String, T> map(@Nullable Map<String, T> given) {
+        return given == null ? Map.of() : Collections.unmodifiableMap(new TreeMap<>(given));
+    }
+}

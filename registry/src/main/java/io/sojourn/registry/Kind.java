@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.registry;
+
+/** What an entry is. The names are part of the stored format: never renamed, never reused. */
+public enum Kind {
+    SITE,
+    GATEWAY,
+    NETWORK,
+    VM,
+    /** Written by {@link Write.Bind} and {@link Write.Unbind} only. */
+    BINDING,
+    LANDING,
+    MIGRATION,
+    /** Key material: never shown, never streamed to anybody. */
+    SECRET
+}
