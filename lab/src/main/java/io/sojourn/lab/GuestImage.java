@@ -132,8 +132,8 @@ public record GuestImage(Path kernel, Path initrd, Path sshKey, String hostKey) 
         to.file("etc/shells", 0644, "/bin/sh\n");
         to.file("etc/services", 0644, "echo 7/tcp\necho 7/udp\n");
         to.file("etc/protocols", 0644, "tcp 6 TCP\nudp 17 UDP\n");
+        // A tcp6 listener of this inetd takes IPv4, too.
         to.file("etc/inetd.conf", 0644, """
-                echo stream tcp4 nowait root internal
                 echo stream tcp6 nowait root internal
                 echo dgram udp4 wait root internal
                 echo dgram udp6 wait root internal

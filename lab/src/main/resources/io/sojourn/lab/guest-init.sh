@@ -15,7 +15,7 @@ done
 
 # A gateway flushes what it held for the guest in one burst: no socket's buffer may be the place where a packet is lost.
 sysctl -q -w net.core.rmem_max=4194304 net.core.rmem_default=4194304 net.core.netdev_max_backlog=10000
-sysctl -q -w net.ipv4.tcp_slow_start_after_idle=0
+sysctl -q -w net.ipv4.tcp_slow_start_after_idle=0 net.ipv4.tcp_syncookies=0
 sysctl -q -w net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0
 
 ip link set lo up
@@ -32,7 +32,7 @@ for word in $(cat /proc/cmdline); do
         for path in /sys/class/net/*; do
             [ "$(cat "$path/address")" = "$mac" ] || continue
             nic=${path##*/}
-            ip link set "$nic" txqueuelen 10000 up
+            ifconfig "$nic" txqueuelen 10000 up
             [ -n "$ip4" ] && ip addr add "$ip4" dev "$nic"
             [ -n "$ip6" ] && ip -6 addr add "$ip6" dev "$nic"
             [ -n "$gateway4" ] && ip route add default via "$gateway4"
@@ -44,7 +44,7 @@ done
 
 # echo (7): streams and datagrams, IPv4 and IPv6, built into inetd, which forks for a stream and never for a datagram.
 inetd -R 100000 /etc/inetd.conf
-dropbear -E -s
+dropbear -E -s -r /etc/dropbear/dropbear_ed25519_host_key
 iperf3 -s -D >/dev/null
 httpd -h /www
 while [ "$(grep -c ':0007 ' /proc/net/udp6)" = 0 ] || [ "$(grep -c ':0016 ' /proc/net/tcp6)" = 0 ]; do usleep 20000; done

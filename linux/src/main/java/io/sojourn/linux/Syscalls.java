@@ -54,6 +54,8 @@ public final class Syscalls {
             variadic("prctl", 1, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle SCHED_SETAFFINITY =
             fixed("sched_setaffinity", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle SCHED_SETSCHEDULER =
+            fixed("sched_setscheduler", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle SETPRIORITY = fixed("setpriority", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
     private static final MethodHandle IF_NAMETOINDEX = fixed("if_nametoindex", JAVA_INT, JAVA_LONG);
 
@@ -226,6 +228,15 @@ public final class Syscalls {
         try {
             MemorySegment state = STATE.get();
             return result((int) SCHED_SETAFFINITY.invokeExact(state, thread, maskBytes, mask), state);
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
+    static int schedSetscheduler(int thread, int policy, long parameter) {
+        try {
+            MemorySegment state = STATE.get();
+            return result((int) SCHED_SETSCHEDULER.invokeExact(state, thread, policy, parameter), state);
         } catch (Throwable thrown) {
             throw unexpected(thrown);
         }

@@ -21,14 +21,14 @@ import tools.jackson.databind.node.ObjectNode;
  * @param seed of all random decisions
  * @param control path of the control socket
  * @param memoryMib bound on the packets under way, in MiB of slots of 2 KiB
- * @param niceness of the forwarding thread, -20 to 19
+ * @param realtime the forwarding thread runs before all ordinary ones, so that delays are true on a busy machine; default true
  * @param defaultLink what a pair that {@code links} does not name gets; empty: it is unreachable
  */
 public record WanConfig(
         long seed,
         Path control,
         int memoryMib,
-        int niceness,
+        boolean realtime,
         List<PlaceConfig> places,
         List<LinkConfig> links,
         Optional<LinkProfile> defaultLink) {
@@ -40,7 +40,7 @@ public record WanConfig(
 
     private static final JsonMapper MAPPER = new JsonMapper();
     private static final Set<String> KEYS =
-            Set.of("seed", "control", "memory_mib", "niceness", "places", "links", "default_link");
+            Set.of("seed", "control", "memory_mib", "realtime", "places", "links", "default_link");
     private static final Set<String> PLACE_KEYS = Set.of("name", "netns", "device", "prefixes");
 
     public WanConfig {
@@ -75,7 +75,7 @@ public record WanConfig(
                 root.path("seed").asLong(1),
                 Path.of(text(root, "control", "")),
                 root.path("memory_mib").asInt(256),
-                root.path("niceness").asInt(-10),
+                root.path("realtime").asBoolean(true),
                 places,
                 links,
                 root.has("default_link")
@@ -155,7 +155,6 @@ public record WanConfig(
         require(!names.isEmpty(), "places: at least one is needed");
         require(Set.copyOf(names).size() == names.size(), "places: two have the same name");
         require(memoryMib >= 1 && memoryMib <= 65_536, "memory_mib is " + memoryMib + ", must be from 1 to 65536");
-        require(niceness >= -20 && niceness <= 19, "niceness is " + niceness + ", must be from -20 to 19");
         for (LinkConfig link : links) {
             require(names.contains(link.from()), "links: there is no place \"" + link.from() + "\"");
             require(names.contains(link.to()), "links: there is no place \"" + link.to() + "\"");

@@ -104,7 +104,9 @@ final class WanEmulator implements AutoCloseable {
     private void run() {
         Threads.preciseTimers();
         try {
-            Threads.setNiceness(config.niceness());
+            if (config.realtime()) {
+                Threads.setRealtime();
+            }
         } catch (SyscallException notPrivileged) {
             LOG.warn("{}; packets may come out late while the machine is busy", notPrivileged.getMessage());
         }
