@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.cli;
 
+import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -14,14 +15,14 @@ import picocli.CommandLine.Mixin;
             "",
             "'sojourn gateways' lists those that are known."
         })
-final class GatewayCommand implements Runnable {
+final class GatewayCommand implements Callable<Integer> {
     @Mixin
     ProcessOptions process = new ProcessOptions();
 
     @Override
-    public void run() {
+    public Integer call() {
         Processes.requireReadable(process.config);
         Privileges.requireRoot("sojourn gateway --config " + process.config, "it opens a tap on the site's bridge");
-        Processes.gateway(process.prepare());
+        return Processes.gateway(process.prepare());
     }
 }

@@ -1,23 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.cli;
 
+import io.sojourn.controller.ControllerConfig;
+import io.sojourn.controller.ControllerProcess;
+import io.sojourn.gateway.GatewayProcess;
+import io.sojourn.wan.WanProcess;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** The long-running processes, as this module sees them. Each returns when the process has been told to end. */
+/** The long-running processes, as this module sees them. Each returns its exit status when the process has been told to end. */
 final class Processes {
     private Processes() {}
 
-    static void controller(Path config) {
-        throw new CommandFailure("this build has no controller yet");
+    static int controller(Path config) {
+        return ControllerProcess.run(ControllerConfig.load(config));
     }
 
-    static void gateway(Path config) {
-        throw new CommandFailure("this build has no gateway yet");
+    static int gateway(Path config) {
+        return GatewayProcess.run(config);
     }
 
-    static void wan(Path config) {
-        throw new CommandFailure("this build has no WAN emulator yet");
+    static int wan(Path config) {
+        try {
+            return WanProcess.run(config);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return 1;
+        }
     }
 
     /** Said here so that all three say it alike, and before anything has started. */

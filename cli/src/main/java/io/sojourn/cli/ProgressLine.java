@@ -15,7 +15,7 @@ final class ProgressLine {
         JsonNode progress = migration.path("progress");
         long total = progress.path("bytesTotal").asLong(0);
         if (total <= 0) {
-            return state.toLowerCase(Locale.ROOT);
+            return state.toLowerCase(Locale.ROOT).replace("_", " ");
         }
         double share = share(total, progress.path("bytesRemaining").asLong(0), state);
         int filled = (int) Math.round(share * BAR_COLUMNS);
@@ -23,7 +23,7 @@ final class ProgressLine {
                 .append("#".repeat(filled))
                 .append(".".repeat(BAR_COLUMNS - filled))
                 .append(String.format(Locale.ROOT, "] %3.0f %%  ", share * 100))
-                .append(state.toLowerCase(Locale.ROOT));
+                .append(state.toLowerCase(Locale.ROOT).replace("_", " "));
         int pass = progress.path("pass").asInt(0);
         if (pass > 1) {
             line.append(", pass ").append(pass);

@@ -41,16 +41,19 @@ final class ConfigSection {
             throw new ConfigException(file + ": cannot be read (" + e.getMessage() + ")", e);
         }
         try {
-            Object root = new Load(LoadSettings.builder().setLabel(file.toString()).build()).loadFromString(text);
+            Object root =
+                    new Load(LoadSettings.builder().setLabel(file.toString()).build()).loadFromString(text);
             return of(file.toString(), "", root == null ? Map.of() : root);
         } catch (YamlEngineException e) {
-            throw new ConfigException(file + ": is not YAML: " + String.valueOf(e.getMessage()).replaceAll("\\s+", " "), e);
+            throw new ConfigException(
+                    file + ": is not YAML: " + String.valueOf(e.getMessage()).replaceAll("\\s+", " "), e);
         }
     }
 
     private static ConfigSection of(String file, String path, Object value) {
         if (!(value instanceof Map<?, ?> map)) {
-            throw new ConfigException(file + ": " + (path.isEmpty() ? "the file" : path) + ": must be a mapping of key: value");
+            throw new ConfigException(
+                    file + ": " + (path.isEmpty() ? "the file" : path) + ": must be a mapping of key: value");
         }
         Map<String, Object> values = new LinkedHashMap<>();
         map.forEach((k, v) -> {

@@ -53,8 +53,10 @@ public record ControllerConfig(
         ConfigSection timeouts = root.section("timeouts");
         Timeouts read = new Timeouts(
                 timeouts.seconds("command-s", (int) byDefault.command().toSeconds()),
-                timeouts.seconds("arm-destination-s", (int) byDefault.armDestination().toSeconds()),
-                timeouts.seconds("gateway-grace-s", (int) byDefault.gatewayGrace().toSeconds()));
+                timeouts.seconds(
+                        "arm-destination-s", (int) byDefault.armDestination().toSeconds()),
+                timeouts.seconds(
+                        "gateway-grace-s", (int) byDefault.gatewayGrace().toSeconds()));
         timeouts.refuseUnknownKeys();
         root.refuseUnknownKeys();
         return new ControllerConfig(rest, grpc, token, apiToken, stateDir, read);

@@ -14,8 +14,8 @@ final class HypervisorUri {
     /** @throws IllegalArgumentException if it is not one */
     static String qmpPath(String uri) {
         if (!uri.startsWith(SCHEME + "/")) {
-            throw new IllegalArgumentException(
-                    "hypervisor '" + uri + "' is not known: write qemu+unix:// and the QMP socket's path, as in qemu+unix:///run/web1.qmp");
+            throw new IllegalArgumentException("hypervisor '" + uri
+                    + "' is not known: write qemu+unix:// and the QMP socket's path, as in qemu+unix:///run/web1.qmp");
         }
         return uri.substring(SCHEME.length());
     }

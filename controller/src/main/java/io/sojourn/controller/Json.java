@@ -18,8 +18,9 @@ final class Json {
             .build();
 
     /** Of people, whose typing errors we want to see. */
-    private static final JsonMapper STRICT =
-            STORED.rebuild().enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES).build();
+    private static final JsonMapper STRICT = STORED.rebuild()
+            .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .build();
 
     private Json() {}
 
@@ -48,7 +49,9 @@ final class Json {
         } catch (DatabindException e) {
             Throwable cause = e.getCause();
             String problem = cause instanceof IllegalArgumentException ? cause.getMessage() : e.getOriginalMessage();
-            String at = e.getPathReference().replaceAll("[\\w.$]*\\[\"([^\"]*)\"\\]", "$1").replace("->", ".");
+            String at = e.getPathReference()
+                    .replaceAll("[\\w.$]*\\[\"([^\"]*)\"\\]", "$1")
+                    .replace("->", ".");
             throw RefusalException.invalid((at.isEmpty() ? "" : at + ": ") + problem);
         } catch (JacksonException e) {
             throw RefusalException.invalid("the request's body cannot be read: " + e.getOriginalMessage());

@@ -2,8 +2,10 @@
 package io.sojourn.controller;
 
 import java.time.Instant;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,11 +19,17 @@ public sealed interface Resource {
 
     record ItemList<T>(long revision, List<T> items) implements Resource {}
 
-    record Subnet(String prefix, @Nullable String gateway, @Nullable String homeSite) {}
+    record Subnet(
+            String prefix,
+            @Nullable String gateway,
+            @Nullable String homeSite) {}
 
     record Network(
-            String name, @Nullable Integer vni, @Nullable String mechanism, @Nullable Integer mtu, List<Subnet> subnets)
-            implements Resource {
+            String name,
+            @Nullable Integer vni,
+            @Nullable String mechanism,
+            @Nullable Integer mtu,
+            List<Subnet> subnets) implements Resource {
         public Network {
             subnets = list(subnets);
         }
@@ -34,8 +42,7 @@ public sealed interface Resource {
         }
     }
 
-    record Host(
-            boolean canLaunch, String acceleration, long memoryFreeBytes, String cpuModel, String qemuVersion) {
+    record Host(boolean canLaunch, String acceleration, long memoryFreeBytes, String cpuModel, String qemuVersion) {
         static final Host UNKNOWN = new Host(false, "", 0, "", "");
     }
 
@@ -71,7 +78,11 @@ public sealed interface Resource {
         }
     }
 
-    record Nic(String mac, String network, List<String> addresses, @Nullable String tap) {
+    record Nic(
+            String mac,
+            String network,
+            List<String> addresses,
+            @Nullable String tap) {
         public Nic {
             addresses = list(addresses);
         }
@@ -189,8 +200,12 @@ public sealed interface Resource {
     }
 
     record Event(
-            long revision, @Nullable Instant at, String kind, String name, String change, @Nullable Object value)
-            implements Resource {}
+            long revision,
+            @Nullable Instant at,
+            String kind,
+            String name,
+            String change,
+            @Nullable Object value) implements Resource {}
 
     record Certificate(
             String migration,
@@ -231,6 +246,6 @@ public sealed interface Resource {
     }
 
     private static <T> Map<String, T> map(@Nullable Map<String, T> given) {
-        return given == null ? Map.of() : Map.copyOf(given);
+        return given == null ? Map.of() : Collections.unmodifiableMap(new TreeMap<>(given));
     }
 }

@@ -106,10 +106,16 @@ public sealed interface HandoffAction {
     /** Let go, in order, what {@link HoldOutbound} kept, and hold no more. */
     record ReleaseOutbound(GatewayId gateway) implements HandoffAction {}
 
-    /** This gateway's own route to the VM, from its LAN and for what passes through. Refused if not newer. */
+    /**
+     * This gateway's own route to the VM, from its LAN and for what passes through. Ignored if not newer. Kept on disk
+     * beside the table: a restarted gateway must not fall back behind an epoch that it has followed.
+     */
     record InstallRoute(Binding binding) implements HandoffAction {}
 
-    /** S: packets that still come over the old path are passed on to D marked {@code epoch}; note when the last did. */
+    /**
+     * S: what still comes for the VM over the old path is passed on marked {@code epoch}; note when the last did. Takes
+     * the place of the redirect.
+     */
     record ForwardLate(GatewayId to, Epoch epoch) implements HandoffAction {}
 
     /** S: say {@code Quiet}. */

@@ -32,6 +32,13 @@ import java.util.Set;
 public final class SourceHandoff {
     private SourceHandoff() {}
 
+    /** Where packets to the VM go when a state is left. */
+    private enum Path {
+        LIVE,
+        REDIRECTED,
+        TAKEN_BACK
+    }
+
     public sealed interface State {
         HandoffPlan plan();
     }
@@ -59,19 +66,48 @@ public final class SourceHandoff {
      * The guest is stopped and S wants it back: D must say that it will never run there, or that it does.
      *
      * @param guestUnknown a restarted gateway has not heard yet whether the guest was ever stopped
+     * @param returned what D had in its buffer has come back already
      */
-    public record Asking(HandoffPlan plan, String reason, boolean guestUnknown, int attempt) implements State {}
+    public record Asking(HandoffPlan plan, String reason, boolean guestUnknown, boolean returned, int attempt)
+            implements State {}
 
     /**
      * The guest stays here.
      *
+     * @param resuming the hypervisor was told to continue the guest and has not said that it did
      * @param burnt D has said that it will not run there
      * @param returned what D had in its buffer has come back, or has been waited for long enough
      * @param armed correspondents that have not acknowledged the end of the move
      */
     public record TakingBack(
-            HandoffPlan plan, String reason, boolean burnt, boolean returned, Set<GatewayId> armed, int attempt)
-            implements State {}
+            HandoffPlan plan,
+            String reason,
+            boolean resuming,
+            boolean burnt,
+            boolean returned,
+            Set<GatewayId> armed,
+            int attempt)
+            implements State {
+        TakingBack resuming(boolean now) {
+            return new TakingBack(plan, reason, now, burnt, returned, armed, attempt);
+        }
+
+        TakingBack withBurnt() {
+            return new TakingBack(plan, reason, resuming, true, returned, armed, attempt);
+        }
+
+        TakingBack withReturned() {
+            return new TakingBack(plan, reason, resuming, burnt, true, armed, attempt);
+        }
+
+        TakingBack without(GatewayId disarmed) {
+            return new TakingBack(plan, reason, resuming, burnt, returned, Gateways.without(armed, disarmed), attempt);
+        }
+
+        TakingBack next() {
+            return new TakingBack(plan, reason, resuming, burnt, returned, armed, attempt + 1);
+        }
+    }
 
     /**
      * The guest runs elsewhere; what still comes here is passed on.
@@ -90,7 +126,27 @@ public final class SourceHandoff {
             boolean guestGone,
             long sinceNs,
             int attempt)
-            implements State {}
+            implements State {
+        Draining unmarked(Set<GatewayId> left, int tries) {
+            return new Draining(plan, now, left, unflipped, tableAgrees, guestGone, sinceNs, tries);
+        }
+
+        Draining flipped(GatewayId gateway) {
+            return new Draining(
+                    plan,
+                    now,
+                    unmarked,
+                    Gateways.without(unflipped, gateway),
+                    tableAgrees,
+                    guestGone,
+                    sinceNs,
+                    attempt);
+        }
+
+        Draining gone() {
+            return new Draining(plan, now, unmarked, unflipped, tableAgrees, true, sinceNs, attempt);
+        }
+    }
 
     /** Over: the VM is where {@code now} says. */
     public record Released(HandoffPlan plan, Binding now) implements State {}
@@ -125,8 +181,9 @@ public final class SourceHandoff {
         HandoffPlan plan = last.plan();
         return switch (last.stage()) {
             case ARMED, SWITCHING -> Optional.of(ask(plan, "source gateway restarted", true, nowNs));
-            case ABORTED -> Optional.of(takeBack(plan, "source gateway restarted", true, false, true, nowNs));
-            case MOVED -> Optional.of(drain(plan, plan.after(), Set.of(), true, nowNs));
+            case ABORTED ->
+                Optional.of(takeBack(plan, "source gateway restarted", Path.REDIRECTED, false, true, nowNs));
+            case MOVED -> Optional.of(drain(plan, plan.after(), Set.of(), Path.LIVE, nowNs));
             default -> Optional.empty();
         };
     }
@@ -151,7 +208,7 @@ public final class SourceHandoff {
     private static Step<State> armed(Armed s, HandoffEvent.AtSource event, long nowNs) {
         return switch (event) {
             case Start() -> Step.of(new Copying(s.plan), new StartCopy(), new Report(Phase.COPYING, "copy", ""));
-            default -> stillHere(s, event, false, nowNs);
+            default -> stillHere(s, event, Path.LIVE, nowNs);
         };
     }
 
@@ -177,8 +234,8 @@ public final class SourceHandoff {
                 first.add(new Count(Counter.UNHELD, 1));
                 yield pause(plan, first, nowNs);
             }
-            case StreamFailed(String reason) -> takeBack(plan, reason, false, false, false, nowNs);
-            default -> stillHere(s, event, false, nowNs);
+            case StreamFailed(String reason) -> takeBack(plan, reason, Path.LIVE, false, false, nowNs);
+            default -> stillHere(s, event, Path.LIVE, nowNs);
         };
     }
 
@@ -192,8 +249,8 @@ public final class SourceHandoff {
                 first.add(new Count(Counter.NOT_DRAINED, 1));
                 yield pause(s.plan, first, nowNs);
             }
-            case StreamFailed(String reason) -> takeBack(s.plan, reason, true, false, false, nowNs);
-            default -> stillHere(s, event, true, nowNs);
+            case StreamFailed(String reason) -> takeBack(s.plan, reason, Path.REDIRECTED, false, false, nowNs);
+            default -> stillHere(s, event, Path.REDIRECTED, nowNs);
         };
     }
 
@@ -213,28 +270,28 @@ public final class SourceHandoff {
     private static Step<State> stopping(Stopping s, HandoffEvent.AtSource event, long nowNs) {
         return switch (event) {
             case GuestStopped(long atNs) -> pause(s.plan, new ArrayList<>(), nowNs);
-            case StreamFailed(String reason) -> takeBack(s.plan, reason, true, false, true, nowNs);
+            case StreamFailed(String reason) -> takeBack(s.plan, reason, Path.REDIRECTED, false, true, nowNs);
             case TimerFired(Timer timer)
             when timer.kind() == Timer.Kind.PAUSE_BOUND ->
-                takeBack(s.plan, "the guest did not stop", true, false, true, nowNs);
-            default -> stillHere(s, event, true, nowNs);
+                takeBack(s.plan, "the guest did not stop", Path.REDIRECTED, false, true, nowNs);
+            default -> stillHere(s, event, Path.REDIRECTED, nowNs);
         };
     }
 
     /** What Armed, Copying, Held and Stopping have in common. */
-    private static Step<State> stillHere(State s, HandoffEvent.AtSource event, boolean redirected, long nowNs) {
+    private static Step<State> stillHere(State s, HandoffEvent.AtSource event, Path path, long nowNs) {
         HandoffPlan plan = s.plan();
         boolean resume = s instanceof Stopping;
         return switch (event) {
-            case AbortRequested(String reason) -> takeBack(plan, reason, redirected, false, resume, nowNs);
-            case GuestGone() -> takeBack(plan, "the guest ended at the source", redirected, false, false, nowNs);
+            case AbortRequested(String reason) -> takeBack(plan, reason, path, false, resume, nowNs);
+            case GuestGone() -> takeBack(plan, "the guest ended at the source", path, false, false, nowNs);
             case TimerFired(Timer timer)
             when timer.kind() == Timer.Kind.ARM_EXPIRY ->
-                takeBack(plan, "the move took too long", redirected, false, resume, nowNs);
+                takeBack(plan, "the move took too long", path, false, resume, nowNs);
             case SignalReceived(Signal signal, GatewayId from)
             when signal.body() instanceof Failed(String reason) && isOf(plan, signal) ->
-                takeBack(plan, reason, redirected, true, resume, nowNs);
-            default -> otherwise(s, event, Set.of(), redirected, nowNs);
+                takeBack(plan, reason, path, true, resume, nowNs);
+            default -> otherwise(s, event, Set.of(), path, nowNs);
         };
     }
 
@@ -274,13 +331,13 @@ public final class SourceHandoff {
                     when direction == Direction.OUTBOUND ->
                         Step.of(new Paused(plan, without(s.unmarked, signal.sender()), s.attempt));
                     case Failed(String reason)
-                    when fromDestination(plan, signal) -> takeBack(plan, reason, true, true, true, nowNs);
+                    when fromDestination(plan, signal) -> takeBack(plan, reason, Path.REDIRECTED, true, true, nowNs);
                     case AbortAck(long returned)
                     when fromDestination(plan, signal) ->
-                        takeBack(plan, "burnt at the destination", true, true, true, nowNs);
-                    default -> otherwise(s, event, s.unmarked, true, nowNs);
+                        takeBack(plan, "burnt at the destination", Path.REDIRECTED, true, true, nowNs);
+                    default -> otherwise(s, event, s.unmarked, Path.REDIRECTED, nowNs);
                 };
-            default -> otherwise(s, event, s.unmarked, true, nowNs);
+            default -> otherwise(s, event, s.unmarked, Path.REDIRECTED, nowNs);
         };
     }
 
@@ -304,7 +361,7 @@ public final class SourceHandoff {
 
     private static Step<State> ask(HandoffPlan plan, String reason, boolean guestUnknown, long nowNs) {
         return Step.of(
-                new Asking(plan, reason, guestUnknown, 0),
+                new Asking(plan, reason, guestUnknown, false, 0),
                 // first, so that the ABORT is behind the last packet that D is to return
                 new RedirectOff(plan.destination(), plan.epoch(), plan.timing().bufferBytes()),
                 new SendInOrder(plan.destination(), plan.signal(plan.source(), new Abort(reason))),
@@ -321,41 +378,55 @@ public final class SourceHandoff {
             case PeerReachable(GatewayId gateway) when gateway.equals(plan.destination()) -> askAgain(s, nowNs);
             case GuestResumed(long atNs) ->
                 s.guestUnknown // it was never stopped, so nobody else can run it
-                        ? takeBack(plan, s.reason, true, false, false, nowNs)
+                        ? tookBack(s, s.reason, false, false, nowNs)
                         : Step.of(s, new StopGuest(), new Count(Counter.STOPPED_AGAIN, 1));
-            case GuestStopped(long atNs) -> Step.of(new Asking(plan, s.reason, false, s.attempt));
+            case GuestStopped(long atNs) -> Step.of(new Asking(plan, s.reason, false, s.returned, s.attempt));
             case SignalReceived(Signal signal, GatewayId from)
             when isOf(plan, signal) && fromDestination(plan, signal) ->
                 switch (signal.body()) {
-                    case AbortAck(long returned) -> takeBack(plan, s.reason, true, true, true, nowNs);
-                    case Failed(String reason) -> takeBack(plan, reason, true, true, true, nowNs);
-                    default -> otherwise(s, event, Set.of(), false, nowNs);
+                    case AbortAck(long returned) -> tookBack(s, s.reason, returned == 0, true, nowNs);
+                    case Failed(String reason) -> tookBack(s, reason, false, true, nowNs);
+                    case ReturnEnd(long returned) ->
+                        Step.of(new Asking(plan, s.reason, s.guestUnknown, true, s.attempt));
+                    default -> otherwise(s, event, Set.of(), Path.TAKEN_BACK, nowNs);
                 };
-            default -> otherwise(s, event, Set.of(), false, nowNs);
+            default -> otherwise(s, event, Set.of(), Path.TAKEN_BACK, nowNs);
         };
     }
 
     private static Step<State> askAgain(Asking s, long nowNs) {
         HandoffPlan plan = s.plan;
         return Step.of(
-                new Asking(plan, s.reason, s.guestUnknown, s.attempt + 1),
+                new Asking(plan, s.reason, s.guestUnknown, s.returned, s.attempt + 1),
                 new SendInOrder(plan.destination(), plan.signal(plan.source(), new Abort(s.reason))),
                 new Count(Counter.RETRANSMITTED, 1),
                 retransmit(plan, s.attempt + 1, nowNs));
     }
 
+    /** The answer has come, while packets are kept here already. */
+    private static Step<State> tookBack(Asking s, String reason, boolean returned, boolean burnt, long nowNs) {
+        Step<State> back = takeBack(s.plan, reason, Path.TAKEN_BACK, burnt, burnt, nowNs);
+        if (!returned && !s.returned) {
+            return back;
+        }
+        Step<State> then = takenBack((TakingBack) back.state(), false);
+        List<HandoffAction> both = new ArrayList<>(back.actions());
+        both.addAll(then.actions());
+        return new Step<>(then.state(), both);
+    }
+
     // the guest stays
 
     /**
-     * @param redirected D's buffer may have packets of ours
+     * @param path D's buffer may have packets of ours, unless LIVE
      * @param burnt D has said so already
      * @param resume the guest may be stopped
      */
     private static Step<State> takeBack(
-            HandoffPlan plan, String reason, boolean redirected, boolean burnt, boolean resume, long nowNs) {
+            HandoffPlan plan, String reason, Path path, boolean burnt, boolean resume, long nowNs) {
         List<HandoffAction> actions = new ArrayList<>();
         actions.add(journal(plan, Stage.ABORTED));
-        if (redirected) {
+        if (path == Path.REDIRECTED) {
             actions.add(new RedirectOff(
                     plan.destination(), plan.epoch(), plan.timing().bufferBytes()));
         }
@@ -363,14 +434,14 @@ public final class SourceHandoff {
         if (resume) {
             actions.add(new ResumeGuest());
         }
-        Set<GatewayId> armed = new HashSet<>(plan.correspondents());
-        TakingBack next = new TakingBack(plan, reason, burnt, !redirected, Set.copyOf(armed), 0);
+        TakingBack next =
+                new TakingBack(plan, reason, resume, burnt, path == Path.LIVE, Set.copyOf(plan.correspondents()), 0);
         sendAborts(next, actions);
         for (Timer.Kind kind : List.of(Timer.Kind.ARM_EXPIRY, Timer.Kind.DRAIN_BOUND, Timer.Kind.PAUSE_BOUND)) {
             actions.add(new CancelTimer(Timer.of(kind)));
         }
         actions.add(retransmit(plan, 0, nowNs));
-        if (redirected) {
+        if (!next.returned) {
             actions.add(new SetTimer(
                     Timer.of(Timer.Kind.RETURN_BOUND), nowNs + plan.timing().markerBoundNs()));
         }
@@ -396,59 +467,58 @@ public final class SourceHandoff {
                 switch (timer.kind()) {
                     case RETRANSMIT -> abortAgain(s, nowNs);
                     case RETURN_BOUND -> s.returned ? Step.of(s) : takenBack(s, true);
-                    case GIVE_UP -> endBack(s, s.armed.size() + (s.burnt ? 0 : 1), new ArrayList<>());
+                    case GIVE_UP -> endBack(s, s.armed.size() + (s.burnt ? 0 : 1), new ArrayList<>(), nowNs);
                     default -> Step.of(s);
                 };
             case PeerReachable(GatewayId gateway) -> abortAgain(s, nowNs);
             // the STOP that was under way when the move was aborted
-            case GuestStopped(long atNs) -> Step.of(s, new ResumeGuest());
-            case Forget() -> endBack(s, 0, new ArrayList<>());
+            case GuestStopped(long atNs) -> Step.of(s.resuming(true), new ResumeGuest());
+            case GuestResumed(long atNs) -> settle(s.resuming(false), new ArrayList<>());
+            case GuestGone() -> settle(s.resuming(false), new ArrayList<>());
+            case Forget() -> endBack(s, 0, new ArrayList<>(), nowNs);
             case SignalReceived(Signal signal, GatewayId from)
             when isOf(plan, signal) ->
                 switch (signal.body()) {
-                    case AbortAck(long returned) ->
-                        fromDestination(plan, signal)
-                                ? burnt(s, returned)
-                                : settle(
-                                        new TakingBack(
-                                                plan,
-                                                s.reason,
-                                                s.burnt,
-                                                s.returned,
-                                                without(s.armed, signal.sender()),
-                                                s.attempt),
-                                        new ArrayList<>());
-                    case ReturnEnd(long returned) ->
-                        s.returned || !fromDestination(plan, signal) ? Step.of(s) : takenBack(s, false);
-                    case Failed(String reason) ->
-                        settle(
-                                new TakingBack(plan, s.reason, true, s.returned, s.armed, s.attempt),
-                                List.of(new SendInOrder(
-                                        plan.destination(), plan.signal(plan.source(), new Abort(s.reason)))));
+                    case AbortAck(long returned)
+                    when fromDestination(plan, signal) ->
+                        returned == 0 && !s.returned
+                                ? takenBack(s.withBurnt(), false)
+                                : settle(s.withBurnt(), new ArrayList<>());
+                    case AbortAck(long returned) -> settle(s.without(signal.sender()), new ArrayList<>());
+                    case ReturnEnd(long returned)
+                    when fromDestination(plan, signal) -> s.returned ? Step.of(s) : takenBack(s, false);
+                    case Failed(String reason)
+                    when fromDestination(plan, signal) -> {
+                        List<HandoffAction> actions = new ArrayList<>();
+                        actions.add(
+                                new SendInOrder(plan.destination(), plan.signal(plan.source(), new Abort(s.reason))));
+                        yield settle(s.withBurnt(), actions);
+                    }
                     // the epoch is burnt: whatever claims it is wrong
                     case Announce a
                     when signal.epoch().equals(plan.epoch()) -> Step.of(s, new Count(Counter.REFUSED, 1));
                     case EndMarker marker -> Step.of(s, new Count(Counter.REFUSED, 1));
-                    default -> otherwise(s, event, Set.of(), false, nowNs);
+                    default -> otherwise(s, event, Set.of(), pathOf(s), nowNs);
                 };
             case TableSaysBinding(GatewayId gateway, var epoch)
             when epoch.equals(plan.epoch()) -> Step.of(s, new Count(Counter.REFUSED, 1));
-            default -> otherwise(s, event, Set.of(), false, nowNs);
+            default -> otherwise(s, event, Set.of(), pathOf(s), nowNs);
         };
     }
 
-    private static Step<State> abortAgain(TakingBack s, long nowNs) {
-        TakingBack next = new TakingBack(s.plan, s.reason, s.burnt, s.returned, s.armed, s.attempt + 1);
-        List<HandoffAction> actions = new ArrayList<>();
-        sendAborts(next, actions);
-        actions.add(new Count(Counter.RETRANSMITTED, actions.size()));
-        actions.add(retransmit(s.plan, next.attempt, nowNs));
-        return new Step<>(next, actions);
+    private static Path pathOf(TakingBack s) {
+        return s.returned ? Path.LIVE : Path.TAKEN_BACK;
     }
 
-    private static Step<State> burnt(TakingBack s, long returned) {
-        TakingBack next = new TakingBack(s.plan, s.reason, true, s.returned, s.armed, s.attempt);
-        return returned == 0 && !s.returned ? takenBack(next, false) : settle(next, new ArrayList<>());
+    private static Step<State> abortAgain(TakingBack s, long nowNs) {
+        List<HandoffAction> actions = new ArrayList<>();
+        sendAborts(s, actions);
+        actions.add(new Count(Counter.RETRANSMITTED, actions.size()));
+        if (s.resuming) {
+            actions.add(new ResumeGuest());
+        }
+        actions.add(retransmit(s.plan, s.attempt + 1, nowNs));
+        return new Step<>(s.next(), actions);
     }
 
     private static Step<State> takenBack(TakingBack s, boolean missed) {
@@ -458,36 +528,46 @@ public final class SourceHandoff {
         }
         actions.add(new DeliverLive());
         actions.add(new CancelTimer(Timer.of(Timer.Kind.RETURN_BOUND)));
-        return settle(new TakingBack(s.plan, s.reason, s.burnt, true, s.armed, s.attempt), actions);
+        return settle(s.withReturned(), actions);
     }
 
     private static Step<State> settle(TakingBack s, List<HandoffAction> actions) {
-        return s.burnt && s.returned && s.armed.isEmpty() ? endBack(s, 0, actions) : new Step<>(s, actions);
+        return s.burnt && s.returned && !s.resuming && s.armed.isEmpty() ? ended(s, actions) : new Step<>(s, actions);
     }
 
-    private static Step<State> endBack(TakingBack s, int unanswered, List<HandoffAction> actions) {
-        List<HandoffAction> all = new ArrayList<>(actions);
+    private static Step<State> endBack(TakingBack s, int unanswered, List<HandoffAction> actions, long nowNs) {
+        if (s.resuming) { // a guest that stays stopped is not over
+            return Step.of(
+                    s,
+                    new ResumeGuest(),
+                    new SetTimer(
+                            Timer.of(Timer.Kind.GIVE_UP),
+                            nowNs + s.plan.timing().quietNs()));
+        }
         if (!s.returned) {
-            all.add(new Count(Counter.RETURN_MISSED, 1));
-            all.add(new DeliverLive());
+            actions.add(new Count(Counter.RETURN_MISSED, 1));
+            actions.add(new DeliverLive());
         }
         if (unanswered > 0) {
-            all.add(new Count(Counter.UNANSWERED, unanswered));
+            actions.add(new Count(Counter.UNANSWERED, unanswered));
         }
-        all.add(new DeleteState(s.plan.vm(), s.plan.epoch()));
-        all.add(new Report(Phase.ABORTED, "abort", s.reason));
-        all.add(journal(s.plan, Stage.ENDED));
-        all.add(new Finished());
-        return new Step<>(new RolledBack(s.plan), all);
+        return ended(s, actions);
+    }
+
+    private static Step<State> ended(TakingBack s, List<HandoffAction> actions) {
+        actions.add(new DeleteState(s.plan.vm(), s.plan.epoch()));
+        actions.add(new Report(Phase.ABORTED, "abort", s.reason));
+        actions.add(journal(s.plan, Stage.ENDED));
+        actions.add(new Finished());
+        return new Step<>(new RolledBack(s.plan), actions);
     }
 
     // the guest has gone
 
-    private static Step<State> drain(
-            HandoffPlan plan, Binding now, Set<GatewayId> unmarked, boolean redirect, long nowNs) {
+    private static Step<State> drain(HandoffPlan plan, Binding now, Set<GatewayId> unmarked, Path path, long nowNs) {
         List<HandoffAction> actions = new ArrayList<>();
         actions.add(journal(plan, Stage.MOVED));
-        if (redirect) {
+        if (path != Path.REDIRECTED) {
             actions.add(new RedirectOn(now.gateway(), now.epoch()));
         }
         actions.add(new InstallRoute(now));
@@ -512,8 +592,7 @@ public final class SourceHandoff {
     private static Step<State> draining(Draining s, HandoffEvent.AtSource event, long nowNs) {
         HandoffPlan plan = s.plan;
         return switch (event) {
-            case GuestGone() ->
-                Step.of(new Draining(plan, s.now, s.unmarked, s.unflipped, s.tableAgrees, true, s.sinceNs, s.attempt));
+            case GuestGone() -> Step.of(s.gone());
             case GuestResumed(long atNs) ->
                 Step.of(s, new StopGuest(), new QuitGuest(), new Count(Counter.STOPPED_AGAIN, 1));
             case Quiet(long lastForwardedNs) -> quiet(s, lastForwardedNs, nowNs);
@@ -535,28 +614,10 @@ public final class SourceHandoff {
                 };
             case SignalReceived(Signal signal, GatewayId from)
             when isOf(plan, signal) && signal.body() instanceof EndMarkerAck(GatewayId o, Direction d) ->
-                Step.of(new Draining(
-                        plan,
-                        s.now,
-                        without(s.unmarked, signal.sender()),
-                        s.unflipped,
-                        s.tableAgrees,
-                        s.guestGone,
-                        s.sinceNs,
-                        s.attempt));
+                Step.of(s.unmarked(without(s.unmarked, signal.sender()), s.attempt));
             case SignalReceived(Signal signal, GatewayId from)
             when isOf(plan, signal) && signal.body() instanceof EndMarker(GatewayId origin, Direction d) ->
-                Step.of(
-                        new Draining(
-                                plan,
-                                s.now,
-                                s.unmarked,
-                                without(s.unflipped, origin),
-                                s.tableAgrees,
-                                s.guestGone,
-                                s.sinceNs,
-                                s.attempt),
-                        new SendInOrder(s.now.gateway(), signal));
+                Step.of(s.flipped(origin), new SendInOrder(s.now.gateway(), signal));
             case SignalReceived(Signal signal, GatewayId from) ->
                 signal.proves().map(b -> newer(s, b, false, signal)).orElse(Step.of(s));
             case TableSaysBinding(GatewayId gateway, var epoch) ->
@@ -606,10 +667,7 @@ public final class SourceHandoff {
         sendOutboundMarkers(s.plan, s.unmarked, actions);
         actions.add(new Count(Counter.RETRANSMITTED, s.unmarked.size()));
         actions.add(retransmit(s.plan, s.attempt + 1, nowNs));
-        return new Step<>(
-                new Draining(
-                        s.plan, s.now, s.unmarked, s.unflipped, s.tableAgrees, s.guestGone, s.sinceNs, s.attempt + 1),
-                actions);
+        return new Step<>(s.unmarked(s.unmarked, s.attempt + 1), actions);
     }
 
     private static Step<State> quiet(Draining s, long lastForwardedNs, long nowNs) {
@@ -659,7 +717,7 @@ public final class SourceHandoff {
 
     /** Higher epoch wins, the move's own epoch is D's alone, anything else changes nothing. */
     private static Step<State> otherwise(
-            State s, HandoffEvent.AtSource event, Set<GatewayId> unmarked, boolean redirected, long nowNs) {
+            State s, HandoffEvent.AtSource event, Set<GatewayId> unmarked, Path path, long nowNs) {
         HandoffPlan plan = s.plan();
         Optional<Binding> claim = switch (event) {
             case TableSaysBinding(GatewayId gateway, var epoch) -> Optional.of(new Binding(plan.vm(), gateway, epoch));
@@ -680,9 +738,9 @@ public final class SourceHandoff {
             return Step.of(s, new Count(Counter.REFUSED, 1));
         }
         if (binding.gateway().equals(plan.source())) {
-            return verdict(s, binding, nowNs);
+            return verdict(s, binding, path, nowNs);
         }
-        Step<State> moved = drain(plan, binding, unmarked, !redirected, nowNs);
+        Step<State> moved = drain(plan, binding, unmarked, path, nowNs);
         if (event instanceof SignalReceived) {
             // it was that signal's news; now treat it as what it is
             Step<State> then = apply(moved.state(), event, nowNs);
@@ -694,11 +752,11 @@ public final class SourceHandoff {
     }
 
     /** D has been fenced and the VM given back to S, under an epoch above the burnt one. */
-    private static Step<State> verdict(State s, Binding binding, long nowNs) {
+    private static Step<State> verdict(State s, Binding binding, Path path, long nowNs) {
         if (s instanceof TakingBack) {
             return Step.of(s, new InstallRoute(binding));
         }
-        Step<State> back = takeBack(s.plan(), "decided by the controller", true, true, true, nowNs);
+        Step<State> back = takeBack(s.plan(), "decided by the controller", path, true, true, nowNs);
         List<HandoffAction> actions = new ArrayList<>();
         actions.add(new InstallRoute(binding));
         actions.addAll(back.actions());

@@ -55,12 +55,13 @@ final class Samples {
         states.put("Held", new SourceHandoff.Held(PLAN));
         states.put("Stopping", new SourceHandoff.Stopping(PLAN));
         states.put("Paused", new SourceHandoff.Paused(PLAN, Set.of(C1, C2, D), 0));
-        states.put("Asking", new SourceHandoff.Asking(PLAN, "why", false, 0));
-        states.put("Asking(guest unknown)", new SourceHandoff.Asking(PLAN, "why", true, 0));
-        states.put("TakingBack", new SourceHandoff.TakingBack(PLAN, "why", false, false, Set.of(C1, C2), 0));
-        states.put("TakingBack(burnt)", new SourceHandoff.TakingBack(PLAN, "why", true, false, Set.of(), 0));
-        states.put("TakingBack(returned)", new SourceHandoff.TakingBack(PLAN, "why", false, true, Set.of(), 0));
-        states.put("TakingBack(but c1)", new SourceHandoff.TakingBack(PLAN, "why", true, true, Set.of(C1), 0));
+        states.put("Asking", new SourceHandoff.Asking(PLAN, "why", false, false, 0));
+        states.put("Asking(guest unknown, returned)", new SourceHandoff.Asking(PLAN, "why", true, true, 0));
+        states.put("TakingBack", new SourceHandoff.TakingBack(PLAN, "why", false, false, false, Set.of(C1, C2), 0));
+        states.put("TakingBack(burnt)", new SourceHandoff.TakingBack(PLAN, "why", false, true, false, Set.of(), 0));
+        states.put("TakingBack(returned)", new SourceHandoff.TakingBack(PLAN, "why", false, false, true, Set.of(), 0));
+        states.put("TakingBack(resuming)", new SourceHandoff.TakingBack(PLAN, "why", true, true, true, Set.of(), 0));
+        states.put("TakingBack(but c1)", new SourceHandoff.TakingBack(PLAN, "why", false, true, true, Set.of(C1), 0));
         states.put(
                 "Draining", new SourceHandoff.Draining(PLAN, AFTER, Set.of(C1), Set.of(C1, C2, D), false, false, 0, 0));
         states.put("Draining(done)", new SourceHandoff.Draining(PLAN, AFTER, Set.of(), Set.of(), false, true, 0, 0));

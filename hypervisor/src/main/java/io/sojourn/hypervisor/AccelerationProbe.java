@@ -64,8 +64,6 @@ public final class AccelerationProbe {
                 "kvm",
                 "-machine",
                 "q35",
-                "-cpu",
-                "host",
                 "-m",
                 "128",
                 "-smp",

@@ -41,6 +41,11 @@ public record LaunchedGuest(String vm, long pid, Path qmpSocket, Path pidFile, P
         }
     }
 
+    /** Why QEMU has refused something, in its own words (one line of its log); empty if it said nothing. */
+    public String complaint() {
+        return QemuLauncher.complaint(log);
+    }
+
     /** Ends exactly this process, SIGTERM first, and removes its socket and pid file; the log stays. Harmless if it is gone. */
     public void destroy() {
         Optional<ProcessHandle> process = process();

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -101,7 +102,7 @@ public final class QemuLauncher {
             boolean alive =
                     ProcessHandle.of(guest.pid()).map(ProcessHandle::isAlive).orElse(false);
             if (!alive || System.nanoTime() > deadline) {
-                String said = lastLine(guest.log());
+                String said = complaint(guest.log());
                 String what =
                         alive ? "does not open its QMP socket within " + patience.toMillis() + " ms" : "has ended";
                 guest.destroy();
@@ -125,14 +126,17 @@ public final class QemuLauncher {
         }
     }
 
-    /** The last line that says something, without the time; QEMU's errors are one line each, the decisive one last. */
-    static String lastLine(Path log) {
+    /** QEMU's first complaint ({@code qemu-system-x86_64: ...}, the closest to the cause), else the last line; empty if it said nothing. */
+    static String complaint(Path log) {
         try {
-            List<String> lines = Files.readAllLines(log).stream()
+            List<String> lines = Files.readAllLines(log, StandardCharsets.ISO_8859_1).stream()
                     .map(String::strip)
                     .filter(line -> !line.isEmpty())
                     .toList();
-            return lines.isEmpty() ? "" : lines.getLast();
+            return lines.stream()
+                    .filter(line -> line.startsWith("qemu-") && line.contains(": ") && !line.contains(": warning: "))
+                    .findFirst()
+                    .orElse(lines.isEmpty() ? "" : lines.getLast());
         } catch (IOException e) {
             return "";
         }

@@ -140,8 +140,11 @@ public final class PacketSocket implements AutoCloseable {
     /** Receives one frame into native memory: its length (no more than {@code maxBytes}), or {@link #AGAIN}. */
     public int receive(MemorySegment segment, long offset, int maxBytes) {
         Objects.checkFromIndexSize(offset, maxBytes, segment.byteSize());
-        fromBytes.set(JAVA_INT, 0, SOCKADDR_LL_BYTES);
-        int rc = Syscalls.recvfrom(fd, segment.address() + offset, maxBytes, 0, from.address(), fromBytes.address());
+        int rc = receiveOnce(segment.address() + offset, maxBytes);
+        if (rc == -Errno.ENETDOWN.number()) {
+            // That the interface is, or was, down is told once, before what had been received.
+            rc = receiveOnce(segment.address() + offset, maxBytes);
+        }
         Reference.reachabilityFence(segment);
         return rc >= 0 ? rc : againWhileDown(rc, "receive from interface ");
     }
@@ -159,7 +162,12 @@ public final class PacketSocket implements AutoCloseable {
         return rc >= 0 ? rc : againWhileDown(rc, "send out of interface ");
     }
 
-    /** An interface that went down is reported once, and the socket goes on when it is up again. */
+    private int receiveOnce(long address, int maxBytes) {
+        fromBytes.set(JAVA_INT, 0, SOCKADDR_LL_BYTES);
+        return Syscalls.recvfrom(fd, address, maxBytes, 0, from.address(), fromBytes.address());
+    }
+
+    /** A socket goes on when its interface is up again. */
     private int againWhileDown(int rc, String op) {
         return rc == -Errno.ENETDOWN.number() ? AGAIN : Syscalls.checkAgain(rc, op + ifindex);
     }

@@ -30,7 +30,7 @@ class EventFdTest {
         try (EventFd event = new EventFd();
                 Poller poller = new Poller(event.fd())) {
             long shortestNs = Long.MAX_VALUE;
-            for (int i = 0; i < 50; i++) {
+            for (int i = 0; i < 500 && shortestNs > 1_045_000; i++) {
                 long before = System.nanoTime();
                 poller.poll(1_000_000);
                 shortestNs = Math.min(shortestNs, System.nanoTime() - before);

@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.net.InetSocketAddress;
+import java.util.EnumSet;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -89,6 +91,51 @@ class TapQueueSystemTest {
                 assertThat(queue.unread(0).get(JAVA_INT_UNALIGNED, 20)).isEqualTo(2000 - TapQueue.KEPT_FRAMES);
             }
         });
+    }
+
+    @Test
+    void aFrameWhoseChecksumWasLeftToTheDeviceIsGivenBackWhole() {
+        namespace.inside(() -> {
+            try (Tap tap = Tap.openTap("guest", Set.of(Tap.Flag.VNET_HDR));
+                    Links links = new Links();
+                    TapQueue queue = TapQueue.watch(tap.ifindex());
+                    DatagramBatch batch = new DatagramBatch(1, 2048)) {
+                tap.setOffloads(EnumSet.of(Tap.Offload.CSUM, Tap.Offload.TSO4, Tap.Offload.TSO6));
+                links.addAddress(tap.ifindex(), new byte[] {10, 10, 1, 1}, 24);
+                links.up(tap.ifindex());
+                namespace.ip("neighbour replace 10.10.1.10 lladdr 02:00:00:00:00:0a dev guest");
+                try (UdpSocket socket = UdpSocket.bind(new InetSocketAddress("10.10.1.1", 5000))) {
+                    batch.setPeer(0, PeerAddress.of(new InetSocketAddress("10.10.1.10", 6000)));
+                    batch.length(0, 101);
+                    batch.slab().asSlice(0, 101).fill((byte) 0x5a);
+                    assertThat(socket.send(batch, 0, 1)).isEqualTo(1);
+                }
+                queue.poll();
+                MemorySegment frame = MemorySegment.NULL;
+                for (int i = 0; i < queue.unreadCount(); i++) {
+                    frame = queue.unread(i).byteSize() == 14 + 20 + 8 + 101 ? queue.unread(i) : frame;
+                }
+                assertThat(frame.byteSize()).isPositive();
+                // The pseudo-header, then the datagram with its checksum: a sum of all ones (RFC 768).
+                long sum = 17 + 8 + 101 + words(frame, 26, 34) + words(frame, 34, (int) frame.byteSize());
+                assertThat(sum % 0xffff).isZero();
+                // What the kernel itself handed to the device was unfinished, else this test proves nothing.
+                int flags = 0;
+                while (tap.read(memory, 0, 2048) > 0) {
+                    flags |= memory.get(JAVA_BYTE, 0);
+                }
+                assertThat(flags & 1).isEqualTo(1);
+            }
+            return 0;
+        });
+    }
+
+    private static long words(MemorySegment segment, int from, int to) {
+        long sum = 0;
+        for (int i = from; i < to; i++) {
+            sum += (segment.get(JAVA_BYTE, i) & 0xff) << ((i - from) % 2 == 0 ? 8 : 0);
+        }
+        return sum;
     }
 
     private interface Scene {

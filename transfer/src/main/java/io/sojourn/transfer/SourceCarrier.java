@@ -30,6 +30,14 @@ import java.util.concurrent.locks.LockSupport;
  * the two share the ring and a few volatile fields.
  */
 public final class SourceCarrier implements StreamEnd {
+    /**
+     * The pump stays at most this far ahead of the sender. What waits here is late: QEMU takes it for sent, and the guest may have
+     * dirtied it again; and it is what a park has to wait for.
+     */
+    private static final long MAX_AHEAD_NS = 20_000_000L;
+
+    private static final long MIN_AHEAD_BYTES = 256 << 10;
+
     private final StreamSender sender;
     private final ByteRing ring;
     private final Path socket;
@@ -43,6 +51,8 @@ public final class SourceCarrier implements StreamEnd {
     /** The pump is between looking at {@link #readLimit} and publishing what it read. */
     private volatile boolean reading;
 
+    private volatile long aheadBytes = MIN_AHEAD_BYTES;
+    private volatile boolean pumpAhead;
     private volatile boolean drainWanted;
     private boolean endReported;
 
@@ -123,6 +133,13 @@ public final class SourceCarrier implements StreamEnd {
                 LockSupport.park(this);
                 continue;
             }
+            if (unsentBytes() >= aheadBytes) {
+                pumpAhead = true;
+                if (unsentBytes() >= aheadBytes) {
+                    LockSupport.park(this);
+                }
+                continue;
+            }
             if (!ring.awaitSpace(1)) {
                 return;
             }
@@ -135,7 +152,7 @@ public final class SourceCarrier implements StreamEnd {
             if (bytes > 0 && ring.takeConsumerHungry() || drainWanted) {
                 wake.run();
             }
-            if (bytes == 0 && ring.published() < readLimit) {
+            if (bytes == 0 && ring.published() < readLimit && unsentBytes() < aheadBytes) {
                 selector.select();
                 selector.selectedKeys().clear();
             }
@@ -147,7 +164,7 @@ public final class SourceCarrier implements StreamEnd {
         // see it.
         reading = true;
         try {
-            long left = readLimit - ring.published();
+            long left = Math.min(readLimit - ring.published(), aheadBytes - unsentBytes());
             return left <= 0 ? 0 : ring.readFrom(qemu, left);
         } finally {
             reading = false;
@@ -203,6 +220,17 @@ public final class SourceCarrier implements StreamEnd {
         return ring.published() >= readLimit && !reading && ring.published() >= readLimit;
     }
 
+    /**
+     * Drained, and all of it acknowledged: no recovery of a loss is under way. A pause from here on waits for its own bytes only.
+     */
+    public boolean settled() {
+        return drained() && ring.released() == ring.published();
+    }
+
+    private long unsentBytes() {
+        return ring.published() - sender.sentBytes();
+    }
+
     /** Bytes read from QEMU so far. */
     public long bytesRead() {
         return ring.published();
@@ -240,6 +268,14 @@ public final class SourceCarrier implements StreamEnd {
     @Override
     public int poll(long nowNs, MemorySegment out, long at) {
         int length = sender.poll(nowNs, out, at);
+        if (pumpAhead) {
+            long ahead = Math.max(MIN_AHEAD_BYTES, (long) (sender.paceBytesPerS() * MAX_AHEAD_NS / 1e9));
+            if (unsentBytes() <= ahead / 2) {
+                aheadBytes = ahead;
+                pumpAhead = false;
+                LockSupport.unpark(pump);
+            }
+        }
         if (drainWanted && drained()) {
             drainWanted = false;
             events.drained();

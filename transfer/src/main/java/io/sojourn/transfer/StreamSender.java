@@ -699,6 +699,16 @@ public final class StreamSender implements StreamEnd {
         return sentOffset == ring.published();
     }
 
+    /** Bytes of the stream that have been sent at least once. Any thread. */
+    long sentBytes() {
+        return sentOffset;
+    }
+
+    /** The present pace. Forwarder thread. */
+    double paceBytesPerS() {
+        return rate.paceBytesPerS();
+    }
+
     /** Every byte that the ring holds has been acknowledged. */
     public boolean allAcked() {
         return ackedOffset == ring.published();

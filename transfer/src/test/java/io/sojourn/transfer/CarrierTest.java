@@ -177,6 +177,8 @@ class CarrierTest {
             source.park();
             assertThat(atSource.drained.tryAcquire(5, TimeUnit.SECONDS)).isTrue();
             assertThat(source.drained()).isTrue();
+            awaitAtLeast(() -> source.settled() ? 1 : 0, 1);
+            assertThat(source.bytesOutstanding()).isZero();
             long parkedAt = source.bytesRead();
             // QEMU goes on until the socket's buffer is full, and then stands in its write.
             awaitStill(written);

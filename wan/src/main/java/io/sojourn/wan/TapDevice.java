@@ -21,6 +21,12 @@ final class TapDevice implements PacketDevice, AutoCloseable {
     static TapDevice open(WanConfig.PlaceConfig place) {
         try {
             return Netns.call(place.netns(), () -> {
+                if (!Links.exists(place.device())) {
+                    // Opening it would make one, with no address and no route.
+                    throw new IllegalStateException("there is no device " + place.device() + " in namespace "
+                            + place.netns() + "; make it with: ip -n " + place.netns() + " tuntap add dev "
+                            + place.device() + " mode tun");
+                }
                 Tap tap = Tap.openTun(place.device(), Set.of());
                 try (Links links = new Links()) {
                     links.setTxQueueLength(tap.ifindex(), QUEUE_PACKETS);

@@ -20,6 +20,7 @@ class AllocationTest {
     private final MemorySegment out = Arena.ofAuto().allocate(4096);
     private final List<byte[]> frames = new ArrayList<>(Samples.FRAMES.values());
     private final ParsedFrame parsed = new ParsedFrame();
+    private final AddressRewriter rewriter = new AddressRewriter(new EveryOther());
     private final Fragmenter fragmenter = new Fragmenter();
 
     @Test
@@ -54,6 +55,7 @@ class AllocationTest {
                 ? TtlDecrement.ipv6(memory, parsed.l3At())
                 : parsed.family() == ParsedFrame.Family.IPV4 && TtlDecrement.ipv4(memory, parsed.l3At());
         MssClamp.clamp(memory, parsed, 1300);
+        rewriter.rewrite(memory, parsed, false);
         Vxlan.write(memory, 56, 7, 9);
         int octets = alive ? 1 : 0;
         octets += IcmpEcho.reply(out, 0, memory, parsed, 1);

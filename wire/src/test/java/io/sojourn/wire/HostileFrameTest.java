@@ -22,6 +22,7 @@ class HostileFrameTest {
     private final MemorySegment out = Arena.ofAuto().allocate(4096);
     private final ParsedFrame parsed = new ParsedFrame();
     private final Fragmenter fragmenter = new Fragmenter();
+    private final AddressRewriter rewriter = new AddressRewriter(new EveryOther());
     private final PathProbe probe = new PathProbe(new byte[32]);
 
     @Test
@@ -91,6 +92,7 @@ class HostileFrameTest {
             }
         }
         MssClamp.clamp(s, parsed, 500);
+        rewriter.rewrite(s, parsed, random.nextBoolean());
         if (parsed.isIp()) {
             boolean ignored = parsed.isV6() ? TtlDecrement.ipv6(s, parsed.l3At()) : TtlDecrement.ipv4(s, parsed.l3At());
         }

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.controller;
+
+import io.grpc.BindableService;
+import io.sojourn.registry.BindingStore;
+import java.net.InetSocketAddress;
+import java.time.Clock;
+import java.util.Optional;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The controller without its doors to the outside: put together in the constructor, {@link #start} takes up what was under way.
+ * The gRPC service is for any kind of server; REST starts with {@link #serveRest}.
+ */
+final class Controller implements AutoCloseable {
+    private static final int CLOCK_PROBE_S = 10;
+
+    private final BindingStore store;
+    private final ForwardingTable table;
+    private final Gateways gateways;
+    private final Orchestrator orchestrator;
+    private final EventStream events;
+    private final RestApi api;
+    private final GatewayService service;
+    private final ScheduledExecutorService clockProbes = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().daemon().name("clock-probes").factory());
+    private Optional<HttpServer> http = Optional.empty();
+
+    Controller(BindingStore store, String token, ControllerConfig.Timeouts timeouts, Clock clock) {
+        Time time = new Time(clock);
+        this.store = store;
+        Realm realm = new Realm(store);
+        table = new ForwardingTable(realm);
+        gateways = new Gateways(realm, table, time);
+        orchestrator = new Orchestrator(realm, gateways, timeouts, time);
+        Views views = new Views(realm, gateways, orchestrator, table, time);
+        events = new EventStream(realm, views);
+        Inventory inventory = new Inventory(realm, orchestrator::moveOf, time);
+        MovePlanner planner = new MovePlanner(realm, gateways, timeouts.command());
+        api = new RestApi(realm, views, inventory, planner, orchestrator, gateways, events, new Metrics(views));
+        service = new GatewayService(gateways, token);
+    }
+
+    void start() {
+        gateways.start(orchestrator);
+        table.start();
+        orchestrator.start();
+        var _ = clockProbes.scheduleAtFixedRate(gateways::probeClocks, CLOCK_PROBE_S, CLOCK_PROBE_S, TimeUnit.SECONDS);
+    }
+
+    BindableService service() {
+        return service;
+    }
+
+    RestApi api() {
+        return api;
+    }
+
+    /** @return the port that it listens on */
+    int serveRest(InetSocketAddress address, Optional<String> apiToken) {
+        HttpServer server = new HttpServer(address, apiToken, api.routes());
+        server.start();
+        http = Optional.of(server);
+        return server.port();
+    }
+
+    /** Ends everything but the store, which belongs to the caller. Moves under way are left to the gateways and to the next start. */
+    @Override
+    public void close() {
+        clockProbes.shutdownNow();
+        events.close();
+        http.ifPresent(HttpServer::close);
+        gateways.endAll();
+        orchestrator.close();
+        table.close();
+    }
+
+    BindingStore store() {
+        return store;
+    }
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.controller;
+
+import io.sojourn.model.binding.Binding;
+import io.sojourn.registry.BindingStore;
+import io.sojourn.registry.BindingText;
+import io.sojourn.registry.Change;
+import io.sojourn.registry.Commit;
+import io.sojourn.rpc.Gateway;
+import io.sojourn.rpc.Network;
+import io.sojourn.rpc.Nic;
+import io.sojourn.rpc.Subnet;
+import io.sojourn.rpc.TableUpdate;
+import io.sojourn.rpc.Vm;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The table that gateways forward by, and what changed in it since any version. Versions are revisions of the registry.
+ *
+ * <p>A slow gateway costs nothing: it is sent the difference between what it has and what is, whenever it can take it.
+ */
+final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
+    /** @param value null: removed at this version */
+    private record Versioned<T>(long version, @Nullable T value) {}
+
+    private static final Logger log = LoggerFactory.getLogger(ForwardingTable.class);
+
+    private final Realm realm;
+    private final Map<String, Versioned<Network>> networks = new TreeMap<>();
+    private final Map<String, Versioned<Gateway>> gateways = new TreeMap<>();
+    private final Map<String, Versioned<Vm>> vms = new TreeMap<>();
+    private final Map<String, Resource.Vm> registered = new TreeMap<>();
+    private final Map<String, Binding> bound = new TreeMap<>();
+    private final List<Runnable> wakeOnChange = new CopyOnWriteArrayList<>();
+    private long version;
+    private BindingStore.@Nullable Watch watch;
+
+    ForwardingTable(Realm realm) {
+        this.realm = realm;
+    }
+
+    void start() {
+        long revision = realm.store().revision();
+        load(revision);
+        watch = realm.store().watch(revision, this);
+    }
+
+    private synchronized void load(long revision) {
+        realm.networks().forEach(n -> put(networks, n.name(), revision, message(n)));
+        realm.gateways().forEach(g -> put(gateways, g.name(), revision, message(g)));
+        registered.clear();
+        realm.vms().forEach(vm -> registered.put(vm.name(), vm));
+        bound.clear();
+        realm.store().bindings().forEach(b -> bound.put(b.vm().name(), b));
+        registered.keySet().forEach(name -> refreshVm(name, revision));
+        version = Math.max(version, revision);
+    }
+
+    private static <T> void put(Map<String, Versioned<T>> map, String key, long version, @Nullable T value) {
+        map.put(key, new Versioned<>(version, value));
+    }
+
+    @Override
+    public void committed(Commit commit) {
+        boolean changed = false;
+        synchronized (this) {
+            for (Change change : commit.changes()) {
+                changed |= take(change, commit.revision());
+            }
+            if (changed) {
+                version = commit.revision();
+            }
+        }
+        if (changed) {
+            wakeOnChange.forEach(Runnable::run);
+        }
+    }
+
+    private boolean take(Change change, long revision) {
+        String key = change.key();
+        Optional<String> value = change.value();
+        switch (change.kind()) {
+            case NETWORK ->
+                put(
+                        networks,
+                        key,
+                        revision,
+                        value.map(v -> message(Json.read(v, Resource.Network.class)))
+                                .orElse(null));
+            case GATEWAY ->
+                put(
+                        gateways,
+                        key,
+                        revision,
+                        value.map(v -> message(Json.read(v, GatewayDocument.class)))
+                                .orElse(null));
+            case VM -> {
+                value.ifPresentOrElse(
+                        v -> registered.put(key, Json.read(v, Resource.Vm.class)), () -> registered.remove(key));
+                refreshVm(key, revision);
+            }
+            case BINDING -> {
+                value.ifPresentOrElse(v -> bound.put(key, BindingText.parse(key, v)), () -> bound.remove(key));
+                refreshVm(key, revision);
+            }
+            case SITE, LANDING, MIGRATION, SECRET -> {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void refreshVm(String name, long revision) {
+        Resource.Vm vm = registered.get(name);
+        Binding binding = bound.get(name);
+        if (vm != null && binding != null) {
+            put(
+                    vms,
+                    name,
+                    revision,
+                    message(vm, binding.gateway().name(), binding.epoch().number()));
+        } else if (vms.containsKey(name)) {
+            put(vms, name, revision, null);
+        }
+    }
+
+    @Override
+    public void compacted(long nowAt) {
+        log.warn("the forwarding table fell behind the registry: read again at revision {}", nowAt);
+        synchronized (this) {
+            networks.clear();
+            gateways.clear();
+            vms.clear();
+            oldest = nowAt;
+            load(nowAt);
+        }
+        wakeOnChange.forEach(Runnable::run);
+    }
+
+    /** Differences from before this version cannot be told. */
+    private long oldest;
+
+    synchronized long version() {
+        return version;
+    }
+
+    void wakeOnChange(Runnable wake) {
+        wakeOnChange.add(wake);
+    }
+
+    void forget(Runnable wake) {
+        wakeOnChange.remove(wake);
+    }
+
+    /** What a gateway that has a version needs; empty if it is up to date. @param has -1: nothing yet, send everything */
+    synchronized Optional<TableUpdate> since(long has) {
+        if (has == version && has >= 0) {
+            return Optional.empty();
+        }
+        boolean whole = has < oldest || has < 0;
+        long after = whole ? -1 : has;
+        TableUpdate.Builder update =
+                TableUpdate.newBuilder().setVersion(version).setWhole(whole);
+        networks.forEach((name, v) -> {
+            if (v.version() > after && v.value() != null) {
+                update.addNetworks(v.value());
+            } else if (v.version() > after && !whole) {
+                update.addRemovedNetworks(name);
+            }
+        });
+        gateways.forEach((name, v) -> {
+            if (v.version() > after && v.value() != null) {
+                update.addGateways(v.value());
+            } else if (v.version() > after && !whole) {
+                update.addRemovedGateways(name);
+            }
+        });
+        vms.forEach((name, v) -> {
+            if (v.version() > after && v.value() != null) {
+                update.addVms(v.value());
+            } else if (v.version() > after && !whole) {
+                update.addRemovedVms(name);
+            }
+        });
+        return Optional.of(update.build());
+    }
+
+    private static Network message(Resource.Network n) {
+        Network.Builder message = Network.newBuilder()
+                .setName(n.name())
+                .setVni(n.vni() == null ? 0 : n.vni())
+                .setMechanism(n.mechanism() == null ? "overlay" : n.mechanism())
+                .setMtu(n.mtu() == null ? 0 : n.mtu());
+        for (Resource.Subnet subnet : n.subnets()) {
+            message.addSubnets(Subnet.newBuilder()
+                    .setPrefix(subnet.prefix())
+                    .setGatewayAddress(subnet.gateway() == null ? "" : subnet.gateway())
+                    .setHomeSite(subnet.homeSite() == null ? "" : subnet.homeSite()));
+        }
+        return message.build();
+    }
+
+    private static Gateway message(GatewayDocument g) {
+        return Gateway.newBuilder()
+                .setName(g.name())
+                .setSite(g.site())
+                .setLocator(g.locator())
+                .setConnected(g.connected())
+                .build();
+    }
+
+    static Vm message(Resource.Vm vm, String gateway, long epoch) {
+        Vm.Builder message = Vm.newBuilder()
+                .setName(vm.name())
+                .setGateway(gateway)
+                .setEpoch(epoch)
+                .setQmp(vm.qmp())
+                .setTemplate(vm.template() == null ? "" : vm.template())
+                .putAllParameters(vm.filling());
+        for (Resource.Nic nic : vm.nics()) {
+            message.addNics(Nic.newBuilder()
+                    .setMac(nic.mac())
+                    .setNetwork(nic.network())
+                    .addAllAddresses(nic.addresses())
+                    .setTap(nic.tap() == null ? "" : nic.tap()));
+        }
+        return message.build();
+    }
+
+    @Override
+    public void close() {
+        if (watch != null) {
+            watch.close();
+        }
+    }
+}

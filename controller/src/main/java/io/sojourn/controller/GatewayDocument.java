@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.controller;
+
+import io.sojourn.rpc.Hello;
+import io.sojourn.rpc.HostFacts;
+import java.util.List;
+
+/** What is stored of a gateway: its last Hello, without the secret, and whether it is connected. */
+record GatewayDocument(
+        String name,
+        String site,
+        String locator,
+        boolean connected,
+        String software,
+        long bootId,
+        List<String> networks,
+        Resource.Host host) {
+
+    GatewayDocument {
+        networks = List.copyOf(networks);
+    }
+
+    static GatewayDocument of(Hello hello) {
+        return new GatewayDocument(
+                hello.getGateway(),
+                hello.getSite(),
+                hello.getLocator(),
+                true,
+                hello.getSoftware(),
+                hello.getBootId(),
+                hello.getNetworksList().stream().sorted().toList(),
+                host(hello.getHost()));
+    }
+
+    static Resource.Host host(HostFacts facts) {
+        return new Resource.Host(
+                facts.getCanLaunch(),
+                facts.getAcceleration(),
+                facts.getMemoryFreeBytes(),
+                facts.getCpuModel(),
+                facts.getQemuVersion());
+    }
+
+    GatewayDocument withConnected(boolean now) {
+        return new GatewayDocument(name, site, locator, now, software, bootId, networks, host);
+    }
+}

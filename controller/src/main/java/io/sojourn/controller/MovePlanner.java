@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.controller;
+
+import io.sojourn.model.binding.Binding;
+import io.sojourn.rpc.CheckHypervisor;
+import io.sojourn.rpc.Command;
+import io.sojourn.rpc.ProbePath;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/** PLAN: everything that can be found out before anything is touched. Each refusal is one line with a code of its own. */
+final class MovePlanner {
+    /** A move that nothing is known to speak against. */
+    record Plan(
+            Resource.Vm vm,
+            GatewayDocument source,
+            GatewayDocument destination,
+            List<String> correspondents,
+            @Nullable String landingQmp,
+            Resource.MigrationRequest request) {
+
+        /** The id says it all: the VM and the epoch that this move alone may use. */
+        MoveDocument document(long epoch, Instant now) {
+            Resource.Migration shown = new Resource.Migration(
+                    vm.name() + "-e" + epoch,
+                    vm.name(),
+                    source.site(),
+                    destination.site(),
+                    source.name(),
+                    destination.name(),
+                    epoch,
+                    new MoveState.Planned().shown(),
+                    null,
+                    request.bandwidthMbit(),
+                    request.maxPauseMs(),
+                    request.maxTotalS(),
+                    request.ordering() == null ? "strict" : request.ordering(),
+                    Resource.Progress.NONE,
+                    List.of(),
+                    Resource.Counts.NONE,
+                    null,
+                    null,
+                    null,
+                    now,
+                    null);
+            return new MoveDocument(
+                    shown, new MoveState.Planned(), correspondents, vm, landingQmp, null, null, Map.of());
+        }
+    }
+
+    private static final Set<String> ORDERINGS = Set.of("strict", "relaxed");
+
+    private final Realm realm;
+    private final Gateways gateways;
+    private final Duration timeout;
+
+    MovePlanner(Realm realm, Gateways gateways, Duration timeout) {
+        this.realm = realm;
+        this.gateways = gateways;
+        this.timeout = timeout;
+    }
+
+    static RefusalException underWay(String vm, String migration) {
+        return new RefusalException(
+                409,
+                "migration-under-way",
+                "VM '" + vm + "' is moving already: wait for " + migration + ", or 'sojourn cancel " + migration + "'");
+    }
+
+    private static RefusalException refuse(String code, String message) {
+        return new RefusalException(422, code, message);
+    }
+
+    /** @throws RefusalException with the first reason against it */
+    Plan plan(Resource.MigrationRequest request) {
+        checkForm(request);
+        Resource.Vm vm = realm.knownVm(request.vm()).value();
+        Binding binding = realm.binding(vm.name())
+                .orElseThrow(() -> refuse(
+                        "not-bound",
+                        "VM '" + vm.name() + "' is bound nowhere: 'sojourn vm set " + vm.name() + " --site SITE'"));
+        GatewayDocument source = realm.gateway(binding.gateway().name())
+                .orElseThrow(() -> refuse(
+                        "source-not-connected",
+                        notConnected("source", binding.gateway().name())));
+        GatewayDocument destination = destination(request.to(), source, vm);
+        if (vm.qmp().isEmpty()) {
+            throw refuse(
+                    "not-managed",
+                    "VM '" + vm.name() + "' has no hypervisor registered: 'sojourn vm set " + vm.name()
+                            + " --hypervisor qemu+unix:///path/to.qmp'");
+        }
+        if (!gateways.isConnected(source.name())) {
+            throw refuse("source-not-connected", notConnected("source", source.name()));
+        }
+        if (!gateways.isConnected(destination.name())) {
+            throw refuse("destination-not-connected", notConnected("destination", destination.name()));
+        }
+        checkNetworks(vm, destination);
+        Optional<Resource.Landing> landing = realm.landing(vm.name(), destination.name());
+        checkRoom(vm, destination, landing.isPresent());
+        checkPath(source.name(), destination.name());
+        checkPath(destination.name(), source.name());
+        checkHypervisor(vm, source.name());
+        return new Plan(
+                vm,
+                source,
+                destination,
+                correspondents(vm, source, destination),
+                landing.map(Resource.Landing::qmp).orElse(null),
+                request);
+    }
+
+    @SuppressWarnings("ConstantConditions") // JSON may leave out what the record demands
+    private static void checkForm(Resource.MigrationRequest request) {
+        if (request.vm() == null || request.to() == null) {
+            throw RefusalException.invalid(
+                    "'vm' and 'to' are needed: which VM, and the site or gateway where it shall go");
+        }
+        if (request.ordering() != null && !ORDERINGS.contains(request.ordering())) {
+            throw RefusalException.invalid("ordering '" + request.ordering() + "': must be strict or relaxed");
+        }
+        checkNotNegative("bandwidthMbit", request.bandwidthMbit());
+        checkNotNegative("maxPauseMs", request.maxPauseMs());
+        checkNotNegative("maxTotalS", request.maxTotalS());
+    }
+
+    private static void checkNotNegative(String field, @Nullable Integer value) {
+        if (value != null && value < 0) {
+            throw RefusalException.invalid(field + " " + value + ": must not be negative");
+        }
+    }
+
+    private static String notConnected(String role, String gateway) {
+        return role + " gateway '" + gateway + "' is not connected: start it, or look in its log";
+    }
+
+    private GatewayDocument destination(String to, GatewayDocument source, Resource.Vm vm) {
+        Map<String, GatewayDocument> all = realm.gatewaysByName();
+        List<GatewayDocument> atSite =
+                all.values().stream().filter(g -> g.site().equals(to)).toList();
+        if (atSite.isEmpty()) {
+            GatewayDocument named = all.get(to);
+            if (named == null) {
+                String sites = all.values().stream()
+                        .map(GatewayDocument::site)
+                        .distinct()
+                        .sorted()
+                        .collect(Collectors.joining(", "));
+                throw refuse(
+                        "unknown-destination",
+                        "no site or gateway named '" + to + "'; known sites: "
+                                + (sites.isEmpty() ? "none yet" : sites));
+            }
+            if (named.name().equals(source.name())) {
+                throw alreadyThere(vm, to);
+            }
+            return named;
+        }
+        if (source.site().equals(to)) {
+            throw alreadyThere(vm, to);
+        }
+        List<GatewayDocument> connected =
+                atSite.stream().filter(g -> gateways.isConnected(g.name())).toList();
+        List<GatewayDocument> candidates = connected.isEmpty() ? atSite : connected;
+        if (candidates.size() > 1) {
+            String names =
+                    candidates.stream().map(GatewayDocument::name).sorted().collect(Collectors.joining(", "));
+            throw refuse(
+                    "ambiguous-destination",
+                    "site '" + to + "' has several gateways: name one of " + names + " as the destination");
+        }
+        return candidates.getFirst();
+    }
+
+    private static RefusalException alreadyThere(Resource.Vm vm, String to) {
+        return new RefusalException(409, "already-there", "VM '" + vm.name() + "' is at '" + to + "' already");
+    }
+
+    private void checkNetworks(Resource.Vm vm, GatewayDocument destination) {
+        for (Resource.Nic nic : vm.nics()) {
+            Resource.Network network = realm.network(nic.network())
+                    .orElseThrow(() -> refuse(
+                            "network-missing", "network '" + nic.network() + "' of VM '" + vm.name() + "' is gone"));
+            if (!"overlay".equals(network.mechanism())) {
+                throw refuse(
+                        "mechanism-impossible",
+                        "network '" + network.name() + "' uses mechanism '" + network.mechanism()
+                                + "', which cannot carry a move yet");
+            }
+            if (!destination.networks().contains(nic.network())) {
+                throw refuse(
+                        "network-missing",
+                        "gateway '" + destination.name() + "' has no bridge for network '" + nic.network()
+                                + "': add it to networks in its gateway.yaml");
+            }
+        }
+    }
+
+    private void checkRoom(Resource.Vm vm, GatewayDocument destination, boolean hasLanding) {
+        if (hasLanding) {
+            return; // that QEMU has its memory already
+        }
+        Resource.Host host = gateways.host(destination);
+        if (!host.canLaunch()) {
+            throw refuse(
+                    "no-landing-place",
+                    "gateway '" + destination.name() + "' has no launch template and VM '" + vm.name()
+                            + "' has no landing place there: add one of them ('sojourn vm landing add')");
+        }
+        Optional<Long> needed = Optional.ofNullable(vm.filling().get("memory")).flatMap(MemorySize::parse);
+        long free = host.memoryFreeBytes();
+        if (free > 0 && needed.isPresent() && needed.get() > free) {
+            throw refuse(
+                    "not-enough-memory",
+                    "gateway '" + destination.name() + "' has " + MemorySize.show(free) + " free, VM '" + vm.name()
+                            + "' needs " + MemorySize.show(needed.get()));
+        }
+    }
+
+    /** What the gateway last reported, or else what a probe finds now. */
+    private void checkPath(String from, String to) {
+        if (gateways.path(from, to).map(Resource.Path::reachable).orElse(false)) {
+            return;
+        }
+        String problem = ask(
+                from, Command.newBuilder().setProbePath(ProbePath.newBuilder().setGateway(to)));
+        if (!problem.isEmpty()) {
+            throw refuse("unreachable", "gateway '" + from + "' cannot reach '" + to + "': " + problem);
+        }
+    }
+
+    private void checkHypervisor(Resource.Vm vm, String source) {
+        String problem = ask(
+                source,
+                Command.newBuilder()
+                        .setCheckHypervisor(
+                                CheckHypervisor.newBuilder().setVm(vm.name()).setQmp(vm.qmp())));
+        if (!problem.isEmpty()) {
+            throw refuse("hypervisor-unavailable", "VM '" + vm.name() + "' at gateway '" + source + "': " + problem);
+        }
+    }
+
+    /** Empty if the gateway says yes. */
+    private String ask(String gateway, Command.Builder command) {
+        try {
+            gateways.ask(gateway, command, timeout).get();
+            return "";
+        } catch (ExecutionException | CompletionException e) {
+            return switch (e.getCause()) {
+                case Attachment.RefusedException refused -> String.valueOf(refused.getMessage());
+                case TimeoutException _ -> "no answer within " + timeout.toSeconds() + " s";
+                case null, default -> "it went away";
+            };
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return "interrupted";
+        }
+    }
+
+    /** Everybody else who is connected and has one of the VM's networks. */
+    private List<String> correspondents(Resource.Vm vm, GatewayDocument source, GatewayDocument destination) {
+        Set<String> networks = vm.nics().stream().map(Resource.Nic::network).collect(Collectors.toSet());
+        return realm.gateways().stream()
+                .filter(g -> gateways.isConnected(g.name()))
+                .filter(g -> !g.name().equals(source.name()) && !g.name().equals(destination.name()))
+                .filter(g -> g.networks().stream().anyMatch(networks::contains))
+                .map(GatewayDocument::name)
+                .sorted()
+                .toList();
+    }
+}
