@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.cli;
+
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+@Command(
+        name = "migrate",
+        description = "Move a VM to another site while it runs.",
+        footer = {
+            "",
+            "With --watch the command ends with the move: 0 if the VM is at its destination, 1 if it stayed at the source.",
+            "Without, it ends as soon as the move is under way.",
+            "",
+            "Examples:",
+            "  sojourn migrate web1 --to hiroshima --watch",
+            "  sojourn migrate web1 --to hiroshima --bandwidth 400 --max-pause-ms 300"
+        })
+final class MigrateCommand implements Callable<Integer> {
+    @Mixin
+    ControllerOptions options = new ControllerOptions();
+
+    @Parameters(paramLabel = "VM", description = "Which VM.")
+    String vm = "";
+
+    @Option(
+            names = "--to",
+            paramLabel = "SITE",
+            required = true,
+            description = "To which site (or gateway, if the site has several).")
+    String to = "";
+
+    @Option(
+            names = {"-w", "--watch"},
+            description = "Show progress until the move has ended, then its figures.")
+    boolean watch;
+
+    @Option(names = "--cancel-on-interrupt", description = "With --watch: Ctrl-C cancels the move instead of asking.")
+    boolean cancelOnInterrupt;
+
+    @Option(
+            names = "--bandwidth",
+            paramLabel = "MBIT",
+            description = "At most so many Mbit/s for the memory; else as fast as the path carries.")
+    @Nullable
+    Integer bandwidthMbit;
+
+    @Option(
+            names = "--max-pause-ms",
+            paramLabel = "MS",
+            description = "Give up, and leave the VM where it is, rather than pause it longer.")
+    @Nullable
+    Integer maxPauseMs;
+
+    @Option(names = "--max-total-s", paramLabel = "S", description = "Give up after so long; 3600 if left out.")
+    @Nullable
+    Integer maxTotalS;
+
+    @Option(
+            names = "--ordering",
+            paramLabel = "strict|relaxed",
+            description = "strict (the default) keeps the order of packets through the move.")
+    @Nullable
+    String ordering;
+
+    @Override
+    public Integer call() {
+        ControllerClient client = options.client();
+        JsonNode migration = client.post("/v1/migrations", request());
+        String id = migration.path("id").asString();
+        if (!watch) {
+            if (!options.printedAsJson(migration)) {
+                options.println(id);
+                options.note(vm + " is on its way to " + to + "; 'sojourn migration " + id + "' shows how far it is");
+            }
+            return 0;
+        }
+        return new MigrationWatch(client, options, cancelOnInterrupt).watch(migration);
+    }
+
+    private ObjectNode request() {
+        ObjectNode request = JsonNodeFactory.instance.objectNode().put("vm", vm).put("to", to);
+        if (bandwidthMbit != null) {
+            request.put("bandwidthMbit", bandwidthMbit);
+        }
+        if (maxPauseMs != null) {
+            request.put("maxPauseMs", maxPauseMs);
+        }
+        if (maxTotalS != null) {
+            request.put("maxTotalS", maxTotalS);
+        }
+        if (ordering != null) {
+            request.put("ordering", ordering);
+        }
+        return request;
+    }
+}

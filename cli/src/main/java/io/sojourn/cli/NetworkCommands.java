@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.cli;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/** Virtual networks. */
+@Command(
+        name = "network",
+        description = "Create, show or delete a virtual network.",
+        synopsisSubcommandLabel = "COMMAND",
+        subcommands = {
+            NetworkCommands.Create.class,
+            NetworkCommands.Networks.class,
+            NetworkCommands.Show.class,
+            NetworkCommands.Delete.class
+        })
+final class NetworkCommands {
+    private static final List<String> SUBNET_KEYS = List.of("home", "gateway");
+
+    @Mixin
+    HelpOption helpOption = new HelpOption();
+
+    @Command(
+            name = "create",
+            description = "Create a network with a subnet for each site, or one for all.",
+            footer = {
+                "",
+                "A subnet is PREFIX[,home=SITE][,gateway=ADDRESS]: home is the site where hosts that are not registered VMs are;",
+                "gateway is the address that every site answers for, the first host of the prefix if left out.",
+                "",
+                "Examples:",
+                "  sojourn network create blue --subnet 10.10.1.0/24,home=st-andrews --subnet 10.10.2.0/24,home=hiroshima",
+                "  sojourn network create red --vni 7000 --subnet 10.20.0.0/16 --subnet fd20::/64"
+            })
+    static final class Create implements Runnable {
+        @Mixin
+        ControllerOptions options = new ControllerOptions();
+
+        @Parameters(paramLabel = "NAME", description = "Its name.")
+        String name = "";
+
+        @Option(
+                names = "--subnet",
+                paramLabel = "SUBNET",
+                required = true,
+                description = "A subnet; may be given several times.")
+        List<String> subnets = List.of();
+
+        @Option(names = "--vni", description = "VXLAN network identifier, 1 to 16777214; assigned if left out.")
+        @Nullable
+        Integer vni;
+
+        @Option(names = "--mtu", description = "Of the guests' links; 1500 if left out.")
+        @Nullable
+        Integer mtu;
+
+        @Option(names = "--mechanism", description = "How packets are carried; overlay if left out.")
+        @Nullable
+        String mechanism;
+
+        @Override
+        public void run() {
+            ObjectNode network = JsonNodeFactory.instance.objectNode().put("name", name);
+            ArrayNode list = network.putArray("subnets");
+            subnets.forEach(subnet -> list.add(subnet(subnet)));
+            if (vni != null) {
+                network.put("vni", vni);
+            }
+            if (mtu != null) {
+                network.put("mtu", mtu);
+            }
+            if (mechanism != null) {
+                network.put("mechanism", mechanism);
+            }
+            JsonNode created = options.client().post("/v1/networks", network);
+            if (!options.printedAsJson(created)) {
+                options.println("network " + name + " created, VNI "
+                        + created.path("vni").asInt());
+            }
+        }
+
+        static ObjectNode subnet(String text) {
+            int comma = text.indexOf(',');
+            ObjectNode subnet =
+                    JsonNodeFactory.instance.objectNode().put("prefix", comma < 0 ? text : text.substring(0, comma));
+            if (comma >= 0) {
+                Words.pairs("--subnet", text.substring(comma + 1), SUBNET_KEYS)
+                        .forEach(part ->
+                                subnet.put(part.getKey().equals("home") ? "homeSite" : "gateway", part.getValue()));
+            }
+            return subnet;
+        }
+    }
+
+    /** {@code networks}, and {@code network list}. */
+    @Command(name = "list", description = "List the networks.")
+    static final class Networks implements Runnable {
+        @Mixin
+        ControllerOptions options = new ControllerOptions();
+
+        @Override
+        public void run() {
+            JsonNode answer = options.client().get("/v1/networks");
+            if (options.printedAsJson(answer)) {
+                return;
+            }
+            Table table = new Table("NETWORK", "VNI", "MECHANISM", "MTU", "SUBNETS");
+            for (JsonNode network : answer.path("items")) {
+                List<String> prefixes = network.path("subnets")
+                        .valueStream()
+                        .map(subnet -> subnet.path("prefix").asString())
+                        .toList();
+                table.row(
+                        network.path("name").asString(),
+                        network.path("vni").asString(),
+                        network.path("mechanism").asString("overlay"),
+                        network.path("mtu").asString("1500"),
+                        String.join(", ", prefixes));
+            }
+            table.lines().forEach(options::println);
+        }
+    }
+
+    @Command(name = "show", description = "Show a network and its subnets.")
+    static final class Show implements Runnable {
+        @Mixin
+        ControllerOptions options = new ControllerOptions();
+
+        @Parameters(paramLabel = "NAME", description = "Its name.")
+        String name = "";
+
+        @Override
+        public void run() {
+            JsonNode network = options.client().get("/v1/networks/" + ControllerClient.segment(name));
+            if (options.printedAsJson(network)) {
+                return;
+            }
+            options.println(name + "  VNI " + network.path("vni").asInt() + "  mechanism "
+                    + network.path("mechanism").asString("overlay") + "  MTU "
+                    + network.path("mtu").asInt(1500));
+            Table table = new Table("SUBNET", "GATEWAY ADDRESS", "HOME SITE");
+            for (JsonNode subnet : network.path("subnets")) {
+                table.row(
+                        subnet.path("prefix").asString(),
+                        Figures.word(subnet.path("gateway")),
+                        Figures.word(subnet.path("homeSite")));
+            }
+            table.lines().forEach(options::println);
+        }
+    }
+
+    @Command(name = "delete", description = "Delete a network that no VM uses.")
+    static final class Delete implements Runnable {
+        @Mixin
+        ControllerOptions options = new ControllerOptions();
+
+        @Parameters(paramLabel = "NAME", description = "Its name.")
+        String name = "";
+
+        @Override
+        public void run() {
+            options.client().delete("/v1/networks/" + ControllerClient.segment(name));
+            options.deleted("network", name);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.handoff.HandoffEvent;
+import io.sojourn.handoff.MigrationId;
+import io.sojourn.hypervisor.GuestEvent;
+import io.sojourn.hypervisor.MigrationPhase;
+import io.sojourn.hypervisor.MigrationPilot;
+import io.sojourn.hypervisor.MigrationPilot.Decision;
+import io.sojourn.hypervisor.MigrationProgress;
+import io.sojourn.hypervisor.PathFacts;
+import io.sojourn.rpc.MigrationReport;
+import io.sojourn.rpc.Progress;
+import io.sojourn.transfer.CarrierEvents;
+import io.sojourn.transfer.SenderStats;
+import io.sojourn.transfer.SourceCarrier;
+import io.sojourn.transfer.StreamParameters;
+import io.sojourn.transfer.StreamToken;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A guest on its way out: its hypervisor sends it into a carrier, a pilot parks the carrier near the end, and the handoff decides
+ * the moment. All that blocks runs on the departure's own thread; what happens is posted to the forwarder.
+ */
+final class Departure implements GuestSide {
+    private static final Logger LOG = LoggerFactory.getLogger(Departure.class);
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+    private static final long REPORT_EVERY_NS = 500_000_000L;
+    private static final long SAMPLE_MS = 5;
+
+    private final MigrationId migration;
+    private final HostedGuest hosted;
+    private final Forwarder forwarder;
+    private final Peer destination;
+    private final StreamToken token;
+    private final Path socket;
+    private final StreamParameters parameters;
+    private final MigrationPilot.Limits limits;
+    private final List<Integer> ports;
+    private final Consumer<MigrationReport.Builder> reports;
+    private final Consumer<HostedGuest> left;
+    private final ExecutorService thread;
+    private volatile @Nullable SourceCarrier carrier;
+    private volatile boolean copying;
+    private volatile boolean parked;
+    private long lastReportNs;
+    private long lastSentBytes;
+
+    Departure(
+            MigrationId migration,
+            HostedGuest hosted,
+            Forwarder forwarder,
+            Peer destination,
+            StreamToken token,
+            Path socket,
+            StreamParameters parameters,
+            MigrationPilot.Limits limits,
+            List<Integer> ports,
+            Consumer<MigrationReport.Builder> reports,
+            Consumer<HostedGuest> left) {
+        this.migration = migration;
+        this.hosted = hosted;
+        this.forwarder = forwarder;
+        this.destination = destination;
+        this.token = token;
+        this.socket = socket;
+        this.parameters = parameters;
+        this.limits = limits;
+        this.ports = ports;
+        this.reports = reports;
+        this.left = left;
+        this.thread = Executors.newSingleThreadExecutor(
+                r -> Thread.ofPlatform().name("departure-" + hosted.vm).daemon().unstarted(r));
+        hosted.hold(this::guestEvent);
+    }
+
+    private void post(HandoffEvent event) {
+        forwarder.post(() -> forwarder.handoffs().event(migration, event));
+    }
+
+    /** On the QMP connection's thread. */
+    private void guestEvent(GuestEvent event) {
+        switch (event) {
+            case GuestEvent.Stopped(long atUs, long receivedNs) ->
+                forwarder.post(() -> forwarder.handoffs().guestStopped(migration, atUs, receivedNs));
+            case GuestEvent.Resumed(long atUs, long receivedNs) ->
+                forwarder.post(() -> forwarder.handoffs().guestResumed(migration, atUs, receivedNs));
+            case GuestEvent.MigrationStatus(MigrationPhase phase, long atUs, long receivedNs) -> {
+                if (phase == MigrationPhase.FAILED) {
+                    copying = false;
+                    post(new HandoffEvent.StreamFailed("QEMU at the source gave the migration up" + whyFailed()));
+                }
+            }
+            case GuestEvent.Disconnected(String reason, long receivedNs) -> {
+                copying = false;
+                post(new HandoffEvent.GuestGone());
+            }
+            case GuestEvent.MigrationPass p -> {}
+            case GuestEvent.ShutDown s -> {}
+        }
+    }
+
+    private String whyFailed() {
+        SourceCarrier c = carrier;
+        return c == null ? "" : "";
+    }
+
+    @Override
+    public List<Integer> ports() {
+        return ports;
+    }
+
+    @Override
+    public void startCopy() {
+        thread.execute(this::copy);
+    }
+
+    private void copy() {
+        try {
+            SourceCarrier c = SourceCarrier.listen(
+                    token,
+                    socket,
+                    parameters,
+                    new CarrierEvents() {
+                        @Override
+                        public void drained() {
+                            if (parked) {
+                                post(new HandoffEvent.StreamParked());
+                            }
+                        }
+
+                        @Override
+                        public void finished(long streamBytes) {
+                            copying = false;
+                            post(new HandoffEvent.StreamDone());
+                        }
+
+                        @Override
+                        public void failed(String reason) {
+                            copying = false;
+                            post(new HandoffEvent.StreamFailed(reason));
+                        }
+                    },
+                    forwarder::wake);
+            carrier = c;
+            forwarder.post(() -> forwarder.streams().attach(c, destination, () -> {}));
+            copying = true;
+            hosted.guest().startMigration(socket);
+            pilot(c);
+        } catch (RuntimeException e) {
+            copying = false;
+            post(new HandoffEvent.StreamFailed("cannot start the copy: " + e.getMessage()));
+        }
+    }
+
+    /** Watches the copy until the moment is ours, the copy has ended, or there is no point in going on. */
+    private void pilot(SourceCarrier c) {
+        MigrationPilot pilot = new MigrationPilot(
+                new PathFacts(Math.min(parameters.capBytesPerS(), 100_000_000), Duration.ofNanos(destination.rttNs)),
+                limits,
+                Duration.ofMillis(5));
+        while (copying && !parked) {
+            MigrationProgress progress = hosted.guest().progress();
+            if (progress.phase().ended()) {
+                return;
+            }
+            report(progress, c.stats());
+            switch (pilot.decide(progress)) {
+                case Decision.Continue() -> c.unpark();
+                case Decision.Throttle(long bytes) -> c.allow(bytes);
+                case Decision.Park(long bytes, long pauseMs) -> {
+                    LOG.info("VM {}: stream parked, {} bytes to go, about {} ms of pause", hosted.vm, bytes, pauseMs);
+                    parked = true;
+                    c.park();
+                    if (c.drained()) {
+                        post(new HandoffEvent.StreamParked());
+                    }
+                }
+                case Decision.GiveUp(String reason) -> {
+                    copying = false;
+                    post(new HandoffEvent.StreamFailed(reason));
+                }
+            }
+            pause();
+        }
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(SAMPLE_MS); // the pilot's sampling interval, not a wait for a condition
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void report(MigrationProgress p, SenderStats sent) {
+        long now = System.nanoTime();
+        if (now - lastReportNs < REPORT_EVERY_NS) {
+            return;
+        }
+        long rate = lastReportNs == 0 ? 0 : (sent.wireBytes() - lastSentBytes) * 1_000_000_000L / (now - lastReportNs);
+        lastReportNs = now;
+        lastSentBytes = sent.wireBytes();
+        long dirty = p.dirtyPagesPerS() * p.pageBytes();
+        long etaMs = rate > dirty ? p.remainingBytes() * 1_000 / (rate - dirty) : -1;
+        forwarder.post(() -> {
+            Handoff h = forwarder.handoffs().find(migration);
+            if (h != null) {
+                reports.accept(forwarder
+                        .handoffs()
+                        .newReport(h)
+                        .setPhase(io.sojourn.rpc.Phase.COPYING)
+                        .setProgress(Progress.newBuilder()
+                                .setBytesTotal(p.totalBytes())
+                                .setBytesRemaining(p.remainingBytes())
+                                .setBytesSent(sent.wireBytes())
+                                .setBytesPerS(rate)
+                                .setDirtyBytesPerS(dirty)
+                                .setPass(p.pass())
+                                .setEtaMs(etaMs)));
+            }
+        });
+    }
+
+    @Override
+    public void stopGuest() {
+        hypervisor("stop", () -> hosted.guest().stop());
+    }
+
+    @Override
+    public void releaseStream() {
+        SourceCarrier c = carrier;
+        if (c != null) {
+            c.expedite();
+        }
+    }
+
+    @Override
+    public void cancelCopy() {
+        copying = false;
+        SourceCarrier c = carrier;
+        if (c != null) {
+            c.fail("the move was undone");
+        }
+        hypervisor("cancel", () -> hosted.guest().cancelMigration(PATIENCE));
+    }
+
+    @Override
+    public void continueGuest() {
+        hypervisor("continue", () -> hosted.guest().cont());
+    }
+
+    @Override
+    public void quitGuest() {
+        copying = false;
+        hypervisor("quit", () -> {
+            hosted.guest().quit(PATIENCE);
+            left.accept(hosted);
+        });
+    }
+
+    /** On a thread of its own: the pilot may be in the middle of a question, and the moment does not wait. */
+    private void hypervisor(String what, Runnable command) {
+        Thread.ofVirtual().name(what + "-" + hosted.vm).start(() -> {
+            try {
+                command.run();
+            } catch (RuntimeException e) {
+                LOG.warn("VM {}: {} failed: {}", hosted.vm, what, e.getMessage());
+                if (!hosted.attached()) {
+                    post(new HandoffEvent.GuestGone());
+                }
+            }
+        });
+    }
+
+    @Override
+    public void finished(boolean stays) {
+        copying = false;
+        SourceCarrier c = carrier;
+        if (c != null) {
+            forwarder.post(() -> forwarder.streams().detach(c));
+        }
+        hosted.hold(event -> {});
+        thread.shutdownNow();
+    }
+
+    /** Bytes that this move has put on the WAN. */
+    long wanBytes() {
+        SourceCarrier c = carrier;
+        return c == null ? 0 : c.stats().wireBytes();
+    }
+}

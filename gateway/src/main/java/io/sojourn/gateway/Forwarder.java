@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.linux.BridgeFdb;
+import io.sojourn.linux.EventFd;
+import io.sojourn.linux.Links;
+import io.sojourn.linux.Poller;
+import io.sojourn.linux.SyscallException;
+import io.sojourn.linux.Threads;
+import io.sojourn.model.binding.Epoch;
+import io.sojourn.model.location.GatewayId;
+import io.sojourn.rpc.TableUpdate;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The thread that owns ports, socket, table and handoff machines, so that none of them needs a lock and a handoff flips
+ * between two packets. Others reach it by {@link #post} only.
+ *
+ * <p>A turn: commands, WAN, LANs, timers, flushes, streams, send. When a turn finds nothing it sleeps in the kernel until a
+ * descriptor, a command or a time wakes it; it never spins.
+ */
+final class Forwarder implements Outside.Control, ForwardingTable.Changes, Inside.Sightings {
+    private static final Logger LOG = LoggerFactory.getLogger(Forwarder.class);
+    private static final long TICK_NS = 1_000_000_000L;
+
+    private final GatewayConfig config;
+    private final Counters counters = new Counters();
+    private final ConcurrentLinkedQueue<Runnable> commands = new ConcurrentLinkedQueue<>();
+    private final EventFd wake = new EventFd();
+    private final AtomicBoolean woken = new AtomicBoolean();
+    private final Timers timers = new Timers();
+    private final Links links = new Links();
+    private final BridgeFdb fdb = new BridgeFdb();
+    private final ForwardingTable table;
+    private final WanPort wan;
+    private final LocalDelivery delivery;
+    private final Inside inside;
+    private final Outside outside;
+    private final Streams streams;
+    private final PathProber prober;
+    private final Handoffs handoffs;
+    private final Map<String, String> bridges = new HashMap<>();
+    private final List<LanPort> ports = new ArrayList<>();
+    private @Nullable Poller poller;
+    private volatile boolean running = true;
+    private @Nullable Thread thread;
+
+    Forwarder(GatewayConfig config, Handoffs.Surroundings surroundings) {
+        this.config = config;
+        config.attachments().forEach(a -> bridges.put(a.network(), a.bridge()));
+        table = new ForwardingTable(config.gateway(), config.site(), this);
+        try {
+            wan = WanPort.bind(config.listen().toSocketAddress(), counters);
+        } catch (SyscallException e) {
+            throw new GatewayException(
+                    "cannot listen on " + config.listen() + " (" + e.getMessage()
+                            + "); is another gateway running, and is the address on this host?",
+                    e);
+        }
+        delivery = new LocalDelivery(table, counters);
+        inside = new Inside(table, wan, delivery, counters, this);
+        outside = new Outside(table, wan, delivery, counters, this);
+        streams = new Streams(wan, counters);
+        handoffs = new Handoffs(this, table, wan, delivery, outside, timers, counters, surroundings);
+        prober = new PathProber(wan, table, counters, handoffs::reachable);
+    }
+
+    void start() {
+        thread = Thread.ofPlatform().name("forwarder").start(this::run);
+    }
+
+    /** Has the forwarder's thread do something soon; from any thread. */
+    void post(Runnable command) {
+        commands.add(command);
+        wake();
+    }
+
+    /** Makes the forwarder look at its streams and commands; cheap when it has been told already. */
+    void wake() {
+        if (woken.compareAndSet(false, true)) {
+            wake.wake();
+        }
+    }
+
+    /** Has the forwarder's thread compute something and waits for it. Not from the forwarder's own thread. */
+    <T> T ask(Callable<T> question) {
+        CompletableFuture<T> answer = new CompletableFuture<>();
+        post(() -> {
+            try {
+                answer.complete(question.call());
+            } catch (Exception e) {
+                answer.completeExceptionally(e);
+            }
+        });
+        try {
+            return answer.join();
+        } catch (java.util.concurrent.CompletionException e) {
+            if (e.getCause() instanceof GatewayException g) {
+                throw g;
+            }
+            throw e;
+        }
+    }
+
+    Counters counters() {
+        return counters;
+    }
+
+    // --- for the forwarder's thread only
+
+    ForwardingTable table() {
+        return table;
+    }
+
+    Handoffs handoffs() {
+        return handoffs;
+    }
+
+    Streams streams() {
+        return streams;
+    }
+
+    PathProber prober() {
+        return prober;
+    }
+
+    Links links() {
+        return links;
+    }
+
+    void key(byte[] key) {
+        prober.key(key);
+        handoffs.key(key);
+    }
+
+    void table(TableUpdate update) {
+        table.apply(update);
+        outside.reindexPeers();
+    }
+
+    private void run() {
+        Threads.preciseTimers();
+        poller = newPoller();
+        long nextTickNs = System.nanoTime();
+        while (running) {
+            try {
+                long now = System.nanoTime();
+                int work = runCommands();
+                work += outside.poll(now);
+                for (int i = 0; i < ports.size(); i++) {
+                    work += inside.poll(ports.get(i), now);
+                }
+                work += timers.run(now);
+                work += delivery.flushDue(now);
+                long probeNs = prober.tick(now);
+                if (now - nextTickNs >= 0) {
+                    ports.forEach(port -> port.neighbours.tick(now));
+                    nextTickNs = now + TICK_NS;
+                }
+                work += streams.poll(now);
+                wan.flush();
+                if (work == 0) {
+                    sleep(now, Math.min(probeNs, nextTickNs));
+                }
+            } catch (RuntimeException e) {
+                // One bad packet or command must not end everybody's traffic.
+                LOG.error("the forwarder goes on after an error; please report it", e);
+            }
+        }
+        ports.forEach(LanPort::close);
+        wan.close();
+    }
+
+    private void sleep(long now, long latestNs) {
+        Poller current = poller;
+        if (current == null || !commands.isEmpty()) {
+            return;
+        }
+        long until = Math.min(latestNs, Math.min(delivery.nextFlushNs(), streams.nextDueNs(now))) - now;
+        until = Math.min(until, timers.untilNextNs(now));
+        if (until > 0) {
+            current.poll(until);
+        }
+    }
+
+    private int runCommands() {
+        if (!woken.get()) {
+            return 0;
+        }
+        wake.drain();
+        woken.set(false);
+        int ran = 1;
+        for (Runnable command = commands.poll(); command != null; command = commands.poll()) {
+            command.run();
+            ran++;
+        }
+        return ran;
+    }
+
+    private Poller newPoller() {
+        int[] fds = new int[2 + ports.size()];
+        fds[0] = wake.fd();
+        fds[1] = wan.fd();
+        for (int i = 0; i < ports.size(); i++) {
+            fds[2 + i] = ports.get(i).fd();
+        }
+        return new Poller(fds);
+    }
+
+    private void portsChanged() {
+        Poller old = poller;
+        poller = newPoller();
+        if (old != null) {
+            old.close();
+        }
+    }
+
+    void stop() {
+        running = false;
+        wake();
+        Thread t = thread;
+        if (t != null) {
+            try {
+                t.join(2_000);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    // --- ForwardingTable.Changes
+
+    @Override
+    public void networkAdded(VirtualNetwork network) {
+        String bridge = bridges.get(network.name);
+        if (bridge == null) {
+            return;
+        }
+        try {
+            network.port = LanPort.open(network, bridge, links, fdb, counters);
+            ports.add(network.port);
+            portsChanged();
+            LOG.info("network {}: on bridge {}", network, bridge);
+        } catch (GatewayException | SyscallException e) {
+            LOG.error("{}", e.getMessage());
+        }
+    }
+
+    @Override
+    public void networkRemoved(VirtualNetwork network) {
+        LanPort port = network.port;
+        if (port != null) {
+            ports.remove(port);
+            network.port = null;
+            portsChanged();
+            port.close();
+        }
+    }
+
+    @Override
+    public void tableSays(VmEntry vm, GatewayId gateway, Epoch epoch) {
+        handoffs.tableSays(vm, gateway, epoch);
+    }
+
+    @Override
+    public void vmRemoved(VmEntry vm) {
+        delivery.drop(vm);
+    }
+
+    // --- Inside.Sightings
+
+    @Override
+    public void sighted(VmEntry vm, boolean announcement, long nowNs) {
+        handoffs.sighted(vm, announcement, nowNs);
+    }
+
+    // --- Outside.Control
+
+    @Override
+    public void signal(Peer from, byte[] datagram, long nowNs) {
+        handoffs.signal(from, datagram, nowNs);
+    }
+
+    @Override
+    public void stream(Peer from, MemorySegment s, long at, int length, long nowNs) {
+        streams.receive(from, s, at, length, nowNs);
+    }
+
+    @Override
+    public void probe(Peer from, MemorySegment s, long at, int length) {
+        prober.probed(from, s, at, length);
+    }
+
+    @Override
+    public void probeReply(Peer from, MemorySegment s, long at, int length, long nowNs) {
+        prober.answered(from, s, at, length, nowNs);
+    }
+
+    @Override
+    public void late(VmEntry vm, Peer from, long nowNs) {
+        handoffs.late(vm, from, nowNs);
+    }
+
+    GatewayConfig config() {
+        return config;
+    }
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.model.binding.Epoch;
+import io.sojourn.model.identity.IpAddress;
+import io.sojourn.model.identity.IpPrefix;
+import io.sojourn.model.identity.MacAddress;
+import io.sojourn.model.identity.VmId;
+import io.sojourn.model.location.GatewayId;
+import io.sojourn.model.location.Locator;
+import io.sojourn.model.location.SiteId;
+import io.sojourn.rpc.Gateway;
+import io.sojourn.rpc.Network;
+import io.sojourn.rpc.Nic;
+import io.sojourn.rpc.TableUpdate;
+import io.sojourn.rpc.Vm;
+import it.unimi.dsi.fastutil.ints.Int2ObjectOpenHashMap;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Who is where, as this gateway acts by it: networks, peers and VMs. It follows the controller's table, except where a
+ * handoff has put it ahead: of two bindings the higher epoch wins. The forwarder's thread only.
+ */
+final class ForwardingTable {
+    private static final Logger LOG = LoggerFactory.getLogger(ForwardingTable.class);
+
+    /** Told of what a table update changed that somebody must act upon. */
+    interface Changes {
+        /** The controller's binding of a VM, whenever an update mentions the VM. */
+        void tableSays(VmEntry vm, GatewayId gateway, Epoch epoch);
+
+        void networkAdded(VirtualNetwork network);
+
+        void networkRemoved(VirtualNetwork network);
+
+        void vmRemoved(VmEntry vm);
+    }
+
+    private final GatewayId self;
+    private final SiteId site;
+    private final Changes changes;
+    private final Map<String, VirtualNetwork> networks = new TreeMap<>();
+    private final Int2ObjectOpenHashMap<VirtualNetwork> byVni = new Int2ObjectOpenHashMap<>();
+    private final Map<GatewayId, Peer> peers = new TreeMap<>();
+    private final Map<VmId, VmEntry> vms = new TreeMap<>();
+    private long version;
+
+    ForwardingTable(GatewayId self, SiteId site, Changes changes) {
+        this.self = self;
+        this.site = site;
+        this.changes = changes;
+    }
+
+    long version() {
+        return version;
+    }
+
+    @Nullable
+    VirtualNetwork network(int vni) {
+        return byVni.get(vni);
+    }
+
+    @Nullable
+    VirtualNetwork network(String name) {
+        return networks.get(name);
+    }
+
+    Collection<VirtualNetwork> networks() {
+        return networks.values();
+    }
+
+    @Nullable
+    Peer peer(GatewayId id) {
+        return peers.get(id);
+    }
+
+    Collection<Peer> peers() {
+        return peers.values();
+    }
+
+    @Nullable
+    VmEntry vm(VmId id) {
+        return vms.get(id);
+    }
+
+    Collection<VmEntry> vms() {
+        return vms.values();
+    }
+
+    GatewayId self() {
+        return self;
+    }
+
+    /** The gateway that answers for a site's unregistered hosts: the first by name. Null when the site is ours or unknown. */
+    @Nullable
+    Peer gatewayOf(String homeSite) {
+        for (Peer peer : peers.values()) {
+            if (peer.site.name().equals(homeSite)) {
+                return peer;
+            }
+        }
+        return null;
+    }
+
+    boolean isOwnSite(String homeSite) {
+        return site.name().equals(homeSite);
+    }
+
+    void apply(TableUpdate update) {
+        if (update.getWhole()) {
+            removeWhatIsNotIn(update);
+        }
+        update.getRemovedVmsList().forEach(name -> removeVm(new VmId(name)));
+        update.getRemovedNetworksList().forEach(this::removeNetwork);
+        update.getRemovedGatewaysList().forEach(name -> peers.remove(new GatewayId(name)));
+        update.getGatewaysList().forEach(this::putGateway);
+        update.getNetworksList().forEach(this::putNetwork);
+        update.getVmsList().forEach(this::putVm);
+        version = update.getVersion();
+        vms.values().forEach(this::resolveRoute);
+    }
+
+    private void removeWhatIsNotIn(TableUpdate update) {
+        Set<String> keep = new HashSet<>();
+        update.getVmsList().forEach(vm -> keep.add(vm.getName()));
+        List.copyOf(vms.keySet()).stream()
+                .filter(id -> !keep.contains(id.name()))
+                .forEach(this::removeVm);
+        keep.clear();
+        update.getNetworksList().forEach(network -> keep.add(network.getName()));
+        List.copyOf(networks.keySet()).stream()
+                .filter(name -> !keep.contains(name))
+                .forEach(this::removeNetwork);
+        keep.clear();
+        update.getGatewaysList().forEach(gateway -> keep.add(gateway.getName()));
+        peers.keySet().removeIf(id -> !keep.contains(id.name()));
+    }
+
+    private void putGateway(Gateway gateway) {
+        GatewayId id = new GatewayId(gateway.getName());
+        if (id.equals(self)) {
+            return;
+        }
+        Locator locator = Locator.parse(gateway.getLocator());
+        Peer known = peers.get(id);
+        if (known == null || !known.locator.equals(locator)) {
+            peers.put(id, new Peer(id, new SiteId(gateway.getSite()), locator));
+        }
+    }
+
+    private void putNetwork(Network network) {
+        VirtualNetwork entry = networks.get(network.getName());
+        boolean isNew = entry == null;
+        if (entry == null) {
+            entry = new VirtualNetwork(network.getName(), network.getVni(), 1500);
+            networks.put(network.getName(), entry);
+            byVni.put(network.getVni(), entry);
+        }
+        entry.mtuBytes = network.getMtu() == 0 ? 1500 : network.getMtu();
+        entry.subnets(network.getSubnetsList().stream()
+                .map(s -> new VirtualNetwork.Subnet(
+                        IpPrefix.parse(s.getPrefix()), IpAddress.parse(s.getGatewayAddress()), s.getHomeSite()))
+                .sorted(Comparator.comparingInt(s -> -s.prefix().length()))
+                .toList());
+        if (isNew) {
+            changes.networkAdded(entry);
+        }
+    }
+
+    private void putVm(Vm vm) {
+        VmId id = new VmId(vm.getName());
+        GatewayId gateway = new GatewayId(vm.getGateway());
+        Epoch epoch = new Epoch(vm.getEpoch());
+        VmEntry entry = vms.get(id);
+        if (entry == null) {
+            entry = new VmEntry(id, List.of(), gateway, Epoch.NONE);
+            vms.put(id, entry);
+        }
+        replaceNics(entry, nics(vm));
+        if (epoch.isAfter(entry.epoch)) {
+            bind(entry, gateway, epoch);
+        }
+        changes.tableSays(entry, gateway, epoch);
+    }
+
+    /** Makes a binding the one that this gateway acts by. The caller has made sure that the epoch is the highest seen. */
+    void bind(VmEntry vm, GatewayId gateway, Epoch epoch) {
+        vm.gateway = gateway;
+        vm.epoch = epoch;
+        vm.local = gateway.equals(self);
+        vm.routeEpoch = epoch.number();
+        resolveRoute(vm);
+    }
+
+    private void resolveRoute(VmEntry vm) {
+        if (!vm.local) {
+            Peer peer = peers.get(vm.gateway);
+            if (peer == null) {
+                LOG.warn("VM {}: gateway {} of its binding is not in the table", vm.id, vm.gateway);
+            }
+            vm.route = peer;
+        }
+    }
+
+    /** The NICs of a VM as the controller describes it; a NIC in a network that is not in the table is left out, and said. */
+    List<VmEntry.Nic> nics(Vm vm) {
+        List<VmEntry.Nic> out = new ArrayList<>();
+        for (Nic nic : vm.getNicsList()) {
+            VirtualNetwork network = networks.get(nic.getNetwork());
+            if (network == null) {
+                LOG.warn("VM {}: network {} is not in the table", vm.getName(), nic.getNetwork());
+                continue;
+            }
+            out.add(new VmEntry.Nic(
+                    MacAddress.parse(nic.getMac()).bits(),
+                    network,
+                    nic.getAddressesList().stream().map(IpAddress::parse).toList(),
+                    nic.getTap()));
+        }
+        return List.copyOf(out);
+    }
+
+    private static void replaceNics(VmEntry vm, List<VmEntry.Nic> nics) {
+        unindex(vm);
+        vm.nics = nics;
+        for (VmEntry.Nic nic : nics) {
+            nic.network().vmByMac.put(nic.mac(), vm);
+            for (IpAddress a : nic.addresses()) {
+                nic.network().vmByAddress.put(a.isV6(), a.high(), a.low(), vm);
+            }
+        }
+    }
+
+    private static void unindex(VmEntry vm) {
+        for (VmEntry.Nic nic : vm.nics) {
+            nic.network().vmByMac.remove(nic.mac());
+            for (IpAddress a : nic.addresses()) {
+                nic.network().vmByAddress.remove(a.isV6(), a.high(), a.low());
+            }
+        }
+    }
+
+    private void removeVm(VmId id) {
+        VmEntry vm = vms.remove(id);
+        if (vm != null) {
+            unindex(vm);
+            changes.vmRemoved(vm);
+        }
+    }
+
+    private void removeNetwork(String name) {
+        VirtualNetwork network = networks.remove(name);
+        if (network != null) {
+            byVni.remove(network.vni);
+            changes.networkRemoved(network);
+        }
+    }
+}

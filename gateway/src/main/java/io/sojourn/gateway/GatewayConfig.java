@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.model.location.GatewayId;
+import io.sojourn.model.location.Locator;
+import io.sojourn.model.location.SiteId;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What an operator says about one gateway, read from YAML by {@link GatewayConfigReader}.
+ *
+ * @param gateway its name
+ * @param site where it stands
+ * @param controller host and port of the controller's gRPC service
+ * @param token the secret it shares with the controller
+ * @param listen the address and UDP port that peers reach
+ * @param advertise what peers are told; equals {@code listen} unless something in between translates addresses
+ * @param stateDir sockets, the journal and the table of the last run
+ * @param attachments networks that have a bridge here
+ * @param templates how to launch a VM's incoming QEMU, by name
+ * @param acceleration {@code kvm} or {@code tcg}; {@code auto} probes by booting
+ * @param probeKernel a kernel to probe acceleration with; empty: the one that a template's VM would boot
+ * @param bandwidthBytesPerS ceiling of all memory streams that leave here; 0: none
+ */
+public record GatewayConfig(
+        GatewayId gateway,
+        SiteId site,
+        Locator controller,
+        String token,
+        Locator listen,
+        Locator advertise,
+        Path stateDir,
+        List<Attachment> attachments,
+        Map<String, Template> templates,
+        String acceleration,
+        String probeKernel,
+        long bandwidthBytesPerS) {
+
+    /** A virtual network and the bridge that its guests at this site hang on. */
+    public record Attachment(String network, String bridge) {}
+
+    /** The words of a QEMU command line, with {@code ${variables}}. */
+    public record Template(List<String> command) {}
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.model.location.GatewayId;
+import io.sojourn.model.location.Locator;
+import io.sojourn.model.location.SiteId;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.snakeyaml.engine.v2.api.Load;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+
+/** Reads {@code gateway.yaml}. Every complaint names the file and the key. */
+public final class GatewayConfigReader {
+    private static final Set<String> KEYS = Set.of(
+            "gateway",
+            "site",
+            "controller",
+            "token",
+            "listen",
+            "advertise",
+            "state-dir",
+            "networks",
+            "templates",
+            "accel",
+            "probe-kernel",
+            "bandwidth-mbit");
+
+    private final Path file;
+
+    private GatewayConfigReader(Path file) {
+        this.file = file;
+    }
+
+    public static GatewayConfig read(Path file) {
+        return new GatewayConfigReader(file).read();
+    }
+
+    private GatewayConfig read() {
+        Map<?, ?> root = map("", load());
+        for (Object key : root.keySet()) {
+            if (!KEYS.contains(String.valueOf(key))) {
+                throw wrong(
+                        String.valueOf(key),
+                        "is not a key of a gateway; the keys are " + new java.util.TreeSet<>(KEYS));
+            }
+        }
+        Locator listen = value(root, "listen", Locator::parse);
+        return new GatewayConfig(
+                value(root, "gateway", GatewayId::new),
+                value(root, "site", SiteId::new),
+                value(root, "controller", Locator::parse),
+                text(root, "token"),
+                listen,
+                root.containsKey("advertise") ? value(root, "advertise", Locator::parse) : listen,
+                Path.of(text(root, "state-dir")),
+                attachments(root.get("networks")),
+                templates(root.get("templates")),
+                acceleration(root),
+                root.containsKey("probe-kernel") ? text(root, "probe-kernel") : "",
+                root.containsKey("bandwidth-mbit")
+                        ? value(root, "bandwidth-mbit", Long::parseLong) * 1_000_000 / 8
+                        : 0);
+    }
+
+    private @Nullable Object load() {
+        try {
+            return new Load(LoadSettings.builder().setLabel(file.toString()).build())
+                    .loadFromString(Files.readString(file));
+        } catch (NoSuchFileException e) {
+            throw new GatewayException("no configuration file " + file, e);
+        } catch (IOException e) {
+            throw new GatewayException("cannot read " + file + ": " + e.getMessage(), e);
+        } catch (YamlEngineException e) {
+            throw new GatewayException(
+                    file + " is not YAML: " + String.valueOf(e.getMessage()).lines().findFirst().orElse("?"), e);
+        }
+    }
+
+    private String acceleration(Map<?, ?> root) {
+        String accel = root.containsKey("accel") ? text(root, "accel") : "auto";
+        if (!Set.of("auto", "kvm", "tcg").contains(accel)) {
+            throw wrong("accel", "is '" + accel + "'; use auto, kvm or tcg");
+        }
+        return accel;
+    }
+
+    private List<GatewayConfig.Attachment> attachments(@Nullable Object value) {
+        List<GatewayConfig.Attachment> out = new ArrayList<>();
+        int i = 0;
+        for (Object item : list("networks", value)) {
+            String at = "networks[" + i++ + "]";
+            Map<?, ?> entry = map(at, item);
+            out.add(new GatewayConfig.Attachment(text(entry, at, "name"), text(entry, at, "bridge")));
+        }
+        return List.copyOf(out);
+    }
+
+    private Map<String, GatewayConfig.Template> templates(@Nullable Object value) {
+        Map<String, GatewayConfig.Template> out = new LinkedHashMap<>();
+        if (value != null) {
+            map("templates", value).forEach((name, body) -> {
+                String at = "templates." + name;
+                List<String> words = new ArrayList<>();
+                for (Object word : list(at + ".command", map(at, body).get("command"))) {
+                    words.add(String.valueOf(word));
+                }
+                if (words.isEmpty()) {
+                    throw wrong(at + ".command", "is empty; give the words of a QEMU command line");
+                }
+                out.put(String.valueOf(name), new GatewayConfig.Template(List.copyOf(words)));
+            });
+        }
+        return Map.copyOf(out);
+    }
+
+    private <T> T value(Map<?, ?> root, String key, Function<String, T> parse) {
+        try {
+            return parse.apply(text(root, key));
+        } catch (NumberFormatException e) {
+            throw wrong(key, "is not a number");
+        } catch (IllegalArgumentException e) {
+            throw wrong(key, e.getMessage());
+        }
+    }
+
+    private String text(Map<?, ?> root, String key) {
+        return text(root, "", key);
+    }
+
+    private String text(Map<?, ?> map, String at, String key) {
+        Object value = map.get(key);
+        String path = at.isEmpty() ? key : at + "." + key;
+        if (value == null) {
+            throw wrong(path, "is missing");
+        }
+        if (value instanceof Map || value instanceof List) {
+            throw wrong(path, "must be a single value");
+        }
+        return String.valueOf(value);
+    }
+
+    private Map<?, ?> map(String at, @Nullable Object value) {
+        if (value instanceof Map<?, ?> m) {
+            return m;
+        }
+        throw wrong(at.isEmpty() ? "the file" : at, "must be a mapping of keys to values");
+    }
+
+    private List<?> list(String at, @Nullable Object value) {
+        if (value == null) {
+            return List.of();
+        }
+        if (value instanceof List<?> l) {
+            return l;
+        }
+        throw wrong(at, "must be a list");
+    }
+
+    private GatewayException wrong(String key, @Nullable String what) {
+        return new GatewayException(file + ": " + key + " " + what);
+    }
+}

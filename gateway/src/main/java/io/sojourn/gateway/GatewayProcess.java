@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.handoff.JournalRecord;
+import io.sojourn.hypervisor.AccelerationProbe;
+import io.sojourn.hypervisor.ProbeResult;
+import io.sojourn.hypervisor.QemuLauncher;
+import io.sojourn.model.identity.VmId;
+import io.sojourn.rpc.Command;
+import io.sojourn.rpc.FromGateway;
+import io.sojourn.rpc.Heartbeat;
+import io.sojourn.rpc.Hello;
+import io.sojourn.rpc.MigrationReport;
+import io.sojourn.rpc.PathReport;
+import io.sojourn.rpc.TableUpdate;
+import io.sojourn.rpc.Vm;
+import io.sojourn.rpc.Welcome;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The process at a site: puts the forwarder, the guests and the link to the controller together and keeps them up. */
+public final class GatewayProcess implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(GatewayProcess.class);
+    private static final Duration PROBE_PATIENCE = Duration.ofSeconds(20);
+
+    private final GatewayConfig config;
+    private final Forwarder forwarder;
+    private final HostedGuests guests;
+    private final Commands commands;
+    private final ControllerLink link;
+    private final Journal journal;
+    private final HostFactsReader host;
+    private final long bootId = new SecureRandom().nextLong() >>> 1;
+    private final List<JournalRecord> unfinished = new ArrayList<>();
+    private final ScheduledExecutorService housekeeping = Executors.newSingleThreadScheduledExecutor(
+            r -> Thread.ofPlatform().name("housekeeping").daemon().unstarted(r));
+    private volatile long tableVersion;
+
+    private GatewayProcess(GatewayConfig config) {
+        this.config = config;
+        try {
+            Files.createDirectories(config.stateDir());
+        } catch (IOException e) {
+            throw new GatewayException("cannot make state-dir " + config.stateDir() + ": " + e.getMessage(), e);
+        }
+        journal = Journal.open(config.stateDir().resolve("handoffs.journal"), unfinished);
+        QemuLauncher launcher = new QemuLauncher(config.stateDir().resolve("qemu"));
+        guests = new HostedGuests(config.stateDir().resolve("guests"), launcher);
+        String acceleration = acceleration();
+        host = new HostFactsReader(config, acceleration);
+        forwarder = new Forwarder(config, new Handoffs.Surroundings() {
+            @Override
+            public void report(MigrationReport.Builder report) {
+                link().report(report);
+            }
+
+            @Override
+            public void journal(JournalRecord entry) {
+                journal.write(entry);
+            }
+        });
+        link = new ControllerLink(
+                config.controller().address().getHostAddress(),
+                config.controller().port(),
+                WallClock.nowUs(),
+                this::hello,
+                new ControllerLink.Listener() {
+                    @Override
+                    public void welcomed(Welcome welcome) {
+                        byte[] key = welcome.getSignalKey().toByteArray();
+                        forwarder.post(() -> forwarder.key(key));
+                    }
+
+                    @Override
+                    public void table(TableUpdate update) {
+                        GatewayProcess.this.table(update);
+                    }
+
+                    @Override
+                    public void command(Command command) {
+                        commands().run(command);
+                    }
+                });
+        commands = new Commands(
+                config, forwarder, guests, launcher, acceleration, link::reply, report -> link().report(report));
+    }
+
+    private ControllerLink link() {
+        return link;
+    }
+
+    private Commands commands() {
+        return commands;
+    }
+
+    /** Runs until SIGTERM or SIGINT; 0 after an orderly end. */
+    public static int run(Path configFile) {
+        GatewayProcess process = start(GatewayConfigReader.read(configFile));
+        CountDownLatch end = new CountDownLatch(1);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            process.close();
+            end.countDown();
+        }));
+        try {
+            end.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return 0;
+    }
+
+    /** Everything is up when this returns, except perhaps the controller, which is awaited in the background. */
+    public static GatewayProcess start(GatewayConfig config) {
+        GatewayProcess process = new GatewayProcess(config);
+        WarmUp.run();
+        process.forwarder.start();
+        process.link.start();
+        process.housekeeping.scheduleWithFixedDelay(process::keepHouse, 1, 1, TimeUnit.SECONDS);
+        System.out.println("ready gateway=" + config.gateway() + " site=" + config.site() + " udp=" + config.listen());
+        System.out.flush();
+        return process;
+    }
+
+    private String acceleration() {
+        if (!config.acceleration().equals("auto")) {
+            return config.acceleration();
+        }
+        if (config.probeKernel().isEmpty()) {
+            LOG.info("acceleration: tcg (no probe-kernel to find out whether KVM works; set accel or probe-kernel)");
+            return "tcg";
+        }
+        ProbeResult result = new AccelerationProbe("qemu-system-x86_64", config.stateDir())
+                .probe(Path.of(config.probeKernel()), PROBE_PATIENCE);
+        LOG.info("acceleration: {} ({})", result.acceleration(), result.reason());
+        return result.acceleration();
+    }
+
+    private Hello hello() {
+        Hello.Builder hello = Hello.newBuilder()
+                .setGateway(config.gateway().name())
+                .setSite(config.site().name())
+                .setLocator(config.advertise().toString())
+                .setToken(config.token())
+                .setSoftware("0.1.0")
+                .setAppliedVersion(tableVersion)
+                .setHost(host.read())
+                .setBootId(bootId)
+                .addAllHosted(guests.list());
+        config.attachments().forEach(a -> hello.addNetworks(a.network()));
+        return hello.build();
+    }
+
+    private void table(TableUpdate update) {
+        forwarder.post(() -> {
+            forwarder.table(update);
+            tableVersion = update.getVersion();
+            link.applied(update.getVersion());
+            List<JournalRecord> recover = List.copyOf(unfinished);
+            unfinished.clear();
+            recover.forEach(r -> Recovery.begin(r, forwarder, guests));
+        });
+        for (Vm vm : update.getVmsList()) {
+            VmId id = new VmId(vm.getName());
+            if (vm.getGateway().equals(config.gateway().name())) {
+                guests.want(id, vm.getQmp());
+            } else {
+                guests.unwant(id);
+            }
+        }
+        update.getRemovedVmsList().forEach(name -> guests.unwant(new VmId(name)));
+    }
+
+    private void keepHouse() {
+        try {
+            guests.attachWanted();
+            PathReport paths = forwarder.ask(() -> {
+                PathReport.Builder report = PathReport.newBuilder();
+                for (Peer peer : forwarder.table().peers()) {
+                    report.addPaths(io.sojourn.rpc.Path.newBuilder()
+                            .setGateway(peer.id.name())
+                            .setReachable(forwarder.prober().isReachable(peer))
+                            .setRttUs(peer.rttNs / 1_000)
+                            .setClockOffsetUs(peer.clockOffsetUs)
+                            .setMtu(peer.underlayMtuBytes));
+                }
+                return report.build();
+            });
+            link.send(FromGateway.newBuilder().setPaths(paths).build());
+            link.send(FromGateway.newBuilder()
+                    .setHeartbeat(Heartbeat.newBuilder()
+                            .setAtUs(WallClock.nowUs())
+                            .setHost(host.read())
+                            .putAllCounters(forwarder.counters().snapshot()))
+                    .build());
+        } catch (RuntimeException e) {
+            LOG.warn("housekeeping goes on after: {}", e.toString());
+        }
+    }
+
+    @Override
+    public void close() {
+        housekeeping.shutdownNow();
+        link.close();
+        forwarder.stop();
+        guests.detachAll();
+        journal.close();
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import java.util.List;
+
+/**
+ * What a handoff asks of the guest's hypervisor and of the carrier of its memory. Every method begins something and returns at
+ * once; how it ended comes back to {@link Handoffs} as an event. Called on the forwarder's thread.
+ */
+interface GuestSide {
+    /** A correspondent has no guest. */
+    GuestSide NONE = new GuestSide() {};
+
+    default void startCopy() {}
+
+    default void cancelCopy() {}
+
+    default void stopGuest() {}
+
+    default void releaseStream() {}
+
+    /** Lets the processors run: at the source again, at the destination for the first time. */
+    default void continueGuest() {}
+
+    default void quitGuest() {}
+
+    /** Bridge ports of the guest, in the order of its NICs; -1 where not known. */
+    default List<Integer> ports() {
+        return List.of();
+    }
+
+    /** The guest was seen to run here: it is ours from now on. */
+    default void activated() {}
+
+    /** The handoff has ended; {@code stays} tells whether the guest lives on here. */
+    default void finished(boolean stays) {}
+}

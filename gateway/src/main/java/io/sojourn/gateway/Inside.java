@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.gateway.Counters.Kind;
+import io.sojourn.gateway.VirtualNetwork.Subnet;
+import io.sojourn.gateway.VmEntry.Hold;
+import io.sojourn.gateway.VmEntry.Keeping;
+import io.sojourn.wire.ArpFrames;
+import io.sojourn.wire.DropReason;
+import io.sojourn.wire.Ethernet;
+import io.sojourn.wire.Fragmenter;
+import io.sojourn.wire.IcmpEcho;
+import io.sojourn.wire.MssClamp;
+import io.sojourn.wire.NdFrames;
+import io.sojourn.wire.NeighborDiscovery;
+import io.sojourn.wire.ParsedFrame;
+import io.sojourn.wire.TtlDecrement;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * From the LAN outwards. A frame's way, in order: 1 read from the tap, straight into the slot that will be sent; 2 parse;
+ * 3 answer for neighbours that are elsewhere; 4 look up who it is for; 5 one hop less, fit to the path; 6 encapsulate; 7 send.
+ *
+ * <p>Order: packets leave in the order of arrival. Ownership: the slot is the {@link WanPort}'s. Locking: forwarder's thread.
+ */
+final class Inside {
+    /** Who wants to know that a registered VM, not held to be here, has been seen on a LAN of ours. */
+    interface Sightings {
+        void sighted(VmEntry vm, boolean announcement, long nowNs);
+    }
+
+    private static final int BURST = 64;
+
+    private final ForwardingTable table;
+    private final WanPort wan;
+    private final LocalDelivery delivery;
+    private final Counters counters;
+    private final Sightings sightings;
+    private final ErrorAnswers errors;
+    private final ParsedFrame f = new ParsedFrame();
+    private final Fragmenter fragmenter = new Fragmenter();
+    private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.SLOT_BYTES);
+    private long nowNs;
+
+    Inside(ForwardingTable table, WanPort wan, LocalDelivery delivery, Counters counters, Sightings sightings) {
+        this.table = table;
+        this.wan = wan;
+        this.delivery = delivery;
+        this.counters = counters;
+        this.sightings = sightings;
+        this.errors = new ErrorAnswers(counters);
+    }
+
+    /** Reads at most a burst from one port; the number of frames read. */
+    int poll(LanPort port, long now) {
+        nowNs = now;
+        for (int n = 0; n < BURST; n++) {
+            int length = port.read(wan.frames(), wan.frameAt(), WanPort.frameBytes());
+            if (length == 0) {
+                return n;
+            }
+            counters.add(Kind.LAN_IN);
+            frame(port, wan.frames(), wan.frameAt(), length);
+        }
+        return BURST;
+    }
+
+    private void frame(LanPort port, MemorySegment s, long at, int length) {
+        DropReason bad = f.parse(s, at, length);
+        if (bad.isDrop()) {
+            counters.drop(bad);
+            return;
+        }
+        VmEntry sender = port.network.vmByMac.get(f.sourceMac());
+        if (sender != null && (sender.watched || !sender.local)) {
+            sightings.sighted(sender, isAnnouncement(), nowNs);
+        }
+        switch (f.family()) {
+            case ARP -> arp(port, sender);
+            case IPV4 -> ip(port, s, at, sender);
+            case IPV6 -> {
+                if (f.ndKind() == NeighborDiscovery.Kind.NONE) {
+                    ip(port, s, at, sender);
+                } else {
+                    neighborDiscovery(port, sender);
+                }
+            }
+            case RARP -> {} // an announcement: seen above, and meant for switches
+            case OTHER -> counters.drop(DropReason.UNKNOWN_ETHER_TYPE);
+        }
+    }
+
+    private boolean isAnnouncement() {
+        return f.family() == ParsedFrame.Family.RARP || f.isGratuitous();
+    }
+
+    /** RFC 826, and RFC 1027 (proxy ARP) for what is elsewhere. */
+    private void arp(LanPort port, @Nullable VmEntry sender) {
+        if (f.isDuplicateAddressProbe()) {
+            return; // an answer would make the asker give up an address that is its own
+        }
+        boolean ours = f.arpSenderMac() == LanPort.ANYCAST_MAC;
+        if (!ours && sender == null && isLocalSubnet(port, false, 0, f.arpSenderIp())) {
+            port.neighbours.learn(false, 0, f.arpSenderIp(), f.arpSenderMac(), nowNs);
+        }
+        if (!f.isArpRequest() || f.isGratuitous() || !answersFor(port, false, 0, f.arpTargetIp())) {
+            return;
+        }
+        int length =
+                ArpFrames.reply(scratch, 0, LanPort.ANYCAST_MAC, f.arpTargetIp(), f.arpSenderMac(), f.arpSenderIp());
+        port.write(scratch, 0, length);
+        counters.add(Kind.ARP_ANSWERED);
+    }
+
+    /** RFC 4861 section 7.2, as a proxy for what is elsewhere. */
+    private void neighborDiscovery(LanPort port, @Nullable VmEntry sender) {
+        switch (f.ndKind()) {
+            case NEIGHBOR_SOLICITATION -> {
+                if (f.isDuplicateAddressProbe()) {
+                    return;
+                }
+                if (sender == null
+                        && f.ndLinkLayer() != ParsedFrame.NO_MAC
+                        && isLocalSubnet(port, true, f.sourceHigh(), f.sourceLow())) {
+                    port.neighbours.learn(true, f.sourceHigh(), f.sourceLow(), f.ndLinkLayer(), nowNs);
+                }
+                if (answersFor(port, true, f.ndTargetHigh(), f.ndTargetLow())) {
+                    advertise(port);
+                }
+            }
+            case NEIGHBOR_ADVERTISEMENT -> {
+                if (sender == null
+                        && f.ndLinkLayer() != ParsedFrame.NO_MAC
+                        && f.ndLinkLayer() != LanPort.ANYCAST_MAC
+                        && isLocalSubnet(port, true, f.ndTargetHigh(), f.ndTargetLow())) {
+                    port.neighbours.learn(true, f.ndTargetHigh(), f.ndTargetLow(), f.ndLinkLayer(), nowNs);
+                }
+            }
+            case ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, REDIRECT, NONE -> counters.drop(DropReason.LINK_LOCAL);
+        }
+    }
+
+    private void advertise(LanPort port) {
+        int length = NdFrames.advertisement(
+                scratch,
+                0,
+                f.sourceMac(),
+                LanPort.ANYCAST_MAC,
+                f.ndTargetHigh(),
+                f.ndTargetLow(),
+                f.sourceHigh(),
+                f.sourceLow(),
+                f.ndTargetHigh(),
+                f.ndTargetLow(),
+                NeighborDiscovery.ROUTER | NeighborDiscovery.SOLICITED | NeighborDiscovery.OVERRIDE);
+        port.write(scratch, 0, length);
+        counters.add(Kind.ND_ANSWERED);
+    }
+
+    /** True for the anycast addresses, for VMs that are elsewhere, and for subnets whose hosts are at another site. */
+    private boolean answersFor(LanPort port, boolean isV6, long high, long low) {
+        VirtualNetwork network = port.network;
+        if (network.isGatewayAddress(isV6, high, low)) {
+            return true;
+        }
+        VmEntry vm = network.vmByAddress.get(isV6, high, low);
+        if (vm != null) {
+            return !vm.local;
+        }
+        Subnet subnet = network.subnetOf(isV6, high, low);
+        return subnet != null && !subnet.homeSite().isEmpty() && !table.isOwnSite(subnet.homeSite());
+    }
+
+    private boolean isLocalSubnet(LanPort port, boolean isV6, long high, long low) {
+        Subnet subnet = port.network.subnetOf(isV6, high, low);
+        return subnet != null && table.isOwnSite(subnet.homeSite());
+    }
+
+    private void ip(LanPort port, MemorySegment s, long at, @Nullable VmEntry sender) {
+        VirtualNetwork network = port.network;
+        boolean v6 = f.isV6();
+        long high = f.destinationHigh();
+        long low = f.destinationLow();
+        if (Ethernet.isGroup(f.destinationMac()) || f.isMulticastDestination()) {
+            counters.drop(DropReason.MULTICAST);
+            return;
+        }
+        boolean toUs = f.destinationMac() == LanPort.ANYCAST_MAC;
+        if (network.isGatewayAddress(v6, high, low)) {
+            if (toUs) {
+                answerEcho(port, s);
+            }
+            return;
+        }
+        if (!toUs && !strayed(network, sender)) {
+            counters.drop(DropReason.NOT_FOR_US);
+            return;
+        }
+        VmEntry vm = network.vmByAddress.get(v6, high, low);
+        if (vm != null) {
+            toVm(port, vm, s, at, toUs);
+            return;
+        }
+        Subnet subnet = network.subnetOf(v6, high, low);
+        if (subnet == null || subnet.homeSite().isEmpty()) {
+            refuse(port, s);
+        } else if (!table.isOwnSite(subnet.homeSite())) {
+            toPeer(port, table.gatewayOf(subnet.homeSite()), 0, LanPort.ANYCAST_MAC, s, at);
+        } else if (toUs && oneHopLess(port, s)) {
+            counters.add(Kind.HAIRPINNED);
+            if (!heldOutbound(sender, s, at)) {
+                port.neighbours.deliver(v6, high, low, s, at, f.unpaddedLength(), nowNs);
+            }
+        }
+    }
+
+    /** A VM that has just arrived speaks to a host here, and what it said from its old place is still on the way. */
+    private boolean heldOutbound(@Nullable VmEntry sender, MemorySegment s, long at) {
+        if (sender == null || sender.outboundHolds.isEmpty()) {
+            return false;
+        }
+        Hold hold = sender.outboundHolds.get(table.self());
+        if (hold == null) {
+            return false;
+        }
+        delivery.hold(sender, hold, s, at, f.unpaddedLength(), LanPort.ANYCAST_MAC);
+        return true;
+    }
+
+    /**
+     * A frame that is not addressed to the gateway and yet is its business: for the MAC of a VM that has left, or from a VM
+     * of ours to a neighbour that it had before it came here.
+     */
+    private boolean strayed(VirtualNetwork network, @Nullable VmEntry sender) {
+        if (sender != null && sender.local) {
+            return true;
+        }
+        VmEntry target = network.vmByMac.get(f.destinationMac());
+        return target != null && !target.local;
+    }
+
+    private void toVm(LanPort port, VmEntry vm, MemorySegment s, long at, boolean toUs) {
+        long mac = vm.macFor(port.network, f.isV6(), f.destinationHigh(), f.destinationLow());
+        if (vm.keeping == Keeping.ALL) {
+            delivery.keep(vm, s, at, f.unpaddedLength(), mac);
+        } else if (!vm.local) {
+            if (vm.routeEpoch > vm.epoch.number()) {
+                vm.counts.redirected++;
+            }
+            toPeer(port, vm.route, vm.routeEpoch, mac, s, at);
+        } else if (!toUs) {
+            counters.drop(DropReason.NOT_FOR_US); // the bridge brings it to its own port
+        } else if (oneHopLess(port, s)) {
+            clampMss(s, port.network.mtuBytes);
+            counters.add(Kind.HAIRPINNED);
+            delivery.deliver(port, vm, table.self(), s, at, f.unpaddedLength(), mac);
+        }
+    }
+
+    private boolean oneHopLess(LanPort port, MemorySegment s) {
+        boolean alive = f.isV6() ? TtlDecrement.ipv6(s, f.l3At()) : TtlDecrement.ipv4(s, f.l3At());
+        if (!alive) {
+            counters.drop(DropReason.TTL_EXPIRED);
+            errors.timeExceeded(port, s, f, nowNs);
+        }
+        return alive;
+    }
+
+    private void clampMss(MemorySegment s, int mtuBytes) {
+        if (f.isTcpSyn() && MssClamp.clamp(s, f, MssClamp.bound(mtuBytes, f.isV6()))) {
+            counters.add(Kind.MSS_CLAMPED);
+        }
+    }
+
+    private void toPeer(LanPort port, @Nullable Peer peer, long epoch, long mac, MemorySegment s, long at) {
+        if (peer == null) {
+            refuse(port, s);
+            return;
+        }
+        if (!oneHopLess(port, s)) {
+            return;
+        }
+        int mtu = PathFit.innerMtuBytes(peer, port.network);
+        clampMss(s, mtu);
+        Ethernet.putDestination(s, at, mac);
+        if (f.l3Length() <= mtu) {
+            Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
+            wan.sendFrame(peer, f.unpaddedLength(), port.network.vni, epoch);
+        } else if (f.dontFragment()) {
+            counters.drop(DropReason.TOO_BIG);
+            errors.tooBig(port, s, f, mtu, nowNs);
+        } else {
+            Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
+            PathFit.fragment(fragmenter, scratch, wan, peer, port.network, epoch, s, f, mtu, counters);
+        }
+    }
+
+    private void refuse(LanPort port, MemorySegment s) {
+        counters.drop(DropReason.NO_ROUTE);
+        errors.unreachable(port, s, f, nowNs);
+    }
+
+    private void answerEcho(LanPort port, MemorySegment s) {
+        if (!f.isEchoRequest() || f.unpaddedLength() > scratch.byteSize()) {
+            counters.drop(DropReason.NOT_FOR_US);
+            return;
+        }
+        int length = IcmpEcho.reply(scratch, 0, s, f, LanPort.ANYCAST_MAC);
+        if (length > 0) {
+            port.write(scratch, 0, length);
+        }
+    }
+}

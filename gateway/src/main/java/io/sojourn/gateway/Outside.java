@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.gateway.Counters.Kind;
+import io.sojourn.gateway.VirtualNetwork.Subnet;
+import io.sojourn.gateway.VmEntry.Hold;
+import io.sojourn.linux.DatagramBatch;
+import io.sojourn.wire.DropReason;
+import io.sojourn.wire.Ethernet;
+import io.sojourn.wire.ParsedFrame;
+import io.sojourn.wire.SojournDatagram;
+import io.sojourn.wire.TtlDecrement;
+import io.sojourn.wire.Vxlan;
+import it.unimi.dsi.fastutil.longs.Long2ObjectOpenHashMap;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * From the WAN inwards, {@link Inside} mirrored: 1 receive a batch; 2 who sent it; 3 what it is; 4 decapsulate and parse;
+ * 5 look up who it is for; 6 deliver, keep, or send on.
+ *
+ * <p>Nothing of a datagram is looked at before its sender is known to be a gateway of ours. Locking: forwarder's thread.
+ */
+final class Outside {
+    /** Datagrams of Sojourn's own. */
+    interface Control {
+        void signal(Peer from, byte[] datagram, long nowNs);
+
+        void stream(Peer from, MemorySegment s, long at, int length, long nowNs);
+
+        void probe(Peer from, MemorySegment s, long at, int length);
+
+        void probeReply(Peer from, MemorySegment s, long at, int length, long nowNs);
+
+        /** A peer still sends here what belongs elsewhere. */
+        void late(VmEntry vm, Peer from, long nowNs);
+    }
+
+    private final ForwardingTable table;
+    private final WanPort wan;
+    private final LocalDelivery delivery;
+    private final Counters counters;
+    private final Control control;
+    private final ParsedFrame f = new ParsedFrame();
+    private final Long2ObjectOpenHashMap<Peer> peerByKey = new Long2ObjectOpenHashMap<>();
+    private long nowNs;
+
+    Outside(ForwardingTable table, WanPort wan, LocalDelivery delivery, Counters counters, Control control) {
+        this.table = table;
+        this.wan = wan;
+        this.delivery = delivery;
+        this.counters = counters;
+        this.control = control;
+    }
+
+    /** The table's peers have changed. */
+    void reindexPeers() {
+        peerByKey.clear();
+        table.peers().forEach(peer -> peerByKey.put(peer.address.key(), peer));
+    }
+
+    /** Receives one batch; the number of datagrams. */
+    int poll(long now) {
+        nowNs = now;
+        int n = wan.receive();
+        DatagramBatch in = wan.in();
+        for (int i = 0; i < n; i++) {
+            datagram(in, i);
+        }
+        return n;
+    }
+
+    private void datagram(DatagramBatch in, int i) {
+        Peer peer = peerByKey.get(in.peerKey(i));
+        if (peer == null || !in.isPeer(i, peer.address)) {
+            counters.drop(DropReason.UNKNOWN_PEER);
+            return;
+        }
+        MemorySegment s = in.slab();
+        long at = in.offset(i);
+        int length = in.length(i);
+        if (length < Vxlan.HEADER_BYTES || in.truncated(i)) {
+            counters.drop(DropReason.TOO_SHORT);
+            return;
+        }
+        if (Vxlan.flags(s, at) == Vxlan.FLAGS) {
+            counters.add(Kind.WAN_IN);
+            frame(peer, s, at, length);
+            return;
+        }
+        switch (SojournDatagram.type(s, at, length)) {
+            case SojournDatagram.SIGNAL ->
+                control.signal(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
+            case SojournDatagram.STREAM_DATA, SojournDatagram.STREAM_ACK -> control.stream(peer, s, at, length, nowNs);
+            case SojournDatagram.PATH_PROBE -> control.probe(peer, s, at, length);
+            case SojournDatagram.PATH_PROBE_REPLY -> control.probeReply(peer, s, at, length, nowNs);
+            default -> counters.drop(DropReason.UNKNOWN_DATAGRAM);
+        }
+    }
+
+    private void frame(Peer peer, MemorySegment s, long datagramAt, int datagramLength) {
+        VirtualNetwork network = table.network(Vxlan.vni(s, datagramAt));
+        if (network == null) {
+            counters.drop(DropReason.UNKNOWN_NETWORK);
+            return;
+        }
+        long at = datagramAt + Vxlan.HEADER_BYTES;
+        DropReason bad = f.parse(s, at, datagramLength - Vxlan.HEADER_BYTES);
+        if (!bad.isDrop() && (!f.isIp() || f.isMulticastDestination())) {
+            bad = f.isIp() ? DropReason.MULTICAST : DropReason.UNKNOWN_ETHER_TYPE;
+        }
+        if (bad.isDrop()) {
+            counters.drop(bad);
+            return;
+        }
+        VmEntry source = network.vmByAddress.get(f.isV6(), f.sourceHigh(), f.sourceLow());
+        if (source != null && !source.outboundHolds.isEmpty()) {
+            Hold hold = source.outboundHolds.get(peer.id);
+            if (hold != null) {
+                delivery.hold(source, hold, s, at, f.unpaddedLength(), Ethernet.destination(s, at));
+                return;
+            }
+        }
+        inward(peer, network, Vxlan.epoch(s, datagramAt), s, at);
+    }
+
+    /** What was held of a VM's own packets goes on, as if it came now. */
+    void resume(HoldBuffer held, @Nullable Peer from, VirtualNetwork network) {
+        for (; !held.isEmpty(); held.remove()) {
+            if (!f.parse(held.frames(), held.frameAt(), held.frameLength()).isDrop()) {
+                inward(from, network, 0, held.frames(), held.frameAt());
+            }
+        }
+    }
+
+    private void inward(@Nullable Peer peer, VirtualNetwork network, int epoch, MemorySegment s, long at) {
+        VmEntry vm = network.vmByAddress.get(f.isV6(), f.destinationHigh(), f.destinationLow());
+        if (vm != null) {
+            toVm(peer, network, vm, epoch, s, at);
+            return;
+        }
+        Subnet subnet = network.subnetOf(f.isV6(), f.destinationHigh(), f.destinationLow());
+        LanPort port = network.port;
+        if (subnet == null || port == null || !table.isOwnSite(subnet.homeSite())) {
+            counters.drop(DropReason.NO_ROUTE);
+        } else if (!network.isGatewayAddress(f.isV6(), f.destinationHigh(), f.destinationLow())) {
+            port.neighbours.deliver(
+                    f.isV6(), f.destinationHigh(), f.destinationLow(), s, at, f.unpaddedLength(), nowNs);
+        } else {
+            counters.drop(DropReason.NOT_FOR_US);
+        }
+    }
+
+    private void toVm(@Nullable Peer peer, VirtualNetwork network, VmEntry vm, int epoch, MemorySegment s, long at) {
+        boolean marked = epoch != 0 && Vxlan.compareEpochs(epoch, vm.markedEpoch) == 0;
+        int length = f.unpaddedLength();
+        if (marked && vm.returnTo != null) {
+            wan.sendCopy(vm.returnTo, s, at, length, network.vni, vm.markedEpoch);
+            vm.counts.returned++;
+            return;
+        }
+        long mac = vm.macFor(network, f.isV6(), f.destinationHigh(), f.destinationLow());
+        LanPort port = network.port;
+        switch (vm.keeping) {
+            case MARKED -> {
+                if (marked) {
+                    delivery.keep(vm, s, at, length, mac);
+                    return;
+                }
+            }
+            case ALL -> {
+                if (marked && peer != null && peer.id.equals(vm.returnsFrom)) {
+                    if (port != null) {
+                        port.deliver(s, at, length, mac);
+                    }
+                } else {
+                    delivery.keep(vm, s, at, length, mac);
+                }
+                return;
+            }
+            case NOTHING, BEHIND -> {}
+        }
+        if (!vm.local) {
+            relay(peer, network, vm, s, at, length);
+        } else if (port != null) {
+            delivery.deliver(port, vm, peer == null ? table.self() : peer.id, s, at, length, mac);
+        } else {
+            counters.drop(DropReason.NO_ROUTE);
+        }
+    }
+
+    /** It came here over an old path: on to where the VM is now, never back, and the sender learns. */
+    private void relay(@Nullable Peer peer, VirtualNetwork network, VmEntry vm, MemorySegment s, long at, int length) {
+        Peer to = vm.route;
+        if (to == null) {
+            counters.drop(DropReason.NO_ROUTE);
+            return;
+        }
+        if (to == peer) {
+            counters.drop(DropReason.LOOP);
+            return;
+        }
+        if (!oneHopLess(s)) {
+            counters.drop(DropReason.TTL_EXPIRED);
+            return;
+        }
+        vm.lastForwardedNs = nowNs;
+        vm.counts.forwardedLate++;
+        counters.add(Kind.RELAYED);
+        wan.sendCopy(to, s, at, length, network.vni, vm.routeEpoch);
+        if (peer != null) {
+            control.late(vm, peer, nowNs);
+        }
+    }
+
+    private boolean oneHopLess(MemorySegment s) {
+        return f.isV6() ? TtlDecrement.ipv6(s, f.l3At()) : TtlDecrement.ipv4(s, f.l3At());
+    }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.gateway.Counters.Kind;
+import io.sojourn.wire.Ethernet;
+import io.sojourn.wire.Fragmenter;
+import io.sojourn.wire.ParsedFrame;
+import io.sojourn.wire.Vxlan;
+import java.lang.foreign.MemorySegment;
+
+/** Makes a packet fit the path to a peer. */
+final class PathFit {
+    private PathFit() {}
+
+    /** The largest inner IP packet that reaches the peer in one piece. */
+    static int innerMtuBytes(Peer peer, VirtualNetwork network) {
+        int room = peer.underlayMtuBytes - peer.outerHeaderBytes() - Vxlan.HEADER_BYTES - Ethernet.HEADER_BYTES;
+        return Math.min(network.mtuBytes, room);
+    }
+
+    /** Sends a packet without DF in pieces (RFC 791). The frame stands in the slot that would be sent: it is copied aside first. */
+    static void fragment(
+            Fragmenter fragmenter,
+            MemorySegment aside,
+            WanPort wan,
+            Peer peer,
+            VirtualNetwork network,
+            long epoch,
+            MemorySegment s,
+            ParsedFrame f,
+            int mtuBytes,
+            Counters counters) {
+        MemorySegment.copy(s, f.frameAt(), aside, 0, f.frameLength());
+        f.parse(aside, 0, f.frameLength());
+        if (!fragmenter.begin(aside, f, mtuBytes)) {
+            return;
+        }
+        for (int n = fragmenter.next(wan.frames(), wan.frameAt());
+                n > 0;
+                n = fragmenter.next(wan.frames(), wan.frameAt())) {
+            wan.sendFrame(peer, n, network.vni, epoch);
+        }
+        counters.add(Kind.FRAGMENTED);
+    }
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.wire.DropReason;
+import io.sojourn.wire.PathProbe;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Measures the paths to peers: alive or not, round trip, clock offset, and the largest packet that fits. Probes are
+ * authenticated; nothing is measured before the controller has given the key. Forwarder's thread only.
+ */
+final class PathProber {
+    private static final long EVERY_NS = TimeUnit.MILLISECONDS.toNanos(500);
+    private static final long LOST_AFTER_NS = TimeUnit.SECONDS.toNanos(3);
+    private static final int SAMPLES = 16;
+    /** Path MTUs seen in the field; the search is a handful of probes, not a bisection that takes minutes. */
+    private static final int[] MTUS = {
+        9000, 8951, 4470, 1600, 1500, 1492, 1480, 1472, 1460, 1450, 1440, 1420, 1400, 1380, 1340, 1280
+    };
+
+    /** All sizes are tried at first and then this often; between, only the size in use is verified. */
+    private static final long SEARCH_EVERY_NS = TimeUnit.SECONDS.toNanos(60);
+
+    private static final int VERIFY_LOST = 3;
+
+    private static final class Path {
+        final long[] rttUs = new long[SAMPLES];
+        final long[] offsetUs = new long[SAMPLES];
+        int samples;
+        boolean reachable;
+        long sequence;
+        long searchedNs = Long.MIN_VALUE;
+        /** Sizes acknowledged since the search began. */
+        int largestAcked;
+
+        int verifyMissed;
+    }
+
+    private final WanPort wan;
+    private final ForwardingTable table;
+    private final Counters counters;
+    private final BiConsumer<Peer, Boolean> reachability;
+    private final long self;
+    private final Map<Peer, Path> paths = new HashMap<>();
+    private @Nullable PathProbe codec;
+    private long nextNs;
+
+    PathProber(WanPort wan, ForwardingTable table, Counters counters, BiConsumer<Peer, Boolean> reachability) {
+        this.wan = wan;
+        this.table = table;
+        this.counters = counters;
+        this.reachability = reachability;
+        this.self = idOf(table.self().name());
+    }
+
+    private static long idOf(String name) {
+        long hash = 0xCBF2_9CE4_8422_2325L; // FNV-1a, 64 bits
+        for (byte b : name.getBytes(StandardCharsets.UTF_8)) {
+            hash = (hash ^ b & 0xFF) * 0x100_0000_01B3L;
+        }
+        return hash;
+    }
+
+    void key(byte[] key) {
+        codec = new PathProbe(key);
+    }
+
+    private static long nowUs() {
+        return WallClock.nowUs();
+    }
+
+    /** Sends what is due; when to call again. */
+    long tick(long nowNs) {
+        if (nowNs - nextNs < 0) {
+            return nextNs;
+        }
+        nextNs = nowNs + EVERY_NS;
+        PathProbe probe = codec;
+        if (probe == null) {
+            return nextNs;
+        }
+        paths.keySet().retainAll(table.peers());
+        for (Peer peer : table.peers()) {
+            Path path = paths.computeIfAbsent(peer, p -> new Path());
+            send(probe, peer, path, 0);
+            boolean alive = peer.heardNs != Long.MIN_VALUE && nowNs - peer.heardNs < LOST_AFTER_NS;
+            if (alive != path.reachable) {
+                path.reachable = alive;
+                reachability.accept(peer, alive);
+            }
+            if (alive) {
+                measureMtu(probe, peer, path, nowNs);
+            }
+        }
+        return nextNs;
+    }
+
+    private void measureMtu(PathProbe probe, Peer peer, Path path, long nowNs) {
+        if (path.searchedNs == Long.MIN_VALUE
+                || nowNs - path.searchedNs > SEARCH_EVERY_NS
+                || path.verifyMissed > VERIFY_LOST) {
+            path.searchedNs = nowNs;
+            path.largestAcked = 0;
+            path.verifyMissed = 0;
+            for (int mtu : MTUS) {
+                send(probe, peer, path, mtu - peer.outerHeaderBytes());
+            }
+        } else if (path.largestAcked > 0) {
+            // The answers of a search come within two round trips; a verification more is lost than answered means the
+            // path shrank.
+            peer.underlayMtuBytes = path.largestAcked;
+            path.verifyMissed++;
+            send(probe, peer, path, peer.underlayMtuBytes - peer.outerHeaderBytes());
+        }
+    }
+
+    private void send(PathProbe probe, Peer peer, Path path, int sizeBytes) {
+        if (sizeBytes > WanPort.frameBytes()) {
+            return;
+        }
+        int length = probe.writeProbe(
+                wan.frames(), wan.frameAt(), 0, ++path.sequence & 0xFFFF_FFFFL, self, nowUs(), sizeBytes);
+        wan.sendBuilt(peer, length);
+    }
+
+    /** Answers a peer's probe at once. */
+    void probed(Peer from, MemorySegment s, long at, int length) {
+        long arrivedUs = nowUs();
+        PathProbe probe = codec;
+        if (probe == null) {
+            counters.drop(DropReason.UNAUTHENTICATED);
+            return;
+        }
+        DropReason bad = probe.check(s, at, length);
+        if (bad.isDrop()) {
+            counters.drop(bad);
+            return;
+        }
+        int n = probe.writeReply(wan.frames(), wan.frameAt(), s, at, length, self, arrivedUs, nowUs());
+        wan.sendBuilt(from, n);
+    }
+
+    void answered(Peer from, MemorySegment s, long at, int length, long nowNs) {
+        long arrivedUs = nowUs();
+        PathProbe probe = codec;
+        if (probe == null) {
+            return;
+        }
+        DropReason bad = probe.check(s, at, length);
+        Path path = paths.get(from);
+        if (bad.isDrop() || path == null) {
+            counters.drop(bad.isDrop() ? bad : DropReason.UNKNOWN_PEER);
+            return;
+        }
+        from.heardNs = nowNs;
+        int size = PathProbe.size(s, at) + from.outerHeaderBytes();
+        if (size > PathProbe.BYTES + from.outerHeaderBytes()) {
+            path.largestAcked = Math.max(path.largestAcked, size);
+            if (size == from.underlayMtuBytes) {
+                path.verifyMissed = 0;
+            }
+            return; // a long packet takes longer on a slow line: not a sample of the round trip
+        }
+        int slot = path.samples++ % SAMPLES;
+        path.rttUs[slot] = Math.max(1, PathProbe.roundTripUs(s, at, arrivedUs));
+        path.offsetUs[slot] = PathProbe.clockOffsetUs(s, at, arrivedUs);
+        int best = bestOf(path);
+        from.rttNs = path.rttUs[best] * 1_000;
+        from.clockOffsetUs = path.offsetUs[best];
+        if (!path.reachable) {
+            path.reachable = true;
+            reachability.accept(from, true);
+        }
+    }
+
+    /** The sample with the shortest round trip waited least, so its offset is the truest (RFC 5905 section 10). */
+    private static int bestOf(Path path) {
+        int count = Math.min(path.samples, SAMPLES);
+        int best = 0;
+        for (int i = 1; i < count; i++) {
+            best = path.rttUs[i] < path.rttUs[best] ? i : best;
+        }
+        return best;
+    }
+
+    boolean isReachable(Peer peer) {
+        Path path = paths.get(peer);
+        return path != null && path.reachable;
+    }
+}

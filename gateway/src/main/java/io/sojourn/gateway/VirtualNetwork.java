@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.model.identity.IpAddress;
+import io.sojourn.model.identity.IpPrefix;
+import it.unimi.dsi.fastutil.longs.Long2ObjectOpenHashMap;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** One virtual network: its subnets, its members by address and MAC, and its port on this site's bridge. Forwarder's thread. */
+final class VirtualNetwork {
+    /** @param homeSite where the subnet's unregistered hosts are; empty: nowhere */
+    record Subnet(IpPrefix prefix, IpAddress gatewayAddress, String homeSite) {}
+
+    final String name;
+    final int vni;
+    int mtuBytes;
+    private List<Subnet> subnets = List.of();
+    final AddressMap<VmEntry> vmByAddress = new AddressMap<>();
+    final Long2ObjectOpenHashMap<VmEntry> vmByMac = new Long2ObjectOpenHashMap<>();
+    /** Null when this site has no bridge in the network. */
+    @Nullable
+    LanPort port;
+
+    VirtualNetwork(String name, int vni, int mtuBytes) {
+        this.name = name;
+        this.vni = vni;
+        this.mtuBytes = mtuBytes;
+    }
+
+    void subnets(List<Subnet> longestFirst) {
+        this.subnets = longestFirst;
+    }
+
+    List<Subnet> subnets() {
+        return subnets;
+    }
+
+    /** The longest subnet that holds the address. Few subnets: a list in order of length beats a trie. */
+    @Nullable
+    Subnet subnetOf(boolean isV6, long high, long low) {
+        for (int i = 0; i < subnets.size(); i++) {
+            Subnet subnet = subnets.get(i);
+            if (contains(subnet.prefix, isV6, high, low)) {
+                return subnet;
+            }
+        }
+        return null;
+    }
+
+    boolean isGatewayAddress(boolean isV6, long high, long low) {
+        for (int i = 0; i < subnets.size(); i++) {
+            IpAddress a = subnets.get(i).gatewayAddress;
+            if (a.low() == low && a.high() == high && a.isV6() == isV6) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The anycast address of the family to speak from; the subnet of {@code high, low} first. */
+    @Nullable
+    IpAddress speakingAddress(boolean isV6, long high, long low) {
+        Subnet own = subnetOf(isV6, high, low);
+        if (own != null) {
+            return own.gatewayAddress;
+        }
+        for (Subnet subnet : subnets) {
+            if (subnet.gatewayAddress.isV6() == isV6) {
+                return subnet.gatewayAddress;
+            }
+        }
+        return null;
+    }
+
+    private static boolean contains(IpPrefix prefix, boolean isV6, long high, long low) {
+        IpAddress a = prefix.address();
+        if (a.isV6() != isV6) {
+            return false;
+        }
+        int length = prefix.length();
+        if (!isV6) {
+            return length == 0 || (a.low() ^ low) >>> (32 - length) == 0;
+        }
+        if (length <= 64) {
+            return length == 0 || (a.high() ^ high) >>> (64 - length) == 0;
+        }
+        return a.high() == high && (a.low() ^ low) >>> (128 - length) == 0;
+    }
+
+    @Override
+    public String toString() {
+        return name + " (VNI " + vni + ")";
+    }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.model.binding.Epoch;
+import io.sojourn.model.identity.IpAddress;
+import io.sojourn.model.identity.VmId;
+import io.sojourn.model.location.GatewayId;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** One VM as the forwarder sees it: where its packets go at this moment. The forwarder's thread only. */
+final class VmEntry {
+    /** What happens to packets that come for the VM. */
+    enum Keeping {
+        /** They go on: to the port when local, else along the route. */
+        NOTHING,
+        /** Destination, armed: those marked with the move's epoch wait in order; others go along the route. */
+        MARKED,
+        /** Source, taking back: all wait, but what the destination returns goes to the port at once. */
+        ALL,
+        /** Local: all queue behind what is being flushed. */
+        BEHIND
+    }
+
+    /** One virtual NIC. {@code mac} is 48 bits; {@code tap} is empty when not told. */
+    record Nic(long mac, VirtualNetwork network, List<IpAddress> addresses, String tap) {
+        boolean has(boolean isV6, long high, long low) {
+            for (int i = 0; i < addresses.size(); i++) {
+                IpAddress a = addresses.get(i);
+                if (a.low() == low && a.high() == high && a.isV6() == isV6) {
+                    return true;
+                }
+            }
+            return false;
+        }
+    }
+
+    /** Packets of one origin that wait for its end marker. */
+    static final class Hold {
+        final HoldBuffer buffer;
+        final Runnable atFirst;
+        boolean started;
+
+        Hold(long boundBytes, Runnable atFirst) {
+            this.buffer = new HoldBuffer(boundBytes);
+            this.atFirst = atFirst;
+        }
+    }
+
+    final VmId id;
+    List<Nic> nics;
+    /** The binding that this gateway acts by. It may run ahead of the controller's table, never behind it. */
+    GatewayId gateway;
+
+    Epoch epoch;
+    /** True while packets are delivered to the guest's port on our own LAN. */
+    boolean local;
+    /** Where packets go when not local; null when the gateway of the binding is unknown. */
+    @Nullable
+    Peer route;
+    /** Epoch that goes into packets sent along {@code route}. */
+    long routeEpoch;
+
+    Keeping keeping = Keeping.NOTHING;
+
+    @Nullable
+    HoldBuffer kept;
+    /** The epoch of the move that {@code kept} belongs to. */
+    long markedEpoch;
+    /** Source, taking back: whose marked packets are the returned ones. */
+    @Nullable
+    GatewayId returnsFrom;
+    /** Destination, aborted: where marked packets go at once. */
+    @Nullable
+    Peer returnTo;
+    /** Set while {@code kept} is being given to the guest. */
+    boolean flushing;
+    /** To the VM: straight from this gateway's side (our own LAN under our own name). */
+    final Map<GatewayId, Hold> holds = new HashMap<>();
+    /** From the VM: what comes from this gateway. */
+    final Map<GatewayId, Hold> outboundHolds = new HashMap<>();
+    /** When a packet last came over the old path and was sent on; 0: never. */
+    long lastForwardedNs;
+    /** Set while a handoff of this VM wants to know of its frames on our LAN. */
+    boolean watched;
+
+    final Counts counts = new Counts();
+
+    VmEntry(VmId id, List<Nic> nics, GatewayId gateway, Epoch epoch) {
+        this.id = id;
+        this.nics = nics;
+        this.gateway = gateway;
+        this.epoch = epoch;
+    }
+
+    /** What became of one VM's packets around a move; for the certificate. */
+    static final class Counts {
+        long redirected;
+        long buffered;
+        long refused;
+        long flushed;
+        long held;
+        long forwardedLate;
+        long returned;
+        long rescued;
+
+        Map<String, Long> snapshot() {
+            Map<String, Long> out = new LinkedHashMap<>();
+            out.put("redirected", redirected);
+            out.put("buffered", buffered);
+            out.put("refused-by-bound", refused);
+            out.put("flushed", flushed);
+            out.put("held", held);
+            out.put("forwarded-late", forwardedLate);
+            out.put("returned", returned);
+            out.put("rescued", rescued);
+            return out;
+        }
+
+        void reset() {
+            redirected = buffered = refused = flushed = held = forwardedLate = returned = rescued = 0;
+        }
+    }
+
+    /** The MAC address of the NIC that has this address in this network; the network's first NIC for want of one. */
+    long macFor(VirtualNetwork network, boolean isV6, long high, long low) {
+        long first = 0;
+        for (int i = 0; i < nics.size(); i++) {
+            Nic nic = nics.get(i);
+            if (nic.network() != network) {
+                continue;
+            }
+            if (nic.has(isV6, high, low)) {
+                return nic.mac();
+            }
+            first = first == 0 ? nic.mac() : first;
+        }
+        return first;
+    }
+
+    @Override
+    public String toString() {
+        return id + " " + epoch + (local ? " here" : " at " + gateway);
+    }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.handoff.CorrespondentHandoff;
+import io.sojourn.handoff.DestinationHandoff;
+import io.sojourn.handoff.HandoffAction;
+import io.sojourn.handoff.HandoffEvent;
+import io.sojourn.handoff.HandoffPlan;
+import io.sojourn.handoff.MigrationId;
+import io.sojourn.handoff.Ordering;
+import io.sojourn.handoff.Signal;
+import io.sojourn.handoff.SignalCodec;
+import io.sojourn.handoff.SourceHandoff;
+import io.sojourn.handoff.Step;
+import io.sojourn.handoff.Timing;
+import io.sojourn.model.binding.Epoch;
+import io.sojourn.model.identity.VmId;
+import io.sojourn.model.location.GatewayId;
+import io.sojourn.wire.ArpFrames;
+import io.sojourn.wire.Checksum;
+import io.sojourn.wire.ParsedFrame;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * Runs the code of packet path and handoff before the first packet and the first move need it: interpreted it takes many times as
+ * long, and the first move of a fresh process must be as good as the tenth.
+ */
+final class WarmUp {
+    private static final int FRAMES = 20_000;
+    private static final int MOVES = 300;
+
+    private WarmUp() {}
+
+    /** Returns something that depends on all of it, so that none of it can be optimised away. */
+    static long run() {
+        return frames() + moves();
+    }
+
+    private static long frames() {
+        ParsedFrame f = new ParsedFrame();
+        long sum = 0;
+        try (Arena arena = Arena.ofConfined();
+                HoldBuffer buffer = new HoldBuffer(1 << 20)) {
+            MemorySegment s = arena.allocate(2048);
+            for (int i = 0; i < FRAMES; i++) {
+                int length = ArpFrames.request(s, 0, LanPort.ANYCAST_MAC, i, i + 1);
+                f.parse(s, 0, length);
+                sum += Checksum.sum(s, 0, 512);
+                buffer.add(s, 0, length);
+                if (i % 16 == 15) {
+                    for (int n = 0; n < 16; n++) {
+                        sum += buffer.frameLength();
+                        buffer.remove();
+                    }
+                }
+            }
+        }
+        return sum;
+    }
+
+    /** Whole moves that happen nowhere, through the production machines and the production codec. */
+    private static long moves() {
+        GatewayId s = new GatewayId("s");
+        GatewayId d = new GatewayId("d");
+        GatewayId c = new GatewayId("c");
+        SignalCodec codec = new SignalCodec(new byte[SignalCodec.KEY_BYTES]);
+        long actions = 0;
+        for (int i = 0; i < MOVES; i++) {
+            HandoffPlan plan = new HandoffPlan(
+                    new MigrationId(new UUID(1, i)),
+                    new VmId("warm-up"),
+                    s,
+                    d,
+                    new Epoch(1),
+                    new Epoch(2),
+                    List.of(c),
+                    Ordering.STRICT,
+                    Timing.forRtt(1_000_000));
+            Rehearsal rehearsal = new Rehearsal(plan, codec);
+            actions += rehearsal.run();
+        }
+        return actions;
+    }
+
+    private static final class Rehearsal {
+        private final HandoffPlan plan;
+        private final SignalCodec codec;
+        private SourceHandoff.State source;
+        private DestinationHandoff.State destination;
+        private CorrespondentHandoff.State correspondent;
+        private long number;
+
+        Rehearsal(HandoffPlan plan, SignalCodec codec) {
+            this.plan = plan;
+            this.codec = codec;
+            source = SourceHandoff.arm(plan, 0).state();
+            destination = DestinationHandoff.arm(plan, 0).state();
+            correspondent = CorrespondentHandoff.arm(plan, plan.correspondents().getFirst(), 0)
+                    .state();
+        }
+
+        long run() {
+            atSource(new HandoffEvent.Start());
+            atSource(new HandoffEvent.StreamParked());
+            atSource(new HandoffEvent.QueueDrained());
+            atSource(new HandoffEvent.GuestStopped(0));
+            atSource(new HandoffEvent.StreamDone());
+            atDestination(new HandoffEvent.IncomingComplete());
+            atDestination(new HandoffEvent.GuestResumed(0));
+            atSource(new HandoffEvent.GuestGone());
+            atSource(new HandoffEvent.Quiet(0));
+            return number;
+        }
+
+        private void atSource(HandoffEvent.AtSource event) {
+            Step<SourceHandoff.State> step = SourceHandoff.apply(source, event, 0);
+            source = step.state();
+            carry(plan.source(), step.actions());
+        }
+
+        private void atDestination(HandoffEvent.AtDestination event) {
+            Step<DestinationHandoff.State> step = DestinationHandoff.apply(destination, event, 0);
+            destination = step.state();
+            carry(plan.destination(), step.actions());
+        }
+
+        private void atCorrespondent(HandoffEvent.AtCorrespondent event) {
+            Step<CorrespondentHandoff.State> step = CorrespondentHandoff.apply(correspondent, event, 0);
+            correspondent = step.state();
+            carry(plan.correspondents().getFirst(), step.actions());
+        }
+
+        private void carry(GatewayId from, List<HandoffAction> actions) {
+            for (HandoffAction action : actions) {
+                switch (action) {
+                    case HandoffAction.Send(GatewayId to, Signal signal) -> arrive(from, to, signal);
+                    case HandoffAction.SendInOrder(GatewayId to, Signal signal) -> arrive(from, to, signal);
+                    default -> number++;
+                }
+            }
+        }
+
+        private void arrive(GatewayId from, GatewayId to, Signal signal) {
+            if (codec.decode(codec.encode(signal, ++number)) instanceof SignalCodec.Accepted(Signal heard, long n)) {
+                HandoffEvent.SignalReceived event = new HandoffEvent.SignalReceived(heard, from);
+                if (to.equals(plan.source())) {
+                    atSource(event);
+                } else if (to.equals(plan.destination())) {
+                    atDestination(event);
+                } else {
+                    atCorrespondent(event);
+                }
+            }
+        }
+    }
+}

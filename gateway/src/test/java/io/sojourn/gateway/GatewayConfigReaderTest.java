@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class GatewayConfigReaderTest {
+    private static final String GOOD =
+            """
+            gateway: st-andrews
+            site: st-andrews
+            controller: 192.0.2.9:7401
+            token: secret
+            listen: 192.0.2.1:7400
+            state-dir: state
+            networks:
+              - {name: blue, bridge: br-blue}
+            templates:
+              default:
+                command: [qemu-system-x86_64, -m, "${memory-mb}"]
+            bandwidth-mbit: 800
+            """;
+
+    @TempDir
+    Path folder;
+
+    private GatewayConfig read(String yaml) throws IOException {
+        return GatewayConfigReader.read(Files.writeString(folder.resolve("gateway.yaml"), yaml));
+    }
+
+    @Test
+    void aWholeConfigurationIsRead() throws IOException {
+        GatewayConfig config = read(GOOD);
+        assertThat(config.gateway().name()).isEqualTo("st-andrews");
+        assertThat(config.attachments()).containsExactly(new GatewayConfig.Attachment("blue", "br-blue"));
+        assertThat(config.templates())
+                .hasEntrySatisfying(
+                        "default", template -> assertThat(template.command()).contains("${memory-mb}"));
+        assertThat(config.advertise()).isEqualTo(config.listen());
+        assertThat(config.bandwidthBytesPerS()).isEqualTo(100_000_000);
+        assertThat(config.acceleration()).isEqualTo("auto");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "gateway: st-andrews|gateway: St Andrews|gateway gateway name 'St Andrews'",
+                "listen: 192.0.2.1:7400|listen: here|listen 'here' is not a locator such as 192.0.2.1:7400",
+                "token: secret||token is missing",
+                "site: st-andrews|sit: x|sit is not a key of a gateway",
+                "bridge: br-blue|bridges: x|networks[0].bridge is missing",
+                "bandwidth-mbit: 800|bandwidth-mbit: fast|bandwidth-mbit is not a number",
+                "state-dir: state|state-dir: [a]|state-dir must be a single value",
+            })
+    void aMistakeIsNamedWithFileAndKey(String good, String bad, String message) {
+        assertThatThrownBy(() -> read(GOOD.replace(good, bad == null ? "" : bad)))
+                .isInstanceOf(GatewayException.class)
+                .hasMessageContaining("gateway.yaml")
+                .hasMessageContaining(message);
+    }
+
+    @Test
+    void brokenYamlAndAMissingFileAreOneLineEach() {
+        assertThatThrownBy(() -> read("a: [b")).hasMessageContaining("is not YAML");
+        assertThatThrownBy(() -> GatewayConfigReader.read(folder.resolve("none.yaml")))
+                .hasMessageContaining("no configuration file");
+    }
+}

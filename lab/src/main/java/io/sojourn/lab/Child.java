@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.lab;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A process of the lab in one of its places, in a session of its own so that a Ctrl-C in the terminal reaches the lab alone, which then ends its children in order.
+ * What it writes goes to {@code NAME.log} in the run's folder.
+ */
+final class Child {
+    private final String name;
+    private final Process process;
+    private final Path log;
+
+    private Child(String name, Process process, Path log) {
+        this.name = name;
+        this.process = process;
+        this.log = log;
+    }
+
+    static Child start(Run run, Place place, String name, List<String> command) {
+        List<String> line = new ArrayList<>(List.of("setsid"));
+        line.addAll(place.command(command));
+        Path log = run.folder().resolve(name + ".log");
+        try {
+            Process process = new ProcessBuilder(line)
+                    .redirectInput(Path.of("/dev/null").toFile())
+                    .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
+                    .redirectErrorStream(true)
+                    .directory(run.folder().toFile())
+                    .start();
+            // setsid and ip replace themselves: the number stays the program's.
+            run.addProcess(process.pid(), name);
+            return new Child(name, process, log);
+        } catch (IOException e) {
+            throw new LabException("cannot start " + name + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** One of our own programs, by the class path of this process. */
+    static Child startSojourn(Run run, Place place, String name, String... arguments) {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of(
+                "--enable-native-access=ALL-UNNAMED",
+                "-XX:+UseSerialGC",
+                "-Xmx256m",
+                "-XX:-UsePerfData",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "io.sojourn.cli.Sojourn"));
+        command.addAll(List.of(arguments));
+        return start(run, place, name, command);
+    }
+
+    /** Until {@code mark} is in a file that it writes. @throws LabException with its last line when it ends before, or takes longer */
+    void awaitText(Path file, String mark, Duration bound) {
+        await(bound, () -> read(file).contains(mark));
+    }
+
+    /** Until it says that it is ready, in a line of its own that begins so. */
+    void awaitReady(Duration bound) {
+        await(bound, () -> read(log).lines().anyMatch(line -> line.startsWith("ready")));
+    }
+
+    /** @throws LabException with its last words if it has ended */
+    void requireAlive() {
+        if (!process.isAlive()) {
+            throw new LabException(name + " ended: " + lastLine(read(log)) + " (log: " + log + ")");
+        }
+    }
+
+    private void await(Duration bound, java.util.function.BooleanSupplier condition) {
+        long deadline = System.nanoTime() + bound.toNanos();
+        while (!condition.getAsBoolean()) {
+            boolean dead = !process.isAlive();
+            if (dead || System.nanoTime() > deadline) {
+                throw new LabException(name + (dead ? " ended" : " was not ready within " + bound.toSeconds() + " s") + ": "
+                        + lastLine(read(log)) + " (log: " + log + ")");
+            }
+            try {
+                process.waitFor(20, TimeUnit.MILLISECONDS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new LabException("interrupted while waiting for " + name, e);
+            }
+        }
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
+    long pid() {
+        return process.pid();
+    }
+
+    String name() {
+        return name;
+    }
+
+    Path log() {
+        return log;
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.exists(file) ? Files.readString(file, java.nio.charset.StandardCharsets.ISO_8859_1) : "";
+        } catch (IOException e) {
+            return "";
+        }
+    }
+
+    private static String lastLine(String text) {
+        List<String> lines = text.lines().filter(line -> !line.isBlank()).toList();
+        return lines.isEmpty() ? "it said nothing" : lines.getLast();
+    }
+}

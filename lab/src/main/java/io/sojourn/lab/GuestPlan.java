@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.lab;
+
+import io.sojourn.hypervisor.LaunchTemplate;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * The lab's VM and how its hypervisor is started: at its birth by the lab, later by the gateway it moves to, from the same launch template.
+ *
+ * @param address4 stays the VM's wherever it is
+ */
+record GuestPlan(String name, String mac, String address4, String address6, Topology.Site home, int memoryMb) {
+    /** Written by QEMU itself beside its QMP socket: each change of its run state with a time in microseconds since 1970. */
+    static final String TRACE_SUFFIX = ".trace";
+
+    static final String CONSOLE_SUFFIX = ".console";
+
+    static GuestPlan web1(Topology topology) {
+        Topology.Site home = topology.sites().getFirst();
+        return new GuestPlan("web1", "52:54:00:10:01:0a", home.lan4(10), home.lan6(10), home, 128);
+    }
+
+    /**
+     * Variables are those of {@link LaunchTemplate}. Processor model {@code max} is what the accelerator has; both ends of a move have the same one. No disk, no
+     * display, no network boot; one NIC on the tap of its bridge.
+     */
+    static LaunchTemplate template() {
+        return new LaunchTemplate(
+                "default",
+                List.of(
+                        "qemu-system-x86_64",
+                        "-name",
+                        "${vm}",
+                        "-nodefaults",
+                        "-no-user-config",
+                        "-no-reboot",
+                        "-display",
+                        "none",
+                        "-machine",
+                        "pc,accel=${accel}",
+                        "-cpu",
+                        "max",
+                        "-smp",
+                        "1",
+                        "-m",
+                        "${memory-mb}",
+                        "-kernel",
+                        "${kernel}",
+                        "-initrd",
+                        "${initrd}",
+                        "-append",
+                        "${append}",
+                        "-netdev",
+                        "tap,id=nic0,ifname=${tap.0},script=no,downscript=no",
+                        "-device",
+                        "virtio-net-pci,netdev=nic0,mac=${mac.0},romfile=",
+                        "-serial",
+                        "file:${qmp}" + CONSOLE_SUFFIX,
+                        "-trace",
+                        "runstate_set",
+                        "-D",
+                        "${qmp}" + TRACE_SUFFIX,
+                        "-msg",
+                        "timestamp=on"));
+    }
+
+    /** The VM's own part of the variables, as it is registered with the controller. */
+    Map<String, String> parameters(GuestImage image) {
+        Map<String, String> parameters = new TreeMap<>();
+        parameters.put("memory-mb", Integer.toString(memoryMb));
+        parameters.put("kernel", image.kernel().toString());
+        parameters.put("initrd", image.initrd().toString());
+        parameters.put("append", "console=ttyS0 quiet panic=-1 random.trust_cpu=on sojourn.name=" + name + " sojourn.nic="
+                + String.join(
+                        ",",
+                        mac,
+                        address4 + "/24",
+                        home.lan4(1),
+                        address6 + "/64",
+                        home.lan6(1)));
+        return parameters;
+    }
+}

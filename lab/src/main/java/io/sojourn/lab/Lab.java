@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.lab;
+
+import io.sojourn.hypervisor.AccelerationProbe;
+import io.sojourn.hypervisor.LaunchTemplate;
+import io.sojourn.hypervisor.ProbeResult;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+
+/** A running lab: places, and the processes in them. Closing it removes everything. */
+public final class Lab implements AutoCloseable {
+    static final String NETWORK = "blue";
+    static final String BRIDGE = "br-blue";
+    static final String WAN_DEVICE = "wan0";
+    private static final Duration START_BOUND = Duration.ofSeconds(60);
+    private static final Duration BOOT_BOUND = Duration.ofSeconds(60);
+    private static final Duration KVM_PATIENCE = Duration.ofSeconds(10);
+
+    private final Run run;
+    private final Topology topology;
+    private final GuestImage image;
+    private final Map<String, Place> places = new LinkedHashMap<>();
+    private final List<Child> children = new ArrayList<>();
+    private @Nullable RestClient rest;
+
+    Lab(Run run, Topology topology, GuestImage image) {
+        this.run = run;
+        this.topology = topology;
+        this.image = image;
+    }
+
+    /** Removes runs whose owner died. */
+    static void removeDeadRuns() {
+        for (Run run : Run.all()) {
+            if (run.isDead()) {
+                run.remove();
+            }
+        }
+    }
+
+    /** Removes every run that nobody drives; with a prefix, that one. Returns the prefixes removed. */
+    public static List<String> down(Optional<String> prefix) {
+        List<String> removed = new ArrayList<>();
+        for (Run run : Run.all()) {
+            if (prefix.isPresent() ? run.prefix().equals(prefix.get()) : true) {
+                if (run.isDriven()) {
+                    if (prefix.isPresent()) {
+                        throw new LabException("lab '" + run.prefix()
+                                + "' is driven by a process that is alive; end that one with Ctrl-C, it cleans up by itself");
+                    }
+                    continue;
+                }
+                run.remove();
+                removed.add(run.prefix());
+            }
+        }
+        return removed;
+    }
+
+    public Run run() {
+        return run;
+    }
+
+    public Topology topology() {
+        return topology;
+    }
+
+    GuestImage image() {
+        return image;
+    }
+
+    Place place(String name) {
+        Place place = places.get(name);
+        if (place == null) {
+            throw new LabException("no place '" + name + "' in lab " + run.prefix() + "; there are "
+                    + String.join(", ", places.keySet()));
+        }
+        return place;
+    }
+
+    /** The plain hosts, one a site. */
+    List<Place> correspondents() {
+        return topology.sites().stream().map(site -> place(site.name() + "-c")).toList();
+    }
+
+    /** Namespaces, bridges, correspondents, and each place's end of the WAN. */
+    void buildPlaces() {
+        addWanEnd(addPlace(Topology.CONTROLLER), Topology.CONTROLLER_NUMBER);
+        for (Topology.Site site : topology.sites()) {
+            buildSite(site);
+            addWanEnd(place(site.name()), site.number());
+        }
+    }
+
+    private static void addWanEnd(Place place, int number) {
+        place.ip(List.of("tuntap add dev " + WAN_DEVICE + " mode tun"));
+        place.sysctl("net/ipv6/conf/" + WAN_DEVICE + "/disable_ipv6=0");
+        place.ip(List.of(
+                "addr add " + Topology.wanAddress4(number) + "/24 dev " + WAN_DEVICE,
+                "addr add " + Topology.wanAddress6(number) + "/64 dev " + WAN_DEVICE + " nodad",
+                "link set " + WAN_DEVICE + " txqueuelen 10000",
+                "link set " + WAN_DEVICE + " up",
+                "route add default dev " + WAN_DEVICE,
+                "route add ::/0 dev " + WAN_DEVICE));
+    }
+
+    /** The WAN emulator, the controller and a gateway a site; returns when all are ready and the controller sees every gateway. */
+    void startProcesses(String acceleration, long seed) {
+        Place wanPlace = addPlace("wan");
+        Child wan = Child.startSojourn(
+                run, wanPlace, "wan-emulator", "wan", "--config", Configs.wan(run, topology, places, seed).toString());
+        children.add(wan);
+        wan.awaitReady(START_BOUND);
+        String token = UUID.randomUUID().toString();
+        Child controller = Child.startSojourn(
+                run, place(Topology.CONTROLLER), "controller", "controller", "--config", Configs.controller(run, token).toString());
+        children.add(controller);
+        List<Child> gateways = new ArrayList<>();
+        for (Topology.Site site : topology.sites()) {
+            gateways.add(Child.startSojourn(
+                    run,
+                    place(site.name()),
+                    "gateway-" + site.name(),
+                    "gateway",
+                    "--config",
+                    Configs.gateway(run, site, token, acceleration).toString()));
+        }
+        children.addAll(gateways);
+        controller.awaitReady(START_BOUND);
+        gateways.forEach(gateway -> gateway.awaitReady(START_BOUND));
+        rest = new RestClient(place(Topology.CONTROLLER), "http://127.0.0.1:" + Configs.REST_PORT);
+        await("all gateways are connected", START_BOUND, () -> {
+            int connected = 0;
+            for (JsonNode gateway : rest().get("/v1/gateways").path("items")) {
+                connected += gateway.path("connected").asBoolean(false) ? 1 : 0;
+            }
+            return connected == topology.sites().size();
+        });
+    }
+
+    RestClient rest() {
+        if (rest == null) {
+            throw new IllegalStateException("no controller has been started");
+        }
+        return rest;
+    }
+
+    /** Network blue, one subnet for each family in every site. */
+    void createNetwork() {
+        List<Object> subnets = new ArrayList<>();
+        for (Topology.Site site : topology.sites()) {
+            subnets.add(Map.of("prefix", site.prefix4(), "gateway", site.lan4(1), "homeSite", site.name()));
+            subnets.add(Map.of("prefix", site.prefix6(), "gateway", site.lan6(1), "homeSite", site.name()));
+        }
+        rest().post("/v1/networks", Map.of("name", NETWORK, "mechanism", "overlay", "subnets", subnets));
+    }
+
+    void register(GuestPlan plan, Path qmp) {
+        rest().post(
+                        "/v1/vms",
+                        Map.of(
+                                "name",
+                                plan.name(),
+                                "nics",
+                                List.of(Map.of(
+                                        "mac",
+                                        plan.mac(),
+                                        "network",
+                                        NETWORK,
+                                        "addresses",
+                                        List.of(plan.address4(), plan.address6()),
+                                        "tap",
+                                        "tap-" + plan.name())),
+                                "site",
+                                plan.home().name(),
+                                "hypervisor",
+                                "qemu+unix://" + qmp,
+                                "template",
+                                GuestPlan.template().name(),
+                                "parameters",
+                                plan.parameters(image)));
+        await("VM " + plan.name() + " is seen running", START_BOUND, () -> rest().get("/v1/vms/" + plan.name())
+                .path("state")
+                .asString("")
+                .equals("RUNNING"));
+    }
+
+    /** Every correspondent gets an answer from the guest, over both families. */
+    void awaitReachable(GuestPlan plan) {
+        for (Place correspondent : correspondents()) {
+            for (String address : List.of(plan.address4(), plan.address6())) {
+                await(address + " answers " + correspondent.name(), START_BOUND, () -> Command.attempt(
+                                        correspondent.command(List.of("ping", "-n", "-c", "1", "-W", "2", address)),
+                                        Map.of(),
+                                        null)
+                                .status()
+                        == 0);
+            }
+        }
+    }
+
+    private void await(String what, Duration bound, java.util.function.BooleanSupplier condition) {
+        long deadline = System.nanoTime() + bound.toNanos();
+        while (!condition.getAsBoolean()) {
+            for (Child child : children) {
+                child.requireAlive();
+            }
+            if (System.nanoTime() > deadline) {
+                throw new LabException("not within " + bound.toSeconds() + " s: " + what + " (logs: " + run.folder() + "/*.log)");
+            }
+            java.util.concurrent.locks.LockSupport.parkNanos(50_000_000);
+        }
+    }
+
+    Place addPlace(String name) {
+        Place place = run.addPlace(name);
+        place.ip(List.of("link set lo up"));
+        places.put(name, place);
+        return place;
+    }
+
+    private void buildSite(Topology.Site site) {
+        Place host = addPlace(site.name());
+        Place correspondent = addPlace(site.name() + "-c");
+        // The host is no member of the network it carries.
+        host.sysctl("net/ipv6/conf/default/disable_ipv6=1");
+        host.ip(List.of(
+                "link add " + BRIDGE + " type bridge mcast_snooping 0 forward_delay 0",
+                "link set " + BRIDGE + " up",
+                "link add lan-c type veth peer name eth0 netns " + correspondent.namespace(),
+                "link set lan-c master " + BRIDGE,
+                "link set lan-c up"));
+        correspondent.sysctl("net/ipv6/conf/default/accept_dad=0", "net/ipv6/conf/default/accept_ra=0", "net/ipv6/conf/eth0/accept_dad=0");
+        correspondent.ip(List.of(
+                "addr add " + site.lan4(20) + "/24 dev eth0",
+                "addr add " + site.lan6(20) + "/64 dev eth0 nodad",
+                "link set eth0 up",
+                "route add default via " + site.lan4(1),
+                "route add default via " + site.lan6(1)));
+    }
+
+    /** Starts the VM at its home, on a tap of its bridge, and waits until it says that it is ready. Returns its QMP socket. */
+    Path boot(GuestPlan plan, String acceleration) {
+        Place host = place(plan.home().name());
+        String tap = "tap-" + plan.name();
+        host.ip(List.of("tuntap add dev " + tap + " mode tap", "link set " + tap + " txqueuelen 10000 master " + BRIDGE, "link set " + tap + " up"));
+        Path qmp = run.folder().resolve(plan.name() + ".qmp");
+        Map<String, String> variables = new HashMap<>(plan.parameters(image));
+        variables.putAll(Map.of("vm", plan.name(), "qmp", qmp.toString(), "accel", acceleration, "mac.0", plan.mac(), "tap.0", tap));
+        LaunchTemplate template = GuestPlan.template();
+        List<String> command = new ArrayList<>(template.fill(plan.name(), variables));
+        command.addAll(List.of("-qmp", "unix:" + qmp + ",server=on,wait=off"));
+        Child qemu = Child.start(run, host, plan.name(), command);
+        qemu.awaitText(Path.of(qmp + GuestPlan.CONSOLE_SUFFIX), GuestImage.READY, BOOT_BOUND);
+        return qmp;
+    }
+
+    /** What the hypervisors may be started with on this machine, found out by booting the guest's kernel. */
+    ProbeResult acceleration() {
+        return new AccelerationProbe("qemu-system-x86_64", Folders.cache())
+                .probe(image.kernel(), Optional.of(image.initrd()), GuestImage.READY, KVM_PATIENCE);
+    }
+
+    List<Child> children() {
+        return children;
+    }
+
+    @Override
+    public void close() {
+        if (rest != null) {
+            rest.close();
+        }
+        run.removeQuietly();
+    }
+}

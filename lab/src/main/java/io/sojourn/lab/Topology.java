@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.lab;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Which sites there are and what lies between them. Addresses follow from a site's number N: its host is 100.64.N.2 and fd64:N::2 on the WAN (RFC 6598 space),
+ * its part of network blue 10.10.N.0/24 and fd10:10:N::/64, in which .1 is the gateway everywhere and .20 a plain host, the correspondent.
+ *
+ * <pre>
+ *   PREFIX-SITE                                        PREFIX-SITE-c
+ *   [guest]-tap-[br-blue]-[gateway]-wan0 ... WAN       eth0 10.10.N.20, default via 10.10.N.1
+ *                  '------------------ veth -----------'
+ * </pre>
+ */
+public record Topology(List<Site> sites, List<Link> links) {
+    /** The controller's number: its place is a host on the WAN with no LAN behind it. */
+    static final int CONTROLLER_NUMBER = 9;
+
+    static final String CONTROLLER = "controller";
+
+    public record Site(String name, int number) {
+        String wan4() {
+            return wanAddress4(number);
+        }
+
+        String wan6() {
+            return wanAddress6(number);
+        }
+
+        String lan4(int host) {
+            return "10.10." + number + "." + host;
+        }
+
+        String lan6(int host) {
+            return "fd10:10:" + number + "::" + host;
+        }
+
+        String prefix4() {
+            return "10.10." + number + ".0/24";
+        }
+
+        String prefix6() {
+            return "fd10:10:" + number + "::/64";
+        }
+    }
+
+    /** Both directions between two places. {@code loss} is a share of packets, 0 to 1. */
+    public record Link(String a, String b, double rttMs, double loss, int rateMbit) {}
+
+    public Topology {
+        sites = List.copyOf(sites);
+        links = List.copyOf(links);
+    }
+
+    /** Three continents: 250, 180 and 110 ms apart, 1 Gbit/s each; the controller stands beside St Andrews. */
+    public static Topology threeContinents() {
+        return of(List.of("st-andrews", "hiroshima", "gainesville"), new double[][] {{0, 250, 110}, {250, 0, 180}, {110, 180, 0}});
+    }
+
+    /** Sites in a full mesh. {@code rttMs[i][j]} between sites i and j; the controller is 1 ms from the first. */
+    public static Topology of(List<String> names, double[][] rttMs) {
+        List<Site> sites = new ArrayList<>();
+        List<Link> links = new ArrayList<>();
+        for (int i = 0; i < names.size(); i++) {
+            sites.add(new Site(names.get(i), i + 1));
+            links.add(new Link(CONTROLLER, names.get(i), 1 + rttMs[0][i], 0, 1000));
+            for (int j = 0; j < i; j++) {
+                links.add(new Link(names.get(j), names.get(i), rttMs[j][i], 0, 1000));
+            }
+        }
+        return new Topology(sites, links);
+    }
+
+    public Site site(String name) {
+        return sites.stream()
+                .filter(site -> site.name().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new LabException("no site '" + name + "' in this lab; there are "
+                        + String.join(", ", sites.stream().map(Site::name).toList())));
+    }
+
+    /** Half the round trip; 0 within a place. */
+    public double oneWayMs(String from, String to) {
+        return links.stream()
+                .filter(link -> link.a().equals(from) && link.b().equals(to)
+                        || link.a().equals(to) && link.b().equals(from))
+                .mapToDouble(link -> link.rttMs() / 2)
+                .findFirst()
+                .orElse(0);
+    }
+
+    static String wanAddress4(int number) {
+        return "100.64." + number + ".2";
+    }
+
+    static String wanAddress6(int number) {
+        return "fd64:" + number + "::2";
+    }
+}

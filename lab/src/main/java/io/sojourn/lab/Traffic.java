@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.lab;
+
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * All that goes to and from the guest while it moves: from a correspondent in each site a 1 kHz IPv4 probe, a 100 Hz IPv6 probe, ping and ping -6 and its share of
+ * 50 TCP streams; and one SSH session. What is seen is cut into windows, one a move, that follow each other without a hole.
+ */
+final class Traffic implements AutoCloseable {
+    private static final int ECHO_PORT = 7;
+    private static final int RATE4_HZ = 1000;
+    private static final int RATE6_HZ = 100;
+    private static final int STREAMS = 50;
+    /** A reply that takes longer than this is lost. */
+    private static final long REPLY_BOUND_NS = 5_000_000_000L;
+    /** Over how long a round trip is taken before and after a move. */
+    private static final int RTT_SECONDS = 1;
+
+    /** A probe of one correspondent in one window; {@code family} 4 or 6. */
+    record Path(String correspondent, int family, int rateHz, ProbeFigures figures, double rttBeforeMs, double rttAfterMs) {}
+
+    /** A window: each probe by itself, and the sum of everything. */
+    record Window(
+            List<Path> paths,
+            long lost,
+            long duplicated,
+            long reordered,
+            int tcpOpen,
+            int tcpBroken,
+            long bytesMismatched,
+            List<String> faults) {}
+
+    private record Mark(long begin, long moveStart) {}
+
+    private final List<UdpProbe> probes = new ArrayList<>();
+    private final List<PingProbe> pings = new ArrayList<>();
+    private final List<TcpStreams> streams = new ArrayList<>();
+    private final SshSession ssh;
+    private final List<Mark> marks = new ArrayList<>();
+    private final List<Integer> pingMarks = new ArrayList<>();
+    private final List<String> brokenBefore = new ArrayList<>();
+    private long mismatchedBefore;
+
+    private Traffic(Run run, List<Place> correspondents, GuestImage image, String address4, String address6, long seed) {
+        List<InetSocketAddress> targets = List.of(socket(address4), socket(address6));
+        int site = 0;
+        for (Place place : correspondents) {
+            int share = STREAMS / correspondents.size() + (site < STREAMS % correspondents.size() ? 1 : 0);
+            streams.add(new TcpStreams(place, targets, share, seed + site));
+            site++;
+        }
+        ssh = new SshSession(run, correspondents.getLast(), image, address4);
+        for (Place place : correspondents) {
+            probes.add(new UdpProbe(place, socket(address4), RATE4_HZ));
+            probes.add(new UdpProbe(place, socket(address6), RATE6_HZ));
+            pings.add(new PingProbe(run, place, address4));
+            pings.add(new PingProbe(run, place, address6));
+        }
+    }
+
+    /** Starts everything and returns once every stream is connected and SSH has answered. */
+    static Traffic start(
+            Run run, List<Place> correspondents, GuestImage image, String address4, String address6, long seed) {
+        Traffic traffic = new Traffic(run, correspondents, image, address4, address6, seed);
+        try {
+            traffic.streams.forEach(group -> group.awaitConnected(Duration.ofSeconds(20)));
+            traffic.ssh.awaitFirstEcho(Duration.ofSeconds(20));
+            return traffic;
+        } catch (RuntimeException e) {
+            traffic.close();
+            throw e;
+        }
+    }
+
+    /** Lets TCP find its windows before anything is counted. */
+    void calmDown(Duration time) {
+        java.util.concurrent.locks.LockSupport.parkNanos(time.toNanos());
+    }
+
+    /** The first window begins here; later ones where the one before ended. */
+    void begin() {
+        probes.forEach(probe -> marks.add(new Mark(probe.next(), probe.next())));
+        pings.forEach(ping -> pingMarks.add(ping.mark()));
+    }
+
+    /** The move starts now: round trips up to here are 'before'. */
+    void moveStarts() {
+        for (int i = 0; i < probes.size(); i++) {
+            marks.set(i, new Mark(marks.get(i).begin(), probes.get(i).next()));
+        }
+    }
+
+    /** The move is over and things have calmed down: closes the window, after waiting for replies that are still under way. */
+    Window end() {
+        streams.forEach(TcpStreams::wakeSilent);
+        List<Path> paths = new ArrayList<>();
+        List<String> faults = new ArrayList<>();
+        long lost = 0;
+        long duplicated = 0;
+        long reordered = 0;
+        List<Long> ends = probes.stream().map(UdpProbe::next).toList();
+        List<Integer> pingEnds = pings.stream().map(PingProbe::mark).toList();
+        long deadlineNs = System.nanoTime() + REPLY_BOUND_NS;
+        for (int i = 0; i < probes.size(); i++) {
+            UdpProbe probe = probes.get(i);
+            Mark mark = marks.get(i);
+            long end = ends.get(i);
+            probe.awaitReplies(mark.begin(), end, deadlineNs);
+            ProbeFigures figures = probe.figures(mark.begin(), end);
+            long span = (long) RTT_SECONDS * probe.rateHz();
+            double before = probe.figures(Math.max(0, mark.moveStart() - span), mark.moveStart()).medianRttMs();
+            double after = probe.figures(Math.max(mark.begin(), end - span), end).medianRttMs();
+            String name = probe.place().name();
+            int family = i % 2 == 0 ? 4 : 6;
+            paths.add(new Path(name, family, probe.rateHz(), figures, before, after));
+            lost += figures.lost();
+            duplicated += figures.duplicated();
+            reordered += figures.reordered();
+            if (figures.lost() + figures.duplicated() + figures.reordered() > 0) {
+                faults.add("IPv" + family + " probe from " + name + ": " + figures.lost() + " lost, "
+                        + figures.duplicated() + " duplicated, " + figures.reordered() + " reordered of "
+                        + figures.sent());
+            }
+            marks.set(i, new Mark(end, end));
+            probe.forgetBefore(end - span);
+        }
+        for (int i = 0; i < pings.size(); i++) {
+            PingProbe ping = pings.get(i);
+            int end = pingEnds.get(i);
+            ping.awaitAfter(end, deadlineNs);
+            PingProbe.Figures figures = ping.figures(pingMarks.get(i), end);
+            lost += figures.lost();
+            duplicated += figures.duplicated();
+            reordered += figures.reordered();
+            if (figures.lost() + figures.duplicated() + figures.reordered() > 0) {
+                faults.add("ping " + (i % 2 == 0 ? 4 : 6) + " from " + probes.get(i).place().name() + ": "
+                        + figures.lost() + " lost, " + figures.duplicated() + " duplicated, " + figures.reordered()
+                        + " reordered");
+            }
+            pingMarks.set(i, end);
+        }
+        return sessions(paths, lost, duplicated, reordered, faults);
+    }
+
+    private Window sessions(List<Path> paths, long lost, long duplicated, long reordered, List<String> faults) {
+        int open = 0;
+        int broken = 0;
+        long mismatched = ssh.mismatched() + probes.stream().mapToLong(UdpProbe::damaged).sum();
+        for (TcpStreams group : streams) {
+            for (EchoStream stream : group.streams()) {
+                mismatched += stream.mismatched();
+                String reason = stream.broken();
+                String key = group.place().name() + " " + System.identityHashCode(stream);
+                if (reason.isEmpty()) {
+                    open++;
+                } else if (!brokenBefore.contains(key)) {
+                    brokenBefore.add(key);
+                    broken++;
+                    faults.add(group.place().name() + ": " + reason);
+                }
+            }
+        }
+        if (!ssh.isBroken()) {
+            open++;
+        } else if (!brokenBefore.contains("ssh")) {
+            brokenBefore.add("ssh");
+            broken++;
+            faults.add(ssh.place().name() + ": SSH session ended");
+        }
+        long newMismatches = mismatched - mismatchedBefore;
+        mismatchedBefore = mismatched;
+        if (newMismatches > 0) {
+            faults.add(newMismatches + " bytes came back different");
+        }
+        return new Window(paths, lost, duplicated, reordered, open, broken, newMismatches, faults);
+    }
+
+    /** Bytes that have come back over TCP so far. */
+    long bytesEchoed() {
+        return streams.stream()
+                .flatMap(group -> group.streams().stream())
+                .mapToLong(EchoStream::received)
+                .sum();
+    }
+
+    @Override
+    public void close() {
+        probes.forEach(UdpProbe::close);
+        pings.forEach(PingProbe::close);
+        streams.forEach(TcpStreams::close);
+        ssh.close();
+    }
+
+    private static InetSocketAddress socket(String address) {
+        try {
+            return new InetSocketAddress(InetAddress.getByName(address), ECHO_PORT);
+        } catch (UnknownHostException e) {
+            throw new IllegalArgumentException("no address: " + address, e);
+        }
+    }
+}

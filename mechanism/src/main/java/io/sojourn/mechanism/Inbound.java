@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.mechanism;
+
+/** What a packet from the WAN turned out to hold: one instance per thread, filled again for each packet. */
+public final class Inbound {
+    private long frameAt;
+    private int frameLength;
+    private int vni;
+    private int epoch;
+
+    void set(long frameAt, int frameLength, int vni, int epoch) {
+        this.frameAt = frameAt;
+        this.frameLength = frameLength;
+        this.vni = vni;
+        this.epoch = epoch;
+    }
+
+    /** Where the Ethernet frame begins, in the segment that was given. */
+    public long frameAt() {
+        return frameAt;
+    }
+
+    public int frameLength() {
+        return frameLength;
+    }
+
+    public int vni() {
+        return vni;
+    }
+
+    /** Low 24 bits of the epoch that the sender's route had; 0 when it said none. */
+    public int epoch() {
+        return epoch;
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.mechanism;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.sojourn.wire.ArpFrames;
+import io.sojourn.wire.DropReason;
+import io.sojourn.wire.ParsedFrame;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.HexFormat;
+import org.junit.jupiter.api.Test;
+
+class OverlayTest {
+    private final Overlay overlay = new Overlay();
+    private final MemorySegment buffer = Arena.ofAuto().allocate(4096);
+    private final Inbound inbound = new Inbound();
+
+    @Test
+    void writesTheHeaderOfRfc7348BeforeTheFrame() {
+        long at = overlay.outbound(0x123456, 0x7_00AB_CDEFL).encapsulate(buffer, 100, 60);
+        assertThat(at).isEqualTo(92);
+        byte[] header = buffer.asSlice(at, 8).toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
+        assertThat(HexFormat.of().formatHex(header)).isEqualTo("08abcdef12345600");
+    }
+
+    @Test
+    void whatGoesInComesOut() {
+        int length = ArpFrames.gratuitous(buffer, 100, 0x5254_0012_3456L, 0x0A0A_0105);
+        long at = overlay.outbound(7001, 42).encapsulate(buffer, 100, length);
+        int onWire = length + overlay.headroomBytes();
+
+        assertThat(overlay.decapsulate(buffer, at, onWire, inbound)).isEqualTo(DropReason.NONE);
+        assertThat(inbound.frameAt()).isEqualTo(100);
+        assertThat(inbound.frameLength()).isEqualTo(length);
+        assertThat(inbound.vni()).isEqualTo(7001);
+        assertThat(inbound.epoch()).isEqualTo(42);
+        ParsedFrame parsed = new ParsedFrame();
+        assertThat(parsed.parse(buffer, inbound.frameAt(), inbound.frameLength()))
+                .isEqualTo(DropReason.NONE);
+        assertThat(parsed.isGratuitous()).isTrue();
+    }
+
+    @Test
+    void aBatchKeepsItsOrder() {
+        long[] at = {100, 300, 500};
+        int[] length = {60, 70, 80};
+        overlay.outbound(1, 0).encapsulate(buffer, at, length, 1, 2);
+        assertThat(at).containsExactly(100, 292, 492);
+        assertThat(length).containsExactly(60, 78, 88);
+    }
+
+    @Test
+    void dropsWhatIsNotVxlan() {
+        assertThat(overlay.decapsulate(buffer, 0, 21, inbound)).isEqualTo(DropReason.TOO_SHORT);
+        buffer.fill((byte) 0);
+        assertThat(overlay.decapsulate(buffer, 0, 60, inbound)).isEqualTo(DropReason.BAD_VXLAN);
+        assertThat(overlay.accepts(0x53)).isFalse();
+        assertThat(overlay.accepts(0x08)).isTrue();
+    }
+
+    @Test
+    void addsFiftyOctetsOverIpv4AndSeventyOverIpv6() {
+        assertThat(overlay.addedBytes(false)).isEqualTo(50);
+        assertThat(overlay.addedBytes(true)).isEqualTo(70);
+    }
+
+    @Test
+    void refusesAVniOfMoreThan24Bits() {
+        assertThatThrownBy(() -> overlay.outbound(1 << 24, 0)).hasMessageContaining("24 bits");
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.wire;
+
+import java.util.Locale;
+
+/**
+ * Why a packet went no further. Each is a counter; {@link #label} is its stable name in metrics and must never change.
+ */
+public enum DropReason {
+    /** Not dropped. */
+    NONE,
+
+    // the octets themselves
+    TOO_SHORT,
+    VLAN_TAGGED,
+    GROUP_SOURCE,
+    UNKNOWN_ETHER_TYPE,
+    BAD_ARP,
+    BAD_IP_VERSION,
+    BAD_IP_HEADER_LENGTH,
+    BAD_IP_LENGTH,
+    BAD_IP_CHECKSUM,
+    BAD_FRAGMENT,
+    BAD_EXTENSION_HEADERS,
+    BAD_TRANSPORT_LENGTH,
+    BAD_TRANSPORT_CHECKSUM,
+    BAD_NEIGHBOR_DISCOVERY,
+    BAD_VXLAN,
+    MARTIAN_SOURCE,
+    MARTIAN_DESTINATION,
+
+    // where it was going
+    NOT_FOR_US,
+    LINK_LOCAL,
+    MULTICAST,
+    UNKNOWN_NETWORK,
+    UNKNOWN_SOURCE,
+    NO_ROUTE,
+    NO_NEIGHBOR,
+    LOOP,
+    HAIRPIN,
+    TTL_EXPIRED,
+    TOO_BIG,
+    SPOOFED,
+    FILTERED,
+    RATE_LIMITED,
+
+    // who sent it
+    UNKNOWN_PEER,
+    UNKNOWN_DATAGRAM,
+    UNAUTHENTICATED,
+    REPLAYED,
+    MALFORMED_CONTROL,
+
+    // the state of a binding
+    STALE_EPOCH,
+    FUTURE_EPOCH,
+    TOMBSTONE,
+    HELD_TOO_LONG,
+    BUFFER_FULL,
+    BUFFER_EXPIRED,
+    ABORTED,
+
+    // the machine
+    TAP_FULL,
+    TAP_ERROR,
+    SOCKET_FULL,
+    SOCKET_ERROR,
+    SHUTTING_DOWN;
+
+    private final String label = name().toLowerCase(Locale.ROOT).replace('_', '-');
+
+    /** The name in counters, such as {@code bad-ip-length}. */
+    public String label() {
+        return label;
+    }
+
+    public boolean isDrop() {
+        return this != NONE;
+    }
+
+    @Override
+    public String toString() {
+        return label;
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.wire;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The first two octets of what gateways say to each other over the port that also carries VXLAN.
+ *
+ * <pre>
+ *  0                   1
+ *  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5
+ * +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+ * |   'S' 0x53    |     Type      |
+ * +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+ * </pre>
+ */
+public final class SojournDatagram {
+    public static final int MAGIC = 0x53;
+    public static final int TYPE_OFFSET = 1;
+    public static final int HEADER_BYTES = 2;
+
+    public static final int INVALID = 0;
+    public static final int SIGNAL = 1;
+    public static final int STREAM_DATA = 2;
+    public static final int STREAM_ACK = 3;
+    public static final int PATH_PROBE = 4;
+    public static final int PATH_PROBE_REPLY = 5;
+
+    private SojournDatagram() {}
+
+    /** The type of the datagram, or {@link #INVALID} when it is not Sojourn's, too short, or of no known type. */
+    public static int type(MemorySegment s, long at, int length) {
+        if (length < HEADER_BYTES || BigEndian.u8(s, at) != MAGIC) {
+            return INVALID;
+        }
+        int type = BigEndian.u8(s, at + TYPE_OFFSET);
+        return type <= PATH_PROBE_REPLY ? type : INVALID;
+    }
+
+    public static void write(MemorySegment s, long at, int type) {
+        BigEndian.putU8(s, at, MAGIC);
+        BigEndian.putU8(s, at + TYPE_OFFSET, type);
+    }
+}
