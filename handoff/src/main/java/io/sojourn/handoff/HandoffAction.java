@@ -124,7 +124,10 @@ public sealed interface HandoffAction {
     /** Gratuitous ARP and unsolicited NA for the VM's addresses on the LAN here. */
     record RefreshNeighbours() implements HandoffAction {}
 
-    /** S: late senders get their packet passed on and a {@link Signal.Moved} with this binding. */
+    /**
+     * S: late senders get their packet passed on and a {@link Signal.Moved} with this gateway's route, from this binding
+     * on. Void when the VM comes back, and silent about a redirect: MOVED proves that a binding is active.
+     */
     record Tombstone(Binding now) implements HandoffAction {}
 
     /** All that belongs to the VM under this epoch here, and nothing that belongs to it under another. */

@@ -188,7 +188,7 @@ final class Monitor {
             case QUEUE_OF_THE_GONE -> counted(vm, Counter.UNHELD) + counted(vm, Counter.NOT_DRAINED) > 0 || crashed;
             case BUFFER_DROPPED -> counted(vm, Counter.UNANSWERED) > 0 || crashed;
             case FUTURE_EPOCH -> counted(vm, Counter.RETURN_MISSED) > 0 || crashed;
-            case NO_PORT, NO_ROUTE, STALE_EPOCH, NOT_ACTIVE -> crashed;
+            case NOT_ACTIVE -> counted(vm, Counter.EARLY_SIGN) > 0 || crashed; case NO_PORT, NO_ROUTE, STALE_EPOCH -> crashed;
             case WRONG_NETWORK -> false;
         };
         if (!excused) {
