@@ -26,7 +26,10 @@ public sealed interface HandoffAction {
     /** One datagram; may be lost. */
     record Send(GatewayId to, Signal signal) implements HandoffAction {}
 
-    /** One datagram behind all data already queued or held for that gateway, on the same path; may be lost. */
+    /**
+     * One datagram behind all data already queued for that gateway, on the same path; may be lost. Whoever receives an
+     * {@link Signal.EndMarker} lets it wait behind what it holds (HoldFrom, HoldOutbound) of the same gateway's packets.
+     */
     record SendInOrder(GatewayId to, Signal signal) implements HandoffAction {}
 
     // the hypervisor and the carrier
@@ -99,7 +102,7 @@ public sealed interface HandoffAction {
 
     /**
      * Ci: keep what the VM sent that comes from {@code gateway} marked {@code epoch}; D itself: what comes out of the
-     * VM's port for hosts on D's own LAN. Say {@code HoldStarted} at the first packet.
+     * VM's port for hosts on D's own LAN. Not what D merely passes on or returns. Say {@code HoldStarted} at the first packet.
      */
     record HoldOutbound(GatewayId gateway, Epoch epoch, long boundBytes) implements HandoffAction {}
 

@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
 final class Forwarder {
     /** Where packets leave. */
     interface Out {
-        void wan(int to, Packet packet, long epoch);
+        /** @param relayed it came from another gateway, not from a port or a host here */
+        void wan(int to, Packet packet, long epoch, boolean relayed);
 
         void port(int vm, Packet packet);
 
@@ -124,13 +125,13 @@ final class Forwarder {
         } else if (flow.hostAt() == self) {
             out.host(packet);
         } else {
-            out.wan(flow.hostAt(), packet, epoch);
+            out.wan(flow.hostAt(), packet, epoch, false);
         }
     }
 
-    void fromWan(Packet packet, int from, long epoch) {
+    void fromWan(Packet packet, int from, long epoch, boolean relayed) {
         FlowName flow = packet.flow.name;
-        if (flow.sourceVm() >= 0) {
+        if (flow.sourceVm() >= 0 && !relayed) {
             Queue hold = find(paths[flow.sourceVm()].outboundHolds, from);
             if (hold != null) {
                 hold(hold, new Item(packet, null, from, epoch), flow.sourceVm(), from);
@@ -152,10 +153,12 @@ final class Forwarder {
     void signalFromWan(Signal signal, int from) {
         if (signal.body() instanceof Signal.EndMarker) {
             for (VmPath path : paths) {
-                Queue hold = find(path.outboundHolds, from);
-                if (hold != null && !hold.items.isEmpty()) {
-                    hold.items.add(new Item(null, signal, from, 0));
-                    return;
+                for (List<Queue> holds : List.of(path.outboundHolds, path.holds)) {
+                    Queue hold = find(holds, from);
+                    if (hold != null && !hold.items.isEmpty()) {
+                        hold.items.add(new Item(null, signal, from, 0));
+                        return;
+                    }
                 }
             }
         }
@@ -169,7 +172,7 @@ final class Forwarder {
             for (Queue buffer : path.buffers) {
                 if (buffer.epoch == epoch && !buffer.active) {
                     if (buffer.returnTo >= 0) {
-                        out.wan(buffer.returnTo, packet, epoch);
+                        out.wan(buffer.returnTo, packet, epoch, true);
                     } else if (buffer.items.size() >= limit) {
                         out.lost(packet, Loss.FULL);
                     } else {
@@ -225,7 +228,7 @@ final class Forwarder {
                 out.moved(from, vm, to, epoch);
             }
         }
-        out.wan(to, packet, epoch);
+        out.wan(to, packet, epoch, from != self);
     }
 
     private void hold(Queue hold, Item item, int vm, int from) {
@@ -322,7 +325,7 @@ final class Forwarder {
                 long count = buffer.items.size();
                 for (Item item : buffer.items) {
                     if (item.packet != null) {
-                        out.wan(to, item.packet, epoch);
+                        out.wan(to, item.packet, epoch, true);
                     }
                 }
                 buffer.items.clear();
@@ -383,6 +386,8 @@ final class Forwarder {
     private void replay(int vm, Item item) {
         if (item.packet != null) {
             dispatch(vm, item.packet, item.from, item.epoch);
+        } else if (item.signal != null) {
+            out.signal(item.signal, item.from);
         }
     }
 

@@ -129,13 +129,13 @@ final class SimGateway {
         drain();
     }
 
-    void data(Packet packet, int from, long epoch) {
+    void data(Packet packet, int from, long epoch, boolean relayed) {
         if (!up) {
             world.monitor.lost(packet, Loss.DEAD_GATEWAY, index);
             return;
         }
         forwarder.clock(localNs());
-        forwarder.fromWan(packet, from, epoch);
+        forwarder.fromWan(packet, from, epoch, relayed);
         drain();
     }
 
@@ -534,8 +534,8 @@ final class SimGateway {
     /** How this gateway's packet path leads on. */
     private final class Paths implements Forwarder.Out {
         @Override
-        public void wan(int to, Packet packet, long epoch) {
-            world.wan.data(index, to, packet, epoch);
+        public void wan(int to, Packet packet, long epoch, boolean relayed) {
+            world.wan.data(index, to, packet, epoch, relayed);
         }
 
         @Override

@@ -241,7 +241,10 @@ final class SimHost {
                 }
             });
         }
-        source.slowQueue = move.mishap() == Mishap.SLOW_QUEUE;
+        if (move.mishap() == Mishap.SLOW_QUEUE) {
+            source.slowQueue = true;
+            world.timeline.in(move.copyNs() + 300 * MS, () -> source.slowQueue = false);
+        }
         world.timeline.in(move.copyNs(), () -> {
             if (!stream.over && !stream.released) {
                 stream.parked = true;

@@ -10,7 +10,7 @@ import java.util.SplittableRandom;
 final class Wan {
     /** Where datagrams come out. */
     interface Receiver {
-        void data(int to, int from, Packet packet, long epoch);
+        void data(int to, int from, Packet packet, long epoch, boolean relayed);
 
         void signal(int to, int from, byte[] datagram, boolean inOrder);
     }
@@ -52,7 +52,7 @@ final class Wan {
         return scenario.oneWayNs()[a][b];
     }
 
-    void data(int from, int to, Packet packet, long epoch) {
+    void data(int from, int to, Packet packet, long epoch, boolean relayed) {
         if (isCut(from, to)) {
             monitor.lost(packet, Loss.CUT, from);
             return;
@@ -61,10 +61,10 @@ final class Wan {
             monitor.lost(packet, Loss.WAN, from);
             return;
         }
-        timeline.at(inOrderNs(from, to), () -> receiver.data(to, from, packet, epoch));
+        timeline.at(inOrderNs(from, to), () -> receiver.data(to, from, packet, epoch, relayed));
         if (scenario.dataDup() > 0 && random.nextDouble() < scenario.dataDup()) {
             packet.doubledByWan = true;
-            timeline.at(inOrderNs(from, to), () -> receiver.data(to, from, packet, epoch));
+            timeline.at(inOrderNs(from, to), () -> receiver.data(to, from, packet, epoch, relayed));
         }
     }
 

@@ -176,8 +176,8 @@ final class World implements Wan.Receiver {
     // the network's ends
 
     @Override
-    public void data(int to, int from, Packet packet, long epoch) {
-        gateways[to].data(packet, from, epoch);
+    public void data(int to, int from, Packet packet, long epoch, boolean relayed) {
+        gateways[to].data(packet, from, epoch, relayed);
     }
 
     @Override
