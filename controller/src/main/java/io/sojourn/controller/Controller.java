@@ -72,8 +72,8 @@ final class Controller implements AutoCloseable {
         clockProbes.shutdownNow();
         events.close();
         http.ifPresent(HttpServer::close);
+        orchestrator.close(); // first: that we end is not a fault of any gateway, and must not look like one to a move
         gateways.endAll();
-        orchestrator.close();
         table.close();
     }
 

@@ -48,7 +48,9 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     private final Gateways gateways;
     private final ControllerConfig.Timeouts timeouts;
     private final Time time;
-    private final Map<String, Move> underWay = new HashMap<>();
+    /** Moves under way, and those over that some gateway does not know to be over. */
+    private final Map<String, Move> unsettled = new HashMap<>();
+
     private final ExecutorService thread = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().daemon().name("orchestrator").factory());
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(
@@ -65,13 +67,13 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     void start() {
         call(() -> {
             for (MoveDocument document : realm.moves()) {
-                if (!document.state().isFinal()) {
+                if (!document.state().isSettled()) {
                     Move move = new Move(document);
                     log.info(
                             "move {} was {} when the controller ended: going on",
                             move.id(),
                             document.shown().state());
-                    underWay.put(move.id(), move);
+                    unsettled.put(move.id(), move);
                     move.note(
                             time.nowUs(), "controller-restart", document.shown().state());
                     happen(move, new MoveEvent.Recovered());
@@ -131,7 +133,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
             Move move = new Move(plan.document(epoch.number(), time.now()));
             move.note(time.nowUs(), "planned", "epoch " + epoch.number());
             realm.store().commit(List.of(Write.create(Kind.MIGRATION, move.id(), Json.write(move.document()))));
-            underWay.put(move.id(), move);
+            unsettled.put(move.id(), move);
             log.info(
                     "move {}: {} to {}",
                     move.id(),
@@ -144,8 +146,8 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
 
     Resource.Migration cancel(String id) {
         return call(() -> {
-            Move move = underWay.get(id);
-            if (move == null) {
+            Move move = unsettled.get(id);
+            if (move == null || move.state().isFinal()) {
                 MoveDocument over = realm.move(id).orElseThrow(() -> RefusalException.unknown("migration", id));
                 throw new RefusalException(
                         409,
@@ -173,14 +175,16 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     Map<String, String> movesByVm() {
         return call(() -> {
             Map<String, String> moves = new HashMap<>();
-            underWay.values().forEach(m -> moves.put(m.vm().name(), m.id()));
+            unsettled.values().stream()
+                    .filter(m -> !m.state().isFinal())
+                    .forEach(m -> moves.put(m.vm().name(), m.id()));
             return moves;
         });
     }
 
     private Optional<String> activeMoveOf(String vm) {
-        return underWay.values().stream()
-                .filter(m -> m.vm().name().equals(vm))
+        return unsettled.values().stream()
+                .filter(m -> m.vm().name().equals(vm) && !m.state().isFinal())
                 .map(Move::id)
                 .findFirst();
     }
@@ -190,9 +194,9 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     @Override
     public void attached(String gateway, boolean restarted, Set<String> runningVms) {
         post(() -> {
-            for (Move move : List.copyOf(underWay.values())) {
+            for (Move move : List.copyOf(unsettled.values())) {
                 if (move.parties().all().contains(gateway)) {
-                    if (restarted) {
+                    if (restarted && !move.state().isFinal()) {
                         move.note(time.nowUs(), "gateway-restart", gateway);
                     }
                     boolean runs = runningVms.contains(move.vm().name());
@@ -211,7 +215,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     private void lookForLater(String gateway) {
         later(timeouts.gatewayGrace(), () -> {
             if (!gateways.isConnected(gateway)) {
-                for (Move move : List.copyOf(underWay.values())) {
+                for (Move move : List.copyOf(unsettled.values())) {
                     if (move.parties().all().contains(gateway)) {
                         happen(move, new MoveEvent.GatewayGone(gateway));
                     }
@@ -229,7 +233,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     }
 
     private void take(String gateway, long bootId, MigrationReport report) {
-        Move move = underWay.get(report.getMigration());
+        Move move = unsettled.get(report.getMigration());
         if (move == null) {
             Optional<MoveDocument> over = realm.move(report.getMigration());
             if (over.isEmpty()) {
@@ -299,8 +303,8 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
         if (changed) {
             store(move, bind);
         }
-        if (move.state().isFinal()) {
-            underWay.remove(move.id());
+        if (move.state().isSettled()) {
+            unsettled.remove(move.id());
         }
         outcome.actions().forEach(action -> act(move, action));
     }
@@ -387,7 +391,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
         Integer maxTotalS = move.plan().maxTotalS();
         int totalS = maxTotalS == null || maxTotalS == 0 ? DEFAULT_TOTAL_S : maxTotalS;
         later(Duration.ofSeconds(totalS + OVERDUE_MARGIN_S), () -> {
-            if (underWay.containsKey(move.id())) {
+            if (unsettled.containsKey(move.id())) {
                 happen(move, new MoveEvent.Overdue());
             }
         });
