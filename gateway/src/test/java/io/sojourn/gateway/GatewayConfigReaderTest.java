@@ -41,7 +41,9 @@ class GatewayConfigReaderTest {
         GatewayConfig config = read(GOOD);
         assertThat(config.gateway().name()).isEqualTo("st-andrews");
         assertThat(config.attachments()).containsExactly(new GatewayConfig.Attachment("blue", "br-blue"));
-        assertThat(config.templates().get("default").command()).contains("${memory-mb}");
+        assertThat(config.templates())
+                .hasEntrySatisfying(
+                        "default", template -> assertThat(template.command()).contains("${memory-mb}"));
         assertThat(config.advertise()).isEqualTo(config.listen());
         assertThat(config.bandwidthBytesPerS()).isEqualTo(100_000_000);
         assertThat(config.acceleration()).isEqualTo("auto");

@@ -60,13 +60,25 @@ final class Child {
     }
 
     /** Until {@code mark} is in a file that it writes. @throws LabException with its last line when it ends before, or takes longer */
-    void awaitLine(Path file, String mark, Duration bound) {
+    void awaitText(Path file, String mark, Duration bound) {
+        await(bound, () -> read(file).contains(mark));
+    }
+
+    /** Until it says that it is ready, in a line of its own that begins so. */
+    void awaitReady(Duration bound) {
+        await(bound, () -> read(log).lines().anyMatch(line -> line.startsWith("ready")));
+    }
+
+    /** @throws LabException with its last words if it has ended */
+    void requireAlive() {
+        if (!process.isAlive()) {
+            throw new LabException(name + " ended: " + lastLine(read(log)) + " (log: " + log + ")");
+        }
+    }
+
+    private void await(Duration bound, java.util.function.BooleanSupplier condition) {
         long deadline = System.nanoTime() + bound.toNanos();
-        while (true) {
-            String text = read(file);
-            if (text.contains(mark)) {
-                return;
-            }
+        while (!condition.getAsBoolean()) {
             boolean dead = !process.isAlive();
             if (dead || System.nanoTime() > deadline) {
                 throw new LabException(name + (dead ? " ended" : " was not ready within " + bound.toSeconds() + " s") + ": "
@@ -79,10 +91,6 @@ final class Child {
                 throw new LabException("interrupted while waiting for " + name, e);
             }
         }
-    }
-
-    void awaitLine(String mark, Duration bound) {
-        awaitLine(log, mark, bound);
     }
 
     boolean isAlive() {

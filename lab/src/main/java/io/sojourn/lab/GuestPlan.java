@@ -19,7 +19,7 @@ record GuestPlan(String name, String mac, String address4, String address6, Topo
 
     static GuestPlan web1(Topology topology) {
         Topology.Site home = topology.sites().getFirst();
-        return new GuestPlan("web1", "52:54:00:10:01:0a", home.lan4(10), home.lan6(10), home, 96);
+        return new GuestPlan("web1", "52:54:00:10:01:0a", home.lan4(10), home.lan6(10), home, 128);
     }
 
     /**
@@ -35,6 +35,7 @@ record GuestPlan(String name, String mac, String address4, String address6, Topo
                         "${vm}",
                         "-nodefaults",
                         "-no-user-config",
+                        "-no-reboot",
                         "-display",
                         "none",
                         "-machine",

@@ -4,7 +4,6 @@ package io.sojourn.lab;
 import io.sojourn.hypervisor.AccelerationProbe;
 import io.sojourn.hypervisor.LaunchTemplate;
 import io.sojourn.hypervisor.ProbeResult;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -13,10 +12,16 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
 
 /** A running lab: places, and the processes in them. Closing it removes everything. */
 public final class Lab implements AutoCloseable {
+    static final String NETWORK = "blue";
     static final String BRIDGE = "br-blue";
+    static final String WAN_DEVICE = "wan0";
+    private static final Duration START_BOUND = Duration.ofSeconds(60);
     private static final Duration BOOT_BOUND = Duration.ofSeconds(60);
     private static final Duration KVM_PATIENCE = Duration.ofSeconds(10);
 
@@ -25,6 +30,7 @@ public final class Lab implements AutoCloseable {
     private final GuestImage image;
     private final Map<String, Place> places = new LinkedHashMap<>();
     private final List<Child> children = new ArrayList<>();
+    private @Nullable RestClient rest;
 
     Lab(Run run, Topology topology, GuestImage image) {
         this.run = run;
@@ -86,11 +92,132 @@ public final class Lab implements AutoCloseable {
         return topology.sites().stream().map(site -> place(site.name() + "-c")).toList();
     }
 
-    /** Namespaces, bridges, correspondents; the WAN's ends are made by {@link #addWanEnd}. */
+    /** Namespaces, bridges, correspondents, and each place's end of the WAN. */
     void buildPlaces() {
-        addPlace(Topology.CONTROLLER);
+        addWanEnd(addPlace(Topology.CONTROLLER), Topology.CONTROLLER_NUMBER);
         for (Topology.Site site : topology.sites()) {
             buildSite(site);
+            addWanEnd(place(site.name()), site.number());
+        }
+    }
+
+    private static void addWanEnd(Place place, int number) {
+        place.ip(List.of("tuntap add dev " + WAN_DEVICE + " mode tun"));
+        place.sysctl("net/ipv6/conf/" + WAN_DEVICE + "/disable_ipv6=0");
+        place.ip(List.of(
+                "addr add " + Topology.wanAddress4(number) + "/24 dev " + WAN_DEVICE,
+                "addr add " + Topology.wanAddress6(number) + "/64 dev " + WAN_DEVICE + " nodad",
+                "link set " + WAN_DEVICE + " txqueuelen 10000",
+                "link set " + WAN_DEVICE + " up",
+                "route add default dev " + WAN_DEVICE,
+                "route add ::/0 dev " + WAN_DEVICE));
+    }
+
+    /** The WAN emulator, the controller and a gateway a site; returns when all are ready and the controller sees every gateway. */
+    void startProcesses(String acceleration, long seed) {
+        Place wanPlace = addPlace("wan");
+        Child wan = Child.startSojourn(
+                run, wanPlace, "wan-emulator", "wan", "--config", Configs.wan(run, topology, places, seed).toString());
+        children.add(wan);
+        wan.awaitReady(START_BOUND);
+        String token = UUID.randomUUID().toString();
+        Child controller = Child.startSojourn(
+                run, place(Topology.CONTROLLER), "controller", "controller", "--config", Configs.controller(run, token).toString());
+        children.add(controller);
+        List<Child> gateways = new ArrayList<>();
+        for (Topology.Site site : topology.sites()) {
+            gateways.add(Child.startSojourn(
+                    run,
+                    place(site.name()),
+                    "gateway-" + site.name(),
+                    "gateway",
+                    "--config",
+                    Configs.gateway(run, site, token, acceleration).toString()));
+        }
+        children.addAll(gateways);
+        controller.awaitReady(START_BOUND);
+        gateways.forEach(gateway -> gateway.awaitReady(START_BOUND));
+        rest = new RestClient(place(Topology.CONTROLLER), "http://127.0.0.1:" + Configs.REST_PORT);
+        await("all gateways are connected", START_BOUND, () -> {
+            int connected = 0;
+            for (JsonNode gateway : rest().get("/v1/gateways").path("items")) {
+                connected += gateway.path("connected").asBoolean(false) ? 1 : 0;
+            }
+            return connected == topology.sites().size();
+        });
+    }
+
+    RestClient rest() {
+        if (rest == null) {
+            throw new IllegalStateException("no controller has been started");
+        }
+        return rest;
+    }
+
+    /** Network blue, one subnet for each family in every site. */
+    void createNetwork() {
+        List<Object> subnets = new ArrayList<>();
+        for (Topology.Site site : topology.sites()) {
+            subnets.add(Map.of("prefix", site.prefix4(), "gateway", site.lan4(1), "homeSite", site.name()));
+            subnets.add(Map.of("prefix", site.prefix6(), "gateway", site.lan6(1), "homeSite", site.name()));
+        }
+        rest().post("/v1/networks", Map.of("name", NETWORK, "mechanism", "overlay", "subnets", subnets));
+    }
+
+    void register(GuestPlan plan, Path qmp) {
+        rest().post(
+                        "/v1/vms",
+                        Map.of(
+                                "name",
+                                plan.name(),
+                                "nics",
+                                List.of(Map.of(
+                                        "mac",
+                                        plan.mac(),
+                                        "network",
+                                        NETWORK,
+                                        "addresses",
+                                        List.of(plan.address4(), plan.address6()),
+                                        "tap",
+                                        "tap-" + plan.name())),
+                                "site",
+                                plan.home().name(),
+                                "hypervisor",
+                                "qemu+unix://" + qmp,
+                                "template",
+                                GuestPlan.template().name(),
+                                "parameters",
+                                plan.parameters(image)));
+        await("VM " + plan.name() + " is seen running", START_BOUND, () -> rest().get("/v1/vms/" + plan.name())
+                .path("state")
+                .asString("")
+                .equals("RUNNING"));
+    }
+
+    /** Every correspondent gets an answer from the guest, over both families. */
+    void awaitReachable(GuestPlan plan) {
+        for (Place correspondent : correspondents()) {
+            for (String address : List.of(plan.address4(), plan.address6())) {
+                await(address + " answers " + correspondent.name(), START_BOUND, () -> Command.attempt(
+                                        correspondent.command(List.of("ping", "-n", "-c", "1", "-W", "2", address)),
+                                        Map.of(),
+                                        null)
+                                .status()
+                        == 0);
+            }
+        }
+    }
+
+    private void await(String what, Duration bound, java.util.function.BooleanSupplier condition) {
+        long deadline = System.nanoTime() + bound.toNanos();
+        while (!condition.getAsBoolean()) {
+            for (Child child : children) {
+                child.requireAlive();
+            }
+            if (System.nanoTime() > deadline) {
+                throw new LabException("not within " + bound.toSeconds() + " s: " + what + " (logs: " + run.folder() + "/*.log)");
+            }
+            java.util.concurrent.locks.LockSupport.parkNanos(50_000_000);
         }
     }
 
@@ -133,8 +260,7 @@ public final class Lab implements AutoCloseable {
         List<String> command = new ArrayList<>(template.fill(plan.name(), variables));
         command.addAll(List.of("-qmp", "unix:" + qmp + ",server=on,wait=off"));
         Child qemu = Child.start(run, host, plan.name(), command);
-        qemu.awaitLine(Path.of(qmp + GuestPlan.CONSOLE_SUFFIX), GuestImage.READY, BOOT_BOUND);
-        children.add(qemu);
+        qemu.awaitText(Path.of(qmp + GuestPlan.CONSOLE_SUFFIX), GuestImage.READY, BOOT_BOUND);
         return qmp;
     }
 
@@ -150,8 +276,9 @@ public final class Lab implements AutoCloseable {
 
     @Override
     public void close() {
-        if (Files.exists(run.folder())) {
-            run.remove();
+        if (rest != null) {
+            rest.close();
         }
+        run.removeQuietly();
     }
 }

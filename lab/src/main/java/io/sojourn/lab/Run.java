@@ -73,6 +73,21 @@ public final class Run {
         return runs;
     }
 
+    /** The run with this prefix; without one, the only run there is. */
+    static Run standing(String prefix) {
+        List<Run> runs = all().stream()
+                .filter(run -> prefix.isEmpty() || run.prefix().equals(prefix))
+                .toList();
+        if (runs.size() != 1) {
+            throw new LabException(
+                    runs.isEmpty()
+                            ? "no lab is up" + (prefix.isEmpty() ? "" : " with prefix " + prefix) + ": 'sojourn lab up' makes one"
+                            : "several labs are up; say which with --prefix: "
+                                    + String.join(", ", runs.stream().map(Run::prefix).toList()));
+        }
+        return runs.getFirst();
+    }
+
     public String prefix() {
         return prefix;
     }
@@ -135,7 +150,7 @@ public final class Run {
     }
 
     /** Ends every process of the run, then removes its namespaces (interfaces and bridges go with them) and its folder. */
-    void remove() {
+    synchronized void remove() {
         for (String line : lines("processes")) {
             String[] words = line.split(" ", 3);
             ProcessTable.kill(Long.parseLong(words[0]), Long.parseLong(words[1]));
@@ -173,6 +188,17 @@ public final class Run {
             }
         }
         throw new LabException("processes in " + place.namespace() + " do not end");
+    }
+
+    /** As {@link #remove}, for when there is nobody left to tell. */
+    synchronized void removeQuietly() {
+        try {
+            if (Files.exists(folder)) {
+                remove();
+            }
+        } catch (RuntimeException e) {
+            System.err.println("lab " + prefix + " is not removed whole: " + e.getMessage() + "; 'sojourn lab down' does the rest");
+        }
     }
 
     private List<String> lines(String file) {

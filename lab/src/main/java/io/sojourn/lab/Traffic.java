@@ -78,6 +78,11 @@ final class Traffic implements AutoCloseable {
         }
     }
 
+    /** Lets TCP find its windows before anything is counted. */
+    void calmDown(Duration time) {
+        java.util.concurrent.locks.LockSupport.parkNanos(time.toNanos());
+    }
+
     /** The first window begins here; later ones where the one before ended. */
     void begin() {
         probes.forEach(probe -> marks.add(new Mark(probe.next(), probe.next())));

@@ -14,7 +14,7 @@ for module in $(cat /modules/order); do
 done
 
 # A gateway flushes what it held for the guest in one burst: no socket's buffer may be the place where a packet is lost.
-sysctl -q -w net.core.rmem_max=4194304 net.core.rmem_default=4194304 net.core.netdev_max_backlog=10000
+sysctl -q -w net.core.rmem_max=16777216 net.core.rmem_default=16777216 net.core.netdev_max_backlog=10000
 sysctl -q -w net.ipv4.tcp_slow_start_after_idle=0 net.ipv4.tcp_syncookies=0
 sysctl -q -w net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0
 

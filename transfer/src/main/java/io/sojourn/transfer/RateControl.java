@@ -252,7 +252,7 @@ final class RateControl {
             }
             probeVerdictNs = 0;
             boolean grew = maxRate >= probeBaseRate * (1 + probeExcess / 2) && queueNs < PROBE_QUEUE_NS;
-            probeExcess = grew ? Math.min(1.0, 2 * probeExcess) : 0;
+            probeExcess = grew ? Math.min(0.5, 2 * probeExcess) : 0;
             nextProbeNs = grew ? nowNs : nowNs + Math.max(500 * MS, 4 * roundTrip.smoothedNs());
         }
         if (nowNs >= nextProbeNs && queueNs < QUIET_QUEUE_NS && maxRate < parameters.capBytesPerS()) {

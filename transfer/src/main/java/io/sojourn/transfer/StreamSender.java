@@ -33,9 +33,9 @@ public final class StreamSender implements StreamEnd {
     /** What a receiver may delay an ack by, with the slack of two busy forwarders. */
     private static final long MAX_ACK_DELAY_NS = 5 * MS;
     /** Credit that a late forwarder may catch up with in one burst. */
-    private static final long BURST_NS = 3 * MS;
+    private static final long BURST_NS = 8 * MS;
 
-    private static final int BURST_DATAGRAMS = 16;
+    private static final int BURST_DATAGRAMS = 32;
     /** Datagrams are released in lumps of this much time, not one by one: a wake costs more than a datagram. */
     private static final long QUANTUM_NS = MS / 4;
     /** A copy keeps this distance from its original, times its rank: losses come in bursts. */
@@ -89,6 +89,8 @@ public final class StreamSender implements StreamEnd {
 
     // Timers.
     private double creditBytes;
+    private boolean creditClipped;
+    private boolean creditBlocked;
     private long creditNs = Long.MIN_VALUE;
     private long lastSentNs;
     private long lossDueNs = Long.MAX_VALUE;
@@ -172,10 +174,17 @@ public final class StreamSender implements StreamEnd {
         refillCredit(nowNs);
         int most = DATA_HEADER_BYTES + parameters.maxPayloadBytes();
         if (creditBytes < most) {
+            creditBlocked = true;
             return 0;
         }
+        boolean late = creditBlocked && creditClipped;
+        creditBlocked = false;
         if (inFlightBytes + most > inFlightLimit()) {
             return 0;
+        }
+        if (late) {
+            // This machine was too busy to keep the pace; that says nothing about the path.
+            markAppLimited();
         }
         int length = sendLost(nowNs, out, at);
         if (length == 0) {
@@ -186,7 +195,7 @@ public final class StreamSender implements StreamEnd {
         }
         if (length == 0) {
             idle = true;
-            appLimitedUntil = Math.max(1, deliveredBytes + inFlightBytes);
+            markAppLimited();
             if (tailProbeWanted && nowNs >= tailProbeDueNs()) {
                 tailProbeWanted = false;
                 length = sendTail(nowNs, out, at);
@@ -195,6 +204,10 @@ public final class StreamSender implements StreamEnd {
             idle = false;
         }
         return length;
+    }
+
+    private void markAppLimited() {
+        appLimitedUntil = Math.max(1, deliveredBytes + inFlightBytes);
     }
 
     private long inFlightLimit() {
@@ -209,7 +222,9 @@ public final class StreamSender implements StreamEnd {
         if (creditNs == Long.MIN_VALUE) {
             creditBytes = most;
         } else {
-            creditBytes = Math.min(most, creditBytes + pace * (nowNs - creditNs) / 1e9);
+            double earned = creditBytes + pace * (nowNs - creditNs) / 1e9;
+            creditClipped = earned > most;
+            creditBytes = Math.min(most, earned);
         }
         creditNs = nowNs;
     }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
@@ -13,16 +12,10 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -36,96 +29,10 @@ class CarrierTest {
     @TempDir
     Path directory;
 
-    private record Datagram(long atNs, byte[] bytes) {}
-
-    /** What a gateway's forwarder does for one stream: batches in, polls out, sleeps until due or woken. */
-    private static final class Forwarder extends Thread {
-        private final ConcurrentLinkedQueue<Datagram> inbox = new ConcurrentLinkedQueue<>();
-        private final SplittableRandom random = new SplittableRandom(5);
-        private final double loss;
-
-        @Nullable
-        StreamEnd end;
-
-        @Nullable
-        Forwarder peer;
-
-        private volatile boolean stop;
-
-        Forwarder(double loss) {
-            this.loss = loss;
-            setDaemon(true);
-        }
-
-        void wake() {
-            LockSupport.unpark(this);
-        }
-
-        @Override
-        public void run() {
-            StreamEnd end = java.util.Objects.requireNonNull(this.end);
-            Forwarder peer = java.util.Objects.requireNonNull(this.peer);
-            byte[] out = new byte[end.maxDatagramBytes()];
-            MemorySegment segment = MemorySegment.ofArray(out);
-            while (!stop) {
-                long now = System.nanoTime();
-                Datagram in = inbox.peek();
-                for (int i = 0; i < 64 && in != null && in.atNs <= now; i++) {
-                    inbox.poll();
-                    end.onDatagram(MemorySegment.ofArray(in.bytes), 0, in.bytes.length, now);
-                    in = inbox.peek();
-                }
-                int length = 1;
-                for (int i = 0; i < 64 && length > 0; i++) {
-                    length = end.poll(now, segment, 0);
-                    if (length > 0 && random.nextDouble() >= loss) {
-                        peer.inbox.add(new Datagram(now + 5 * MS, Arrays.copyOf(out, length)));
-                        peer.wake();
-                    }
-                }
-                long due = end.nextDueNs(now);
-                in = inbox.peek();
-                due = in == null ? due : Math.min(due, in.atNs);
-                long sleep = due - System.nanoTime();
-                if (length == 0 && sleep > 0) {
-                    LockSupport.parkNanos(this, Math.min(sleep, 1_000 * MS));
-                }
-            }
-            end.close();
-        }
-    }
-
-    private static final class Events implements CarrierEvents {
-        final CountDownLatch connected = new CountDownLatch(1);
-        final Semaphore drained = new Semaphore(0);
-        final CompletableFuture<Long> finished = new CompletableFuture<>();
-        final CompletableFuture<String> failed = new CompletableFuture<>();
-
-        @Override
-        public void connected() {
-            connected.countDown();
-        }
-
-        @Override
-        public void drained() {
-            drained.release();
-        }
-
-        @Override
-        public void finished(long streamBytes) {
-            finished.complete(streamBytes);
-        }
-
-        @Override
-        public void failed(String reason) {
-            failed.complete(reason);
-        }
-    }
-
-    private final Events atSource = new Events();
-    private final Events atDestination = new Events();
-    private final Forwarder near = new Forwarder(0.002);
-    private final Forwarder far = new Forwarder(0.002);
+    private final RecordedEvents atSource = new RecordedEvents();
+    private final RecordedEvents atDestination = new RecordedEvents();
+    private final TestForwarder near = new TestForwarder(0.002);
+    private final TestForwarder far = new TestForwarder(0.002);
 
     private SourceCarrier source() {
         return SourceCarrier.listen(
@@ -142,21 +49,12 @@ class CarrierTest {
     }
 
     private void start(StreamEnd source, StreamEnd destination) {
-        near.end = source;
-        far.end = destination;
-        near.peer = far;
-        far.peer = near;
-        near.start();
-        far.start();
+        TestForwarder.join(near, source, far, destination);
     }
 
     private void stop() throws InterruptedException {
-        near.stop = true;
-        far.stop = true;
-        near.wake();
-        far.wake();
-        near.join();
-        far.join();
+        near.end();
+        far.end();
     }
 
     @Test

@@ -5,10 +5,18 @@ import io.sojourn.transfer.SimulatedPath.Link;
 
 /** Prints how the sender fares on a few paths; for the eye, not a test. */
 final class PathReport {
+    private static long lateNs;
+
     private PathReport() {}
 
     public static void main(String[] args) {
         double gigabit = 125e6;
+        for (long lateMs = 1; lateMs <= 20; lateMs = lateMs * 3) {
+            lateNs = lateMs * 1_000_000;
+            show("1 Gbit/s 250 ms late " + lateMs, Link.clean(gigabit, 125), 600);
+            show("1 Gbit/s 20 ms late " + lateMs, Link.clean(gigabit, 10), 600);
+        }
+        lateNs = 0;
         show("1 Gbit/s 250 ms", Link.clean(gigabit, 125), 600);
         show("1 Gbit/s 250 ms 1 % loss", Link.clean(gigabit, 125).loss(0.01), 600);
         show("1 Gbit/s 250 ms 5 % loss", Link.clean(gigabit, 125).loss(0.05), 300);
@@ -27,6 +35,7 @@ final class PathReport {
                 StreamParameters.defaults(),
                 link,
                 Link.clean(link.bytesPerS(), link.delayNs() / 1_000_000).loss(link.loss()));
+        path.latenessNs = lateNs;
         path.produceTo(megabytes * 1_000_000);
         long started = path.nowNs;
         long wall = System.nanoTime();

@@ -50,6 +50,8 @@ final class SimulatedPath {
     Link backward;
     /** Bytes per second that the destination's reader takes. */
     double readerBytesPerS = 1e12;
+    /** Forwarders on a busy machine: each turn comes up to this much late, and timestamps are those of the turn. */
+    long latenessNs;
 
     long maxQueueNs;
     long queueDrops;
@@ -107,7 +109,7 @@ final class SimulatedPath {
                 next = Math.min(next, nowNs + MS);
             }
             // A forwarder wakes some tens of microseconds late; this also bounds the number of turns.
-            nowNs = Math.min(deadline, Math.max(next == Long.MAX_VALUE ? deadline : next, nowNs) + 40_000);
+            nowNs = Math.min(deadline, Math.max(next == Long.MAX_VALUE ? deadline : next, nowNs) + 40_000 + lateness());
             while (!flights.isEmpty() && flights.peek().atNs <= nowNs) {
                 deliver(flights.poll());
             }
@@ -116,11 +118,11 @@ final class SimulatedPath {
 
     private void deliver(Flight flight) {
         MemorySegment in = MemorySegment.ofArray(flight.bytes);
-        // Timestamps are the kernel's at best: the moment of arrival, not of the turn.
+        long atNs = latenessNs == 0 ? flight.atNs : nowNs;
         if (flight.forward) {
-            receiver.onData(in, 0, flight.length, flight.atNs);
+            receiver.onData(in, 0, flight.length, atNs);
         } else {
-            sender.onAck(in, 0, flight.length, flight.atNs);
+            sender.onAck(in, 0, flight.length, atNs);
         }
         pool.push(flight.bytes);
     }
@@ -176,6 +178,10 @@ final class SimulatedPath {
             flights.add(new Flight(sentNs + link.delayNs + jitter(link), order++, isForward, bytes.clone(), length));
         }
         flights.add(new Flight(sentNs + link.delayNs + jitter(link), order++, isForward, bytes, length));
+    }
+
+    private long lateness() {
+        return latenessNs == 0 ? 0 : random.nextLong(latenessNs);
     }
 
     private long jitter(Link link) {

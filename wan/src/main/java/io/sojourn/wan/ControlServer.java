@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -84,10 +85,15 @@ final class ControlServer implements AutoCloseable {
             String op = request.path("op").asString("");
             ObjectNode json = emulator.call(() -> execute(op, request));
             return new Answer(json.put("ok", true), op.equals("stop"));
+        } catch (JacksonException broken) {
+            return refusal("the line is no JSON: " + broken.getOriginalMessage());
         } catch (Exception failure) {
-            String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
-            return new Answer(MAPPER.createObjectNode().put("ok", false).put("error", message), false);
+            return refusal(failure.getMessage() == null ? failure.toString() : failure.getMessage());
         }
+    }
+
+    private static Answer refusal(String error) {
+        return new Answer(MAPPER.createObjectNode().put("ok", false).put("error", error), false);
     }
 
     private ObjectNode execute(String op, JsonNode request) {

@@ -44,13 +44,15 @@ final class Link {
 
     /** Changes the link; what is under way keeps the time it was given. */
     void profile(LinkProfile next) {
+        if (next.delayMs() != profile.delayMs() || next.jitterMs() != profile.jitterMs()) {
+            // A shorter delay takes effect at once: else new packets would wait for the old ones' times.
+            lastDueNs = Long.MIN_VALUE;
+        }
         profile = next;
         delayNs = Math.round(next.delayMs() * NS_PER_MS);
         jitterNs = next.jitterMs() * NS_PER_MS;
         queueNs = Math.round(next.queueMs() * NS_PER_MS);
         nsPerByte = next.rateMbit() == 0 ? 0 : 8_000 / next.rateMbit();
-        // A shorter delay takes effect at once: else new packets would wait for the old ones' times.
-        lastDueNs = Long.MIN_VALUE;
     }
 
     boolean isDown() {

@@ -3,6 +3,7 @@ package io.sojourn.wan;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -52,6 +53,8 @@ public record WanConfig(
     public static WanConfig read(Path file) {
         try {
             return parse(MAPPER.readTree(Files.readAllBytes(file)));
+        } catch (NoSuchFileException missing) {
+            throw new IllegalArgumentException("there is no file " + file, missing);
         } catch (IOException unreadable) {
             throw new IllegalArgumentException("cannot read " + file + ": " + unreadable.getMessage(), unreadable);
         } catch (JacksonException broken) {

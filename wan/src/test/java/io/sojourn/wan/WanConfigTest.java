@@ -64,7 +64,8 @@ class WanConfigTest {
 
     @Test
     void saysThatAFileIsMissingOrBroken() {
-        assertThatThrownBy(() -> WanConfig.read(directory.resolve("none.json"))).hasMessageContaining("cannot read");
+        assertThatThrownBy(() -> WanConfig.read(directory.resolve("none.json")))
+                .hasMessageContaining("there is no file");
         assertThatThrownBy(() -> read("{")).hasMessageContaining("is no JSON");
     }
 }

@@ -4,7 +4,7 @@ package io.sojourn.wire;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Puts a packet's addresses through an {@link AddressMap}: source, destination, and those of the packet that an ICMP
+ * Puts a packet's addresses through an {@link AddressTranslation}: source, destination, and those of the packet that an ICMP
  * error quotes. Adds no octet; every checksum is updated (RFC 1624), never computed, so the cost does not depend on the
  * size of the packet and damage stays visible.
  *
@@ -26,7 +26,7 @@ public final class AddressRewriter {
     /** Octets of an ICMP error before the quoted packet; the same in both families. */
     private static final int QUOTE_OFFSET = 8;
 
-    private final AddressMap map;
+    private final AddressTranslation translation;
     private boolean changed;
 
     // What locate() found out about one packet; a packet in a quote overwrites it.
@@ -37,8 +37,8 @@ public final class AddressRewriter {
     private int fragmentOffset;
     private boolean routed;
 
-    public AddressRewriter(AddressMap map) {
-        this.map = map;
+    public AddressRewriter(AddressTranslation translation) {
+        this.translation = translation;
     }
 
     /**
@@ -104,17 +104,17 @@ public final class AddressRewriter {
     private long rewriteAddress(MemorySegment s, long at, boolean v6) {
         long high = v6 ? BigEndian.u64(s, at) : 0;
         long low = v6 ? BigEndian.u64(s, at + 8) : BigEndian.u32(s, at);
-        if (!map.find(v6, high, low)) {
+        if (!translation.find(v6, high, low)) {
             return 0;
         }
         changed = true;
         if (!v6) {
-            BigEndian.putU32(s, at, map.low());
-            return Checksum.change(low, map.low());
+            BigEndian.putU32(s, at, translation.low());
+            return Checksum.change(low, translation.low());
         }
-        BigEndian.putU64(s, at, map.high());
-        BigEndian.putU64(s, at + 8, map.low());
-        return Checksum.change(high, map.high()) + Checksum.change(low, map.low());
+        BigEndian.putU64(s, at, translation.high());
+        BigEndian.putU64(s, at + 8, translation.low());
+        return Checksum.change(high, translation.high()) + Checksum.change(low, translation.low());
     }
 
     /** Updates a checksum for a change of what it covers; returns the change of the checksum itself. */

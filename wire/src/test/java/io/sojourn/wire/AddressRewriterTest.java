@@ -24,7 +24,7 @@ class AddressRewriterTest {
     private final ParsedFrame parsed = new ParsedFrame();
 
     /** Slow and obvious. */
-    private static final class TableMap implements AddressMap {
+    private static final class TableMap implements AddressTranslation {
         private final Map<List<Byte>, byte[]> table = new HashMap<>();
         private byte[] found = new byte[16];
 

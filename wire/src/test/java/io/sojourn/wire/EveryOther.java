@@ -2,7 +2,7 @@
 package io.sojourn.wire;
 
 /** Translates every second address, to its complement, without allocating. */
-final class EveryOther implements AddressMap {
+final class EveryOther implements AddressTranslation {
     private boolean isV6;
     private long high;
     private long low;

@@ -5,7 +5,7 @@ package io.sojourn.wire;
  * A one-to-one translation of addresses in one direction, such as virtual to page address. A lookup leaves its answer in
  * {@link #high} and {@link #low}, so that nothing is allocated; an implementation belongs to one thread.
  */
-public interface AddressMap {
+public interface AddressTranslation {
     /** Looks an address up; when false it stands for itself. */
     boolean find(boolean isV6, long high, long low);
 

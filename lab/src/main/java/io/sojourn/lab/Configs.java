@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.lab;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Writes the files by which the lab's processes are configured. JSON is YAML, too, so all are written as JSON. */
+final class Configs {
+    static final int GATEWAY_PORT = 7400;
+    static final int GRPC_PORT = 7401;
+    static final int REST_PORT = 7480;
+    private static final JsonMapper MAPPER = new JsonMapper();
+
+    private Configs() {}
+
+    static Path controller(Run run, String token) {
+        Map<String, Object> config = new LinkedHashMap<>();
+        config.put("rest", "0.0.0.0:" + REST_PORT);
+        config.put("grpc", Topology.wanAddress4(Topology.CONTROLLER_NUMBER) + ":" + GRPC_PORT);
+        config.put("token", token);
+        config.put("state-dir", run.folder().resolve("controller").toString());
+        return write(run, "controller.yaml", config);
+    }
+
+    static Path gateway(Run run, Topology.Site site, String token, String acceleration) {
+        Map<String, Object> config = new LinkedHashMap<>();
+        config.put("gateway", site.name());
+        config.put("site", site.name());
+        config.put("controller", Topology.wanAddress4(Topology.CONTROLLER_NUMBER) + ":" + GRPC_PORT);
+        config.put("token", token);
+        config.put("listen", site.wan4() + ":" + GATEWAY_PORT);
+        config.put("state-dir", run.folder().resolve(site.name()).toString());
+        config.put("accel", acceleration);
+        config.put("networks", List.of(Map.of("name", Lab.NETWORK, "bridge", Lab.BRIDGE)));
+        config.put(
+                "templates",
+                Map.of(GuestPlan.template().name(), Map.of("command", GuestPlan.template().command())));
+        return write(run, "gateway-" + site.name() + ".yaml", config);
+    }
+
+    static Path wan(Run run, Topology topology, Map<String, Place> places, long seed) {
+        List<Object> placeList = new ArrayList<>();
+        for (Topology.Site site : topology.sites()) {
+            placeList.add(place(site.name(), site.number(), places));
+        }
+        placeList.add(place(Topology.CONTROLLER, Topology.CONTROLLER_NUMBER, places));
+        List<Object> links = new ArrayList<>();
+        for (Topology.Link link : topology.links()) {
+            links.add(direction(link.a(), link.b(), link));
+            links.add(direction(link.b(), link.a(), link));
+        }
+        Map<String, Object> config = new LinkedHashMap<>();
+        config.put("seed", seed);
+        config.put("control", wanSocket(run).toString());
+        config.put("places", placeList);
+        config.put("links", links);
+        return write(run, "wan.json", config);
+    }
+
+    static Path wanSocket(Run run) {
+        return run.folder().resolve("wan.sock");
+    }
+
+    private static Map<String, Object> place(String name, int number, Map<String, Place> places) {
+        Place place = places.get(name);
+        if (place == null) {
+            throw new IllegalStateException("place " + name + " is not made yet");
+        }
+        return Map.of(
+                "name", name,
+                "netns", place.namespace(),
+                "device", Lab.WAN_DEVICE,
+                "prefixes", List.of("100.64." + number + ".0/24", "fd64:" + number + "::/64"));
+    }
+
+    private static Map<String, Object> direction(String from, String to, Topology.Link link) {
+        return Map.of(
+                "from", from, "to", to, "delay_ms", link.rttMs() / 2, "loss", link.loss(), "rate_mbit", link.rateMbit());
+    }
+
+    private static Path write(Run run, String name, Map<String, Object> config) {
+        Path file = run.folder().resolve(name);
+        try {
+            Files.write(file, MAPPER.writeValueAsBytes(config));
+            return file;
+        } catch (IOException e) {
+            throw new LabException("cannot write " + file + ": " + e.getMessage(), e);
+        }
+    }
+}

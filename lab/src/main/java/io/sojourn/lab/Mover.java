@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.lab;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+
+/** Has a VM moved, watches it, and judges the window of traffic around the move. */
+final class Mover {
+    private static final long POLL_NS = 100_000_000;
+    private static final long MOVE_BOUND_NS = 180_000_000_000L;
+    /** After a move, until things count as calm: the farthest round trip, what TCP needs, and the second over which 'after' is taken. */
+    private static final long SETTLE_NS = 2_500_000_000L;
+
+    private final Lab lab;
+    private final GuestPlan plan;
+    private final Traffic traffic;
+    private final DirectPaths direct;
+    private final Progress progress;
+    private final String acceleration;
+    private final int addedBytes;
+    private String at;
+
+    Mover(
+            Lab lab,
+            GuestPlan plan,
+            Traffic traffic,
+            DirectPaths direct,
+            int addedBytes,
+            String acceleration,
+            Progress progress) {
+        this.lab = lab;
+        this.plan = plan;
+        this.traffic = traffic;
+        this.direct = direct;
+        this.addedBytes = addedBytes;
+        this.acceleration = acceleration;
+        this.progress = progress;
+        this.at = plan.home().name();
+    }
+
+    String at() {
+        return at;
+    }
+
+    /** One move, from wherever the VM is. A move that fails is a move that is not ok; an exception means that the lab itself broke. */
+    Report.Move move(String to) {
+        String from = at;
+        long startUs = System.currentTimeMillis() * 1_000;
+        traffic.moveStarts();
+        JsonNode migration = follow(from, to, lab.rest().post("/v1/migrations", Map.of("vm", plan.name(), "to", to)));
+        boolean done = migration.path("state").asString("").equals("DONE");
+        if (done) {
+            at = to;
+        }
+        LockSupport.parkNanos(SETTLE_NS);
+        return judge(from, to, startUs, migration, done, traffic.end());
+    }
+
+    private JsonNode follow(String from, String to, JsonNode accepted) {
+        String id = accepted.path("id").asString("");
+        long startNs = System.nanoTime();
+        JsonNode migration = accepted;
+        while (true) {
+            String state = migration.path("state").asString("");
+            if (state.equals("DONE") || state.equals("ROLLED_BACK")) {
+                return migration;
+            }
+            double seconds = (System.nanoTime() - startNs) / 1e9;
+            JsonNode copied = migration.path("progress");
+            progress.show(String.format(
+                    Locale.ROOT,
+                    "  %s -> %s  %-9s %5.1f s  %4d MB over the WAN, %4d MB left",
+                    from,
+                    to,
+                    state.toLowerCase(Locale.ROOT),
+                    seconds,
+                    copied.path("bytesSent").asLong(0) >> 20,
+                    copied.path("bytesRemaining").asLong(0) >> 20));
+            if (System.nanoTime() - startNs > MOVE_BOUND_NS) {
+                throw new LabException("migration " + id + " is still " + state + " after 180 s (logs: "
+                        + lab.run().folder() + "/*.log)");
+            }
+            LockSupport.parkNanos(POLL_NS);
+            migration = lab.rest().get("/v1/migrations/" + id);
+        }
+    }
+
+    private Report.Move judge(
+            String from, String to, long startUs, JsonNode migration, boolean done, Traffic.Window window) {
+        List<String> problems = new ArrayList<>(window.faults());
+        if (!done) {
+            problems.addFirst("migration ended as " + migration.path("state").asString("") + ": "
+                    + migration.path("error").asString("no reason given"));
+        }
+        Optional<RunStates.Pause> pause = done ? RunStates.lastPause(lab.run().folder(), startUs) : Optional.empty();
+        if (done && pause.isEmpty()) {
+            problems.add("the hypervisors' traces show no pause");
+        }
+        double pauseMs = pause.map(RunStates.Pause::ms).orElse(0.0);
+        List<Report.Correspondent> correspondents = window.paths().stream()
+                .map(path -> correspondent(path, from, to, pauseMs))
+                .toList();
+        Report.Correspondent slowest = worst(correspondents.stream().filter(c -> c.family() == 4).toList(), c -> c.addedGapMs());
+        Report.Correspondent farthest = worst(correspondents, c -> excess(c));
+        boolean ok = done
+                && window.lost() == 0
+                && window.duplicated() == 0
+                && window.reordered() == 0
+                && window.tcpBroken() == 0
+                && window.bytesMismatched() == 0;
+        String id = migration.path("id").asString("");
+        JsonNode certificate = done ? certificate(id) : JsonNodeFactory.instance.nullNode();
+        JsonNode timeline = migration.path("timeline");
+        return new Report.Move(
+                id,
+                plan.name(),
+                from,
+                to,
+                "overlay",
+                ok,
+                new Report.Hypervisor(
+                        acceleration,
+                        Report.round(pauseMs),
+                        Report.round(lab.topology().oneWayMs(from, to)),
+                        migration.path("totalMs").asLong(0),
+                        migration.path("progress").path("bytesTotal").asLong(0),
+                        migration.path("wanBytes").asLong(0)),
+                new Report.Network(
+                        slowest.gapMs(),
+                        slowest.addedGapMs(),
+                        switchMs(timeline, pause),
+                        window.lost(),
+                        window.duplicated(),
+                        window.reordered()),
+                new Report.Sessions(window.tcpOpen(), window.tcpBroken(), window.bytesMismatched()),
+                new Report.PathPart(farthest.rttBeforeMs(), farthest.rttAfterMs(), farthest.rttDirectMs()),
+                new Report.Wire(addedBytes),
+                correspondents,
+                certificate,
+                timeline,
+                problems);
+    }
+
+    private static Report.Correspondent worst(
+            List<Report.Correspondent> of, java.util.function.ToDoubleFunction<Report.Correspondent> measure) {
+        return of.stream().max(java.util.Comparator.comparingDouble(measure)).orElseThrow();
+    }
+
+    /** How much longer than direct, beyond the 10 % or 1 ms that is allowed. */
+    private static double excess(Report.Correspondent c) {
+        return Math.abs(c.rttAfterMs() - c.rttDirectMs()) - Math.max(1, c.rttDirectMs() / 10);
+    }
+
+    private Report.Correspondent correspondent(Traffic.Path path, String from, String to, double pauseMs) {
+        String site = path.correspondent().substring(0, path.correspondent().length() - "-c".length());
+        double longerMs = lab.topology().oneWayMs(site, to) - lab.topology().oneWayMs(site, from);
+        ProbeFigures figures = path.figures();
+        return new Report.Correspondent(
+                site,
+                path.family(),
+                path.rateHz(),
+                figures.sent(),
+                figures.lost(),
+                figures.duplicated(),
+                figures.reordered(),
+                Report.round(figures.gapMs()),
+                Report.round(figures.gapMs() - pauseMs - longerMs),
+                Report.round(path.rttBeforeMs()),
+                Report.round(path.rttAfterMs()),
+                Report.round(direct.rttMs(site, to)));
+    }
+
+    /** From the hypervisor's RESUMED until the last correspondent's gateway has flipped; null when none of them says when. */
+    private @org.jspecify.annotations.Nullable Double switchMs(JsonNode timeline, Optional<RunStates.Pause> pause) {
+        long last = 0;
+        for (JsonNode entry : timeline) {
+            if (entry.path("event").asString("").equals("flip")) {
+                last = Math.max(last, entry.path("atUs").asLong());
+            }
+        }
+        return last == 0 || pause.isEmpty() ? null : Report.round((last - pause.get().resumedUs()) / 1_000.0);
+    }
+
+    private JsonNode certificate(String id) {
+        try {
+            return lab.rest().get("/v1/certificates/" + id);
+        } catch (LabException e) {
+            return JsonNodeFactory.instance.nullNode();
+        }
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.lab;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.PropertyNamingStrategies;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * What a run has shown, as JSON {@code sojourn.report/1} with names in snake case. Fields are added, never renamed: tools read it. Milliseconds are rounded to
+ * three decimals; a figure that nobody could measure is null.
+ */
+public record Report(
+        String schema, String scenario, boolean ok, long seed, TopologyPart topology, List<Move> moves, List<String> problems) {
+    public static final String SCHEMA = "sojourn.report/1";
+
+    private static final JsonMapper MAPPER = JsonMapper.builder()
+            .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+            .disable(tools.jackson.databind.MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
+            .enable(SerializationFeature.INDENT_OUTPUT)
+            .build();
+
+    public record TopologyPart(List<String> sites, List<LinkPart> links) {}
+
+    /** One direction. */
+    public record LinkPart(String from, String to, double delayMs, double loss, int rateMbit) {}
+
+    /** @param problems one line each; empty when nothing went wrong */
+    public record Move(
+            String migration,
+            String vm,
+            String from,
+            String to,
+            String mechanism,
+            boolean ok,
+            Hypervisor hypervisor,
+            Network network,
+            Sessions sessions,
+            PathPart path,
+            Wire wire,
+            List<Correspondent> correspondents,
+            JsonNode certificate,
+            JsonNode timeline,
+            List<String> problems) {}
+
+    public record Hypervisor(String accel, double pauseMs, double pauseFloorMs, long totalMs, long ramBytes, long wanBytes) {}
+
+    /** Gaps are those of the correspondent with the longest added gap. */
+    public record Network(
+            double gapMs,
+            double addedGapMs,
+            @org.jspecify.annotations.Nullable Double switchMs,
+            long lost,
+            long duplicated,
+            long reordered) {}
+
+    public record Sessions(int tcpOpen, int tcpBroken, long bytesMismatched) {}
+
+    /** Of the correspondent whose path is furthest from the direct one after the move. */
+    public record PathPart(double rttBeforeMs, double rttAfterMs, double rttDirectMs) {}
+
+    public record Wire(int addedBytesPerPacket) {}
+
+    /** One probe: {@code family} 4 or 6. */
+    public record Correspondent(
+            String site,
+            int family,
+            int rateHz,
+            long sent,
+            long lost,
+            long duplicated,
+            long reordered,
+            double gapMs,
+            double addedGapMs,
+            double rttBeforeMs,
+            double rttAfterMs,
+            double rttDirectMs) {}
+
+    static TopologyPart describe(Topology topology) {
+        List<LinkPart> links = topology.links().stream()
+                .filter(link -> !link.a().equals(Topology.CONTROLLER))
+                .flatMap(link -> java.util.stream.Stream.of(
+                        new LinkPart(link.a(), link.b(), link.rttMs() / 2, link.loss(), link.rateMbit()),
+                        new LinkPart(link.b(), link.a(), link.rttMs() / 2, link.loss(), link.rateMbit())))
+                .toList();
+        return new TopologyPart(topology.sites().stream().map(Topology.Site::name).toList(), links);
+    }
+
+    static double round(double ms) {
+        return Double.isFinite(ms) ? Math.round(ms * 1_000) / 1_000.0 : 0;
+    }
+
+    public String json() {
+        return MAPPER.writeValueAsString(this) + "\n";
+    }
+
+    /** Writes it in one step: whoever reads sees all of it or nothing. */
+    public void write(Path file) {
+        try {
+            Path target = file.toAbsolutePath();
+            Path fresh = target.resolveSibling("." + target.getFileName() + ".new");
+            Files.writeString(fresh, json());
+            Files.move(fresh, target, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+        } catch (java.io.IOException e) {
+            throw new LabException("cannot write the report to " + file + ": " + e.getMessage(), e);
+        }
+    }
+
+    public int exitStatus() {
+        return ok ? 0 : 1;
+    }
+}
