@@ -58,11 +58,12 @@ final class LanPort implements AutoCloseable {
                             + "); run as root, and see that no other gateway runs on this host",
                     e);
         }
-        links.setMac(tap.ifindex(), new MacAddress(ANYCAST_MAC).toBytes());
         links.setMtu(tap.ifindex(), network.mtuBytes);
         links.setTxQueueLength(tap.ifindex(), QUEUE_FRAMES);
         links.setMaster(tap.ifindex(), bridgeIndex);
         links.up(tap.ifindex());
+        // The tap keeps an address of its own: a bridge takes frames for a port's own address as its host's, and the lowest of them as its own.
+        fdb.replace(tap.ifindex(), new MacAddress(ANYCAST_MAC).toBytes(), Set.of(BridgeFdb.Flag.STICKY));
         return new LanPort(network, bridge, bridgeIndex, tap, fdb, counters);
     }
 
