@@ -46,8 +46,9 @@ class LauncherSystemTest {
     }
 
     @AfterEach
-    void nothingIsLeft() {
+    void nothingIsLeft() throws IOException {
         launcher.running().forEach(LaunchedGuest::destroy);
+        MoveRig.remove(directory);
     }
 
     @Test

@@ -74,7 +74,7 @@ public final class Labs {
     }
 
     /** Everything up and the VM running at home, reachable from everywhere. Returns what accelerates the hypervisors. */
-    private static String setUp(Lab lab, GuestPlan plan, long seed, Progress progress) {
+    static String setUp(Lab lab, GuestPlan plan, long seed, Progress progress) {
         long startNs = System.nanoTime();
         progress.show("sites ...");
         lab.buildPlaces();
