@@ -738,8 +738,8 @@ public final class SourceHandoff {
             return verdict(s, binding, path, nowNs);
         }
         Step<State> moved = drain(plan, binding, unmarked, path, nowNs);
-        if (event instanceof SignalReceived) {
-            // it was that signal's news; now treat it as what it is
+        if (event instanceof SignalReceived || event instanceof TableSaysBinding) {
+            // it was the first to tell; now treat it as what it is
             Step<State> then = apply(moved.state(), event, nowNs);
             List<HandoffAction> both = new ArrayList<>(moved.actions());
             both.addAll(then.actions());

@@ -190,7 +190,9 @@ final class Forwarder {
         dispatch(vm, packet, from, epoch);
     }
 
-    private void dispatch(int vm, Packet packet, int from, long epoch) {
+    private void dispatch(int target, Packet packet, int from, long epoch) {
+        // vm0 and vm1 have the same address, in two networks
+        int vm = out.mutant(Mutation.NETWORK_IGNORED) && target < 2 && paths.length > 1 ? 0 : target;
         VmPath path = paths[vm];
         if (path.takenBack != null) {
             if (from == path.takenBack.from && epoch == path.takenBack.epoch) {
@@ -403,6 +405,12 @@ final class Forwarder {
             path.tombstone = false;
         }
         return true;
+    }
+
+    /** Only a mutant does that. */
+    void forget(int vm) {
+        paths[vm].routeTo = -1;
+        paths[vm].redirectTo = -1;
     }
 
     void tombstone(int vm) {
