@@ -39,7 +39,8 @@ final class Controller implements AutoCloseable {
         events = new EventStream(realm, views);
         Inventory inventory = new Inventory(realm, orchestrator::moveOf, time);
         MovePlanner planner = new MovePlanner(realm, gateways, timeouts.command());
-        api = new RestApi(realm, views, inventory, planner, orchestrator, gateways, events, new Metrics(views));
+        api = new RestApi(
+                realm, views, inventory, planner, orchestrator, gateways, events, new Metrics(views, orchestrator));
         service = new GatewayService(gateways, token);
     }
 

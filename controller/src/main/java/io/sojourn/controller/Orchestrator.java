@@ -14,8 +14,10 @@ import io.sojourn.rpc.MigrationReport;
 import io.sojourn.rpc.Reply;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -27,6 +29,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -51,6 +54,8 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     /** Moves under way, and those over that some gateway does not know to be over. */
     private final Map<String, Move> unsettled = new HashMap<>();
 
+    private final AtomicLong endedDone = new AtomicLong();
+    private final AtomicLong endedRolledBack = new AtomicLong();
     private final ExecutorService thread = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().daemon().name("orchestrator").factory());
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(
@@ -182,6 +187,20 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
         });
     }
 
+    /** Under way, newest first. */
+    List<Resource.Migration> active() {
+        return call(() -> unsettled.values().stream()
+                .filter(m -> !m.state().isFinal())
+                .map(m -> m.document().shown())
+                .sorted(Comparator.comparing(Resource.Migration::createdAt).reversed())
+                .toList());
+    }
+
+    /** Since the start of this process. */
+    long ended(boolean done) {
+        return done ? endedDone.get() : endedRolledBack.get();
+    }
+
     private Optional<String> activeMoveOf(String vm) {
         return unsettled.values().stream()
                 .filter(m -> m.vm().name().equals(vm) && !m.state().isFinal())
@@ -285,10 +304,10 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
             changed = true;
             if (!outcome.state().shown().equals(before.shown())) {
                 log.info("move {}: {}{}", move.id(), outcome.state().shown(), reason(outcome.state()));
-                move.note(
-                        time.nowUs(),
-                        outcome.state().shown().toLowerCase(java.util.Locale.ROOT),
-                        reason(outcome.state()));
+                move.note(time.nowUs(), outcome.state().shown().toLowerCase(Locale.ROOT), reason(outcome.state()));
+            }
+            if (outcome.state().isFinal() && !before.isFinal()) {
+                (outcome.state() instanceof MoveState.Done ? endedDone : endedRolledBack).incrementAndGet();
             }
             move.enter(outcome.state(), time.now());
         }
