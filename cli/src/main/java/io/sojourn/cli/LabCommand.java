@@ -35,7 +35,13 @@ final class LabCommand {
     @Command(
             name = "up",
             description = "Build three sites with a VM and leave them standing.",
-            footer = {"", "Examples:", "  sojourn lab up", "  sojourn lab exec st-andrews-c -- ping 10.10.1.10", "  sojourn lab down"})
+            footer = {
+                "",
+                "Examples:",
+                "  sojourn lab up",
+                "  sojourn lab exec st-andrews-c -- ping 10.10.1.10",
+                "  sojourn lab down"
+            })
     static final class Up implements Callable<Integer> {
         @Mixin
         HelpOption helpOption = new HelpOption();
@@ -56,7 +62,8 @@ final class LabCommand {
         HelpOption helpOption = new HelpOption();
 
         @Option(names = "--prefix", description = "Only this one.")
-        @Nullable String prefix;
+        @Nullable
+        String prefix;
 
         @Option(names = "--json", description = "As JSON.")
         boolean json;
@@ -112,8 +119,12 @@ final class LabCommand {
         @Option(names = "--seed", description = "Of everything that is random (default: ${DEFAULT-VALUE}).")
         long seed = 1;
 
-        @Option(names = "--report", paramLabel = "FILE", description = "Write the figures there, as JSON (sojourn.report/1).")
-        @Nullable Path report;
+        @Option(
+                names = "--report",
+                paramLabel = "FILE",
+                description = "Write the figures there, as JSON (sojourn.report/1).")
+        @Nullable
+        Path report;
 
         @Override
         public Integer call() {
@@ -131,7 +142,8 @@ final class LabCommand {
         HelpOption helpOption = new HelpOption();
 
         @Option(names = "--prefix", description = "Of which lab, if several stand.")
-        @Nullable String prefix;
+        @Nullable
+        String prefix;
 
         @Parameters(index = "0", paramLabel = "PLACE", description = "Such as st-andrews, st-andrews-c, controller.")
         String place = "";
@@ -154,12 +166,22 @@ final class LabCommand {
         @Mixin
         HelpOption helpOption = new HelpOption();
 
-        @Option(names = "--out", paramLabel = "DIR", required = true, description = "Where to put vmlinuz, initrd.gz and the SSH key.")
+        @Option(
+                names = "--out",
+                paramLabel = "DIR",
+                required = true,
+                description = "Where to put vmlinuz, initrd.gz and the SSH key.")
         Path out = Path.of("");
+
+        @Spec
+        @SuppressWarnings("NullAway.Init") // by picocli
+        CommandSpec spec;
 
         @Override
         public Integer call() {
-            return Labs.image(out);
+            Labs.image(out);
+            spec.commandLine().getOut().println("vmlinuz, initrd.gz and id_ed25519 are in " + out);
+            return 0;
         }
     }
 }

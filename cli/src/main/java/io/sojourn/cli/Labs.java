@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.cli;
 
+import io.sojourn.lab.GuestImage;
+import io.sojourn.lab.Lab;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -23,7 +28,7 @@ final class Labs {
     }
 
     static List<String> down(Optional<String> prefix) {
-        throw notYet();
+        return Lab.down(prefix);
     }
 
     static int list(boolean json) {
@@ -38,7 +43,20 @@ final class Labs {
         throw notYet();
     }
 
-    static int image(Path out) {
-        throw notYet();
+    /** Copies the guest out of the lab's cache: vmlinuz, initrd.gz and id_ed25519, the key that its root accepts. */
+    static void image(Path out) {
+        GuestImage image = GuestImage.prepare();
+        try {
+            Files.createDirectories(out);
+            for (Path file : List.of(image.kernel(), image.initrd(), image.sshKey())) {
+                Files.copy(
+                        file,
+                        out.resolve(file.getFileName()),
+                        StandardCopyOption.REPLACE_EXISTING,
+                        StandardCopyOption.COPY_ATTRIBUTES);
+            }
+        } catch (IOException e) {
+            throw new CommandFailure("cannot write to " + out + ": " + CommandFailure.reason(e), e);
+        }
     }
 }

@@ -24,13 +24,17 @@ class OperationsSystemTest {
 
     @Test
     void twoSitesByHandWorkAsWritten(@TempDir Path folder) throws Exception {
-        String name = String.format(Locale.ROOT, "o%04x", ThreadLocalRandom.current().nextInt(0x10000));
+        String name =
+                String.format(Locale.ROOT, "o%04x", ThreadLocalRandom.current().nextInt(0x10000));
         shim(folder.resolve("sojourn"));
         String walk = chapter().replaceAll("\\bop-", name + "-").replace("/run/by-hand", "/run/by-hand-" + name);
-        String down = walk.substring(walk.lastIndexOf("for n in a b ctl a-host b-host wan; do\n  ip netns pids " + name + "-$n | xargs -r kill 2>"));
+        String down = walk.substring(walk.lastIndexOf(
+                "for n in a b ctl a-host b-host wan; do\n  ip netns pids " + name + "-$n | xargs -r kill 2>"));
         Path script = folder.resolve("walk.sh");
         // If a block fails, what the last block says is done all the same; done twice it does no harm.
-        Files.writeString(script, "set -eu\ndown() {\n" + down + "\n}\ntrap '(set +e; down) >/dev/null 2>&1' EXIT\nset -x\n" + walk);
+        Files.writeString(
+                script,
+                "set -eu\ndown() {\n" + down + "\n}\ntrap '(set +e; down) >/dev/null 2>&1' EXIT\nset -x\n" + walk);
 
         Process process = new ProcessBuilder("bash", script.toString())
                 .directory(folder.toFile())
@@ -44,16 +48,23 @@ class OperationsSystemTest {
 
         String text = Files.readString(folder.resolve("out"), StandardCharsets.UTF_8);
         assertThat(process.exitValue()).as(text).isZero();
-        assertThat(text).as(text).contains(" 0% packet loss").contains("m-1  web1  a -> b  DONE").contains("web1  b -> a  DONE");
-        assertThat(Path.of("/run/netns")).satisfiesAnyOf(
-                netns -> assertThat(netns).doesNotExist(), netns -> assertThat(netns.toFile().list()).noneMatch(left -> left.startsWith(name)));
+        assertThat(text)
+                .as(text)
+                .contains(" 0% packet loss")
+                .contains("m-1  web1  a -> b  DONE")
+                .contains("web1  b -> a  DONE");
+        assertThat(Path.of("/run/netns"))
+                .satisfiesAnyOf(
+                        netns -> assertThat(netns).doesNotExist(),
+                        netns -> assertThat(netns.toFile().list()).noneMatch(left -> left.startsWith(name)));
         assertThat(Path.of("/run/by-hand-" + name)).doesNotExist();
     }
 
     private static String chapter() {
         String text = SourceTree.read(SourceTree.root().resolve("docs/operations.md"));
         StringBuilder blocks = new StringBuilder();
-        Matcher matcher = BLOCK.matcher(text.substring(text.indexOf("## Two sites by hand"), text.indexOf("## Configuration")));
+        Matcher matcher =
+                BLOCK.matcher(text.substring(text.indexOf("## Two sites by hand"), text.indexOf("## Configuration")));
         while (matcher.find()) {
             blocks.append(matcher.group(1));
         }
@@ -64,7 +75,8 @@ class OperationsSystemTest {
     private static void shim(Path file) throws IOException {
         Files.writeString(
                 file,
-                "#!/bin/sh\nexec '" + System.getProperty("java.home") + "/bin/java' --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -Xmx256m -cp '"
+                "#!/bin/sh\nexec '" + System.getProperty("java.home")
+                        + "/bin/java' --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -Xmx256m -cp '"
                         + System.getProperty("java.class.path") + "' io.sojourn.cli.Sojourn \"$@\"\n");
         assertThat(file.toFile().setExecutable(true)).isTrue();
     }

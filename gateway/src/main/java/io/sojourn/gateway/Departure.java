@@ -151,7 +151,7 @@ final class Departure implements GuestSide {
                     },
                     forwarder::wake);
             carrier = c;
-            forwarder.post(() -> forwarder.streams().attach(c, destination, () -> {}));
+            forwarder.post(() -> forwarder.streams().attach(c, destination));
             copying = true;
             hosted.guest().startMigration(socket);
             pilot(c);

@@ -58,11 +58,12 @@ final class LanPort implements AutoCloseable {
                             + "); run as root, and see that no other gateway runs on this host",
                     e);
         }
-        links.setMac(tap.ifindex(), new MacAddress(ANYCAST_MAC).toBytes());
         links.setMtu(tap.ifindex(), network.mtuBytes);
         links.setTxQueueLength(tap.ifindex(), QUEUE_FRAMES);
         links.setMaster(tap.ifindex(), bridgeIndex);
         links.up(tap.ifindex());
+        // Not the tap's own address: a bridge takes its ports' addresses for its host's and would keep the frames.
+        fdb.replace(tap.ifindex(), new MacAddress(ANYCAST_MAC).toBytes(), Set.of(BridgeFdb.Flag.STATIC));
         return new LanPort(network, bridge, bridgeIndex, tap, fdb, counters);
     }
 
