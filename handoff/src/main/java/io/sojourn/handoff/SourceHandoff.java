@@ -479,8 +479,8 @@ public final class SourceHandoff {
             case SignalReceived(Signal signal, GatewayId from)
             when isOf(plan, signal) ->
                 switch (signal.body()) {
-                    case AbortAck(long returned) when fromDestination(plan, signal) ->
-                        settle(s.withBurnt(), new ArrayList<>());
+                    case AbortAck(long returned)
+                    when fromDestination(plan, signal) -> settle(s.withBurnt(), new ArrayList<>());
                     case AbortAck(long returned) -> settle(s.without(signal.sender()), new ArrayList<>());
                     case ReturnEnd(long returned)
                     when fromDestination(plan, signal) -> s.returned ? Step.of(s) : takenBack(s, false);
