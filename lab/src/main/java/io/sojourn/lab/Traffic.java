@@ -52,6 +52,7 @@ final class Traffic implements AutoCloseable {
     private final List<Integer> pingMarks = new ArrayList<>();
     private final List<String> brokenBefore = new ArrayList<>();
     private long mismatchedBefore;
+    private long moveStartNs;
 
     private Traffic(
             Run run, List<Place> correspondents, GuestImage image, String address4, String address6, long seed) {
@@ -98,6 +99,7 @@ final class Traffic implements AutoCloseable {
 
     /** The move starts now: round trips up to here are 'before'. */
     void moveStarts() {
+        moveStartNs = System.nanoTime();
         for (int i = 0; i < probes.size(); i++) {
             marks.set(i, new Mark(marks.get(i).begin(), probes.get(i).next()));
         }
@@ -134,7 +136,11 @@ final class Traffic implements AutoCloseable {
             if (figures.lost() + figures.duplicated() + figures.reordered() > 0) {
                 faults.add("IPv" + family + " probe from " + name + ": " + figures.lost() + " lost, "
                         + figures.duplicated() + " duplicated, " + figures.reordered() + " reordered of "
-                        + figures.sent());
+                        + figures.sent()
+                        + (figures.lost() > 0
+                                ? "; lost " + probe.lostStretches(mark.begin(), end, moveStartNs, 8)
+                                        + " after the move began"
+                                : ""));
             }
             marks.set(i, new Mark(end, end));
             probe.forgetBefore(end - span);
