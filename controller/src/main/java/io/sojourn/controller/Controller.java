@@ -39,7 +39,8 @@ final class Controller implements AutoCloseable {
         events = new EventStream(realm, views);
         Inventory inventory = new Inventory(realm, orchestrator::moveOf, time);
         MovePlanner planner = new MovePlanner(realm, gateways, timeouts.command());
-        api = new RestApi(realm, views, inventory, planner, orchestrator, gateways, events, new Metrics(views));
+        api = new RestApi(
+                realm, views, inventory, planner, orchestrator, gateways, events, new Metrics(views, orchestrator));
         service = new GatewayService(gateways, token);
     }
 
@@ -72,8 +73,8 @@ final class Controller implements AutoCloseable {
         clockProbes.shutdownNow();
         events.close();
         http.ifPresent(HttpServer::close);
+        orchestrator.close(); // first: that we end is not a fault of any gateway, and must not look like one to a move
         gateways.endAll();
-        orchestrator.close();
         table.close();
     }
 

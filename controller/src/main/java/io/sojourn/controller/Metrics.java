@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.controller;
 
+import io.prometheus.metrics.core.metrics.CounterWithCallback;
 import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
@@ -9,7 +10,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
 
 /** What Prometheus scrapes, read from the registry at the moment of asking. */
@@ -18,7 +18,7 @@ final class Metrics {
 
     private final PrometheusRegistry registry = new PrometheusRegistry();
 
-    Metrics(Views views) {
+    Metrics(Views views, Orchestrator orchestrator) {
         gauge("sojourn_registry_revision", "Revision of the registry", callback -> callback.call(views.revision()));
         GaugeWithCallback.builder()
                 .name("sojourn_gateway_connected")
@@ -51,13 +51,22 @@ final class Metrics {
                 })
                 .register(registry);
         GaugeWithCallback.builder()
-                .name("sojourn_migrations")
-                .help("Migrations, of the last thousand")
+                .name("sojourn_migrations_under_way")
+                .help("Migrations that have not ended")
                 .labelNames("state")
                 .callback(c -> {
                     Map<String, Integer> byState = new TreeMap<>();
-                    views.migrations(Optional.empty(), false).forEach(m -> byState.merge(m.state(), 1, Integer::sum));
+                    orchestrator.active().forEach(m -> byState.merge(m.state(), 1, Integer::sum));
                     byState.forEach((state, count) -> c.call(count, state));
+                })
+                .register(registry);
+        CounterWithCallback.builder()
+                .name("sojourn_migrations_ended_total")
+                .help("Migrations that have ended since the controller started")
+                .labelNames("outcome")
+                .callback(c -> {
+                    c.call(orchestrator.ended(true), "DONE");
+                    c.call(orchestrator.ended(false), "ROLLED_BACK");
                 })
                 .register(registry);
     }

@@ -74,6 +74,8 @@ public final class MoveMachine {
         }
     }
 
+    private static final SortedSet<String> NOBODY = gateways(List.of());
+
     private final Parties parties;
     private final MoveState state;
 
@@ -118,14 +120,14 @@ public final class MoveMachine {
     /** The guest stays at the source: undo as much as may have been done. */
     private Outcome giveUp(String reason) {
         return switch (state) {
-            case Planned _ -> to(new RolledBack(reason));
+            case Planned _ -> to(new RolledBack(reason, NOBODY));
             case ArmingDestination _ -> disarm(reason, gateways(List.of(parties.destination())), true);
             default -> to(new AbortingSource(reason), new Abort(gateways(List.of(parties.source())), reason));
         };
     }
 
     private Outcome disarm(String reason, SortedSet<String> whom, boolean certain) {
-        return to(new Disarming(reason, whom, gateways(List.of()), certain), new Abort(whom, reason));
+        return to(new Disarming(reason, whom, NOBODY, certain), new Abort(whom, reason));
     }
 
     private Outcome sourceHasTheGuest(String reason) {
@@ -157,7 +159,7 @@ public final class MoveMachine {
     /** Armed or not: without it the move still works, by way of the source, so it is not worth giving up for. */
     private Outcome correspondentSettled(String gateway, MoveAction... notes) {
         if (!(state instanceof ArmingCorrespondents arming)) {
-            return stay(notes);
+            return state.isFinal() ? stay() : stay(notes);
         }
         SortedSet<String> waiting = without(arming.waiting(), gateway);
         List<MoveAction> actions = new ArrayList<>(List.of(notes));
@@ -180,20 +182,28 @@ public final class MoveMachine {
                     without(disarming.gone(), gateway),
                     certain));
         }
+        if (state instanceof RolledBack rolledBack) {
+            return to(new RolledBack(rolledBack.reason(), without(rolledBack.owed(), gateway)));
+        }
         return error.isEmpty() ? stay() : stay(new Note("abort", error));
     }
 
     private Outcome disarmed(Disarming now) {
         boolean over = now.certain() && now.gone().containsAll(now.waiting());
-        return over ? to(new RolledBack(now.reason())) : to(now);
+        return over ? to(new RolledBack(now.reason(), now.waiting())) : to(now);
     }
 
     private Outcome released(String gateway) {
-        if (!(state instanceof Releasing releasing)) {
-            return stay();
-        }
-        SortedSet<String> waiting = without(releasing.waiting(), gateway);
-        return waiting.isEmpty() ? to(new Done()) : to(new Releasing(waiting));
+        return switch (state) {
+            case Releasing releasing ->
+                settled(new Releasing(without(releasing.waiting(), gateway), without(releasing.gone(), gateway)));
+            case Done done -> to(new Done(without(done.owed(), gateway)));
+            default -> stay();
+        };
+    }
+
+    private Outcome settled(Releasing now) {
+        return now.gone().containsAll(now.waiting()) ? to(new Done(now.waiting())) : to(now);
     }
 
     private Outcome refused(Refused refused) {
@@ -214,7 +224,7 @@ public final class MoveMachine {
             return to(new Switching(), new Note("too-late", reason));
         }
         if (!(state instanceof Disarming disarming)) {
-            return stay();
+            return state instanceof RolledBack ? aborted(gateway, "") : stay();
         }
         if (gateway.equals(parties.destination()) && !disarming.certain()) {
             return to(new Switching(), new Note("too-late", reason));
@@ -257,7 +267,12 @@ public final class MoveMachine {
                                 without(disarming.gone(), gateway),
                                 disarming.certain()),
                         new Abort(it, disarming.reason()));
-            case Releasing releasing when releasing.waiting().contains(gateway) -> stay(new Release(it));
+            case Releasing releasing
+            when releasing.waiting().contains(gateway) ->
+                to(new Releasing(releasing.waiting(), without(releasing.gone(), gateway)), new Release(it));
+            case Done done when done.owed().contains(gateway) -> stay(new Release(it));
+            case RolledBack rolledBack
+            when rolledBack.owed().contains(gateway) -> stay(new Abort(it, rolledBack.reason()));
             default -> stay();
         };
     }
@@ -268,11 +283,18 @@ public final class MoveMachine {
         String gateway = report.gateway();
         if (state instanceof Done) {
             // It came back late: it must forget the move.
-            return stay(new Release(gateways(List.of(gateway))));
+            boolean hasForgotten = report.phase() == Phase.RELEASED;
+            return hasForgotten ? stay() : stay(new Release(gateways(List.of(gateway))));
         }
         if (state instanceof RolledBack rolledBack) {
+            if (report.phase() == Phase.ACTIVATED) {
+                // A gateway broke its word. Its epoch is burnt, so nobody will send to it; a person has to look.
+                return stay(
+                        new Note("activated-after-roll-back", gateway + " runs the guest too: stop that copy"),
+                        new Abort(gateways(List.of(gateway)), rolledBack.reason()));
+            }
             return report.phase() == Phase.ABORTED
-                    ? stay()
+                    ? aborted(gateway, "")
                     : stay(new Abort(gateways(List.of(gateway)), rolledBack.reason()));
         }
         boolean isSource = gateway.equals(parties.source());
@@ -300,8 +322,8 @@ public final class MoveMachine {
         Release release = new Release(parties.all());
         return switch (state) {
             case Releasing _ -> stay();
-            case Draining _ -> to(new Releasing(parties.all()), release);
-            default -> to(new Releasing(parties.all()), new CommitBinding(), release);
+            case Draining _ -> to(new Releasing(parties.all(), NOBODY), release);
+            default -> to(new Releasing(parties.all(), NOBODY), new CommitBinding(), release);
         };
     }
 
@@ -339,7 +361,7 @@ public final class MoveMachine {
                 }
                 yield isDestination || back.runsVm() && isSource ? giveUp(reason) : stay();
             }
-            case Draining _ -> isSource ? to(new Releasing(parties.all()), new Release(parties.all())) : stay();
+            case Draining _ -> isSource ? to(new Releasing(parties.all(), NOBODY), new Release(parties.all())) : stay();
             default -> again(gateway);
         };
     }
@@ -366,8 +388,14 @@ public final class MoveMachine {
                 yield disarmed(
                         new Disarming(disarming.reason(), disarming.waiting(), gateways(gone), disarming.certain()));
             }
-            case Draining _ -> isSource ? to(new Releasing(parties.all()), new Release(parties.all())) : stay();
-            case Releasing _ -> released(gateway);
+            case Draining _ -> isSource ? to(new Releasing(parties.all(), NOBODY), new Release(parties.all())) : stay();
+            case Releasing releasing -> {
+                SortedSet<String> gone = new TreeSet<>(releasing.gone());
+                if (releasing.waiting().contains(gateway)) {
+                    gone.add(gateway);
+                }
+                yield settled(new Releasing(releasing.waiting(), gateways(gone)));
+            }
             case Planned _, Switching _, Done _, RolledBack _ -> stay();
         };
     }
@@ -388,7 +416,8 @@ public final class MoveMachine {
             case AbortingSource aborting -> stay(new Abort(gateways(List.of(parties.source())), aborting.reason()));
             case Disarming disarming -> stay(new Abort(disarming.waiting(), disarming.reason()));
             case Releasing releasing -> stay(new Release(releasing.waiting()));
-            case Copying _, Switching _, Draining _, Done _, RolledBack _ -> stay();
+            case Copying _, Switching _, Draining _ -> stay();
+            case Done _, RolledBack _ -> stay(); // GatewayBack pays what is owed
         };
     }
 }

@@ -60,7 +60,11 @@ public sealed interface MoveState {
     /** The guest runs at the destination and the binding says so. */
     record Draining() implements MoveState {}
 
-    record Releasing(SortedSet<String> waiting) implements MoveState {}
+    /**
+     * @param waiting gateways whose answer is missing
+     * @param gone of those, the ones away for longer than the grace period
+     */
+    record Releasing(SortedSet<String> waiting, SortedSet<String> gone) implements MoveState {}
 
     /** The source has been told to take the guest back; it may answer that it is too late. */
     record AbortingSource(String reason) implements MoveState {}
@@ -73,12 +77,23 @@ public sealed interface MoveState {
     record Disarming(String reason, SortedSet<String> waiting, SortedSet<String> gone, boolean certain)
             implements MoveState {}
 
-    record Done() implements MoveState {}
+    /** @param owed gateways that were away and must still be told to forget the move when they come back */
+    record Done(SortedSet<String> owed) implements MoveState {}
 
-    record RolledBack(String reason) implements MoveState {}
+    /** @param owed gateways that were away and must still be told to undo what they did */
+    record RolledBack(String reason, SortedSet<String> owed) implements MoveState {}
 
     default boolean isFinal() {
         return this instanceof Done || this instanceof RolledBack;
+    }
+
+    /** Final, and every gateway knows. */
+    default boolean isSettled() {
+        return switch (this) {
+            case Done done -> done.owed().isEmpty();
+            case RolledBack rolledBack -> rolledBack.owed().isEmpty();
+            default -> false;
+        };
     }
 
     /** As REST shows it. */

@@ -14,8 +14,10 @@ import io.sojourn.rpc.MigrationReport;
 import io.sojourn.rpc.Reply;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -27,6 +29,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,7 +51,11 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     private final Gateways gateways;
     private final ControllerConfig.Timeouts timeouts;
     private final Time time;
-    private final Map<String, Move> underWay = new HashMap<>();
+    /** Moves under way, and those over that some gateway does not know to be over. */
+    private final Map<String, Move> unsettled = new HashMap<>();
+
+    private final AtomicLong endedDone = new AtomicLong();
+    private final AtomicLong endedRolledBack = new AtomicLong();
     private final ExecutorService thread = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().daemon().name("orchestrator").factory());
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(
@@ -65,13 +72,13 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     void start() {
         call(() -> {
             for (MoveDocument document : realm.moves()) {
-                if (!document.state().isFinal()) {
+                if (!document.state().isSettled()) {
                     Move move = new Move(document);
                     log.info(
                             "move {} was {} when the controller ended: going on",
                             move.id(),
                             document.shown().state());
-                    underWay.put(move.id(), move);
+                    unsettled.put(move.id(), move);
                     move.note(
                             time.nowUs(), "controller-restart", document.shown().state());
                     happen(move, new MoveEvent.Recovered());
@@ -131,7 +138,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
             Move move = new Move(plan.document(epoch.number(), time.now()));
             move.note(time.nowUs(), "planned", "epoch " + epoch.number());
             realm.store().commit(List.of(Write.create(Kind.MIGRATION, move.id(), Json.write(move.document()))));
-            underWay.put(move.id(), move);
+            unsettled.put(move.id(), move);
             log.info(
                     "move {}: {} to {}",
                     move.id(),
@@ -144,8 +151,8 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
 
     Resource.Migration cancel(String id) {
         return call(() -> {
-            Move move = underWay.get(id);
-            if (move == null) {
+            Move move = unsettled.get(id);
+            if (move == null || move.state().isFinal()) {
                 MoveDocument over = realm.move(id).orElseThrow(() -> RefusalException.unknown("migration", id));
                 throw new RefusalException(
                         409,
@@ -173,14 +180,30 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     Map<String, String> movesByVm() {
         return call(() -> {
             Map<String, String> moves = new HashMap<>();
-            underWay.values().forEach(m -> moves.put(m.vm().name(), m.id()));
+            unsettled.values().stream()
+                    .filter(m -> !m.state().isFinal())
+                    .forEach(m -> moves.put(m.vm().name(), m.id()));
             return moves;
         });
     }
 
+    /** Under way, newest first. */
+    List<Resource.Migration> active() {
+        return call(() -> unsettled.values().stream()
+                .filter(m -> !m.state().isFinal())
+                .map(m -> m.document().shown())
+                .sorted(Comparator.comparing(Resource.Migration::createdAt).reversed())
+                .toList());
+    }
+
+    /** Since the start of this process. */
+    long ended(boolean done) {
+        return done ? endedDone.get() : endedRolledBack.get();
+    }
+
     private Optional<String> activeMoveOf(String vm) {
-        return underWay.values().stream()
-                .filter(m -> m.vm().name().equals(vm))
+        return unsettled.values().stream()
+                .filter(m -> m.vm().name().equals(vm) && !m.state().isFinal())
                 .map(Move::id)
                 .findFirst();
     }
@@ -190,9 +213,9 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     @Override
     public void attached(String gateway, boolean restarted, Set<String> runningVms) {
         post(() -> {
-            for (Move move : List.copyOf(underWay.values())) {
+            for (Move move : List.copyOf(unsettled.values())) {
                 if (move.parties().all().contains(gateway)) {
-                    if (restarted) {
+                    if (restarted && !move.state().isFinal()) {
                         move.note(time.nowUs(), "gateway-restart", gateway);
                     }
                     boolean runs = runningVms.contains(move.vm().name());
@@ -211,7 +234,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     private void lookForLater(String gateway) {
         later(timeouts.gatewayGrace(), () -> {
             if (!gateways.isConnected(gateway)) {
-                for (Move move : List.copyOf(underWay.values())) {
+                for (Move move : List.copyOf(unsettled.values())) {
                     if (move.parties().all().contains(gateway)) {
                         happen(move, new MoveEvent.GatewayGone(gateway));
                     }
@@ -229,7 +252,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     }
 
     private void take(String gateway, long bootId, MigrationReport report) {
-        Move move = underWay.get(report.getMigration());
+        Move move = unsettled.get(report.getMigration());
         if (move == null) {
             Optional<MoveDocument> over = realm.move(report.getMigration());
             if (over.isEmpty()) {
@@ -281,10 +304,10 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
             changed = true;
             if (!outcome.state().shown().equals(before.shown())) {
                 log.info("move {}: {}{}", move.id(), outcome.state().shown(), reason(outcome.state()));
-                move.note(
-                        time.nowUs(),
-                        outcome.state().shown().toLowerCase(java.util.Locale.ROOT),
-                        reason(outcome.state()));
+                move.note(time.nowUs(), outcome.state().shown().toLowerCase(Locale.ROOT), reason(outcome.state()));
+            }
+            if (outcome.state().isFinal() && !before.isFinal()) {
+                (outcome.state() instanceof MoveState.Done ? endedDone : endedRolledBack).incrementAndGet();
             }
             move.enter(outcome.state(), time.now());
         }
@@ -299,8 +322,8 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
         if (changed) {
             store(move, bind);
         }
-        if (move.state().isFinal()) {
-            underWay.remove(move.id());
+        if (move.state().isSettled()) {
+            unsettled.remove(move.id());
         }
         outcome.actions().forEach(action -> act(move, action));
     }
@@ -387,7 +410,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
         Integer maxTotalS = move.plan().maxTotalS();
         int totalS = maxTotalS == null || maxTotalS == 0 ? DEFAULT_TOTAL_S : maxTotalS;
         later(Duration.ofSeconds(totalS + OVERDUE_MARGIN_S), () -> {
-            if (underWay.containsKey(move.id())) {
+            if (unsettled.containsKey(move.id())) {
                 happen(move, new MoveEvent.Overdue());
             }
         });

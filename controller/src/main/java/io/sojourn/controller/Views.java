@@ -33,10 +33,6 @@ final class Views {
         this.startedAt = time.now();
     }
 
-    <T> Resource.ItemList<T> list(List<T> items, long revision) {
-        return new Resource.ItemList<>(revision, items);
-    }
-
     long revision() {
         return realm.store().revision();
     }
@@ -162,9 +158,10 @@ final class Views {
 
     /** Newest first. */
     List<Resource.Migration> migrations(Optional<String> vm, boolean onlyActive) {
-        return realm.moves().stream()
-                .filter(move -> !onlyActive || !move.state().isFinal())
-                .map(MoveDocument::shown)
+        List<Resource.Migration> all = onlyActive
+                ? orchestrator.active()
+                : realm.moves().stream().map(MoveDocument::shown).toList();
+        return all.stream()
                 .filter(move -> vm.isEmpty() || vm.get().equals(move.vm()))
                 .toList();
     }
@@ -246,7 +243,7 @@ final class Views {
                 vms.size(),
                 all,
                 gateways.paths(),
-                migrations(Optional.empty(), true),
+                orchestrator.active(),
                 warnings);
     }
 }

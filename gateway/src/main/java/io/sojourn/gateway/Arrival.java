@@ -58,7 +58,7 @@ final class Arrival implements GuestSide {
                     }
                 },
                 forwarder::wake);
-        forwarder.post(() -> forwarder.streams().attach(carrier, source, () -> {}));
+        forwarder.post(() -> forwarder.streams().attach(carrier, source));
     }
 
     private void incomingFailed(String reason) {

@@ -151,6 +151,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     private void run() {
         Threads.preciseTimers();
+        preferThisThread();
         poller = newPoller();
         long nextTickNs = System.nanoTime();
         while (running) {
@@ -180,6 +181,15 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         }
         ports.forEach(LanPort::close);
         wan.close();
+    }
+
+    /** It sleeps whenever it has nothing to do, so it may go before whatever else this host computes; a guest above all. */
+    private static void preferThisThread() {
+        try {
+            Threads.setRealtime();
+        } catch (SyscallException e) {
+            LOG.info("the forwarder runs at ordinary priority: {}", e.getMessage());
+        }
     }
 
     private void sleep(long now, long latestNs) {

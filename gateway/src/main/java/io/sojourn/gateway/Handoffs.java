@@ -568,7 +568,7 @@ final class Handoffs {
             case Handoff.AtCorrespondent c -> Role.CORRESPONDENT;
         };
         return MigrationReport.newBuilder()
-                .setMigration(h.plan.migration().toString())
+                .setMigration(MigrationName.of(h.plan))
                 .setVm(h.vm.id.name())
                 .setEpoch(h.plan.epoch().number())
                 .setGateway(table.self().name())

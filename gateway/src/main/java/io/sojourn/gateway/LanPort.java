@@ -62,8 +62,8 @@ final class LanPort implements AutoCloseable {
         links.setTxQueueLength(tap.ifindex(), QUEUE_FRAMES);
         links.setMaster(tap.ifindex(), bridgeIndex);
         links.up(tap.ifindex());
-        // The tap keeps an address of its own: a bridge takes frames for a port's own address as its host's, and the lowest of them as its own.
-        fdb.replace(tap.ifindex(), new MacAddress(ANYCAST_MAC).toBytes(), Set.of(BridgeFdb.Flag.STICKY));
+        // Not the tap's own address: a bridge takes its ports' addresses for its host's and would keep the frames.
+        fdb.replace(tap.ifindex(), new MacAddress(ANYCAST_MAC).toBytes(), Set.of(BridgeFdb.Flag.STATIC));
         return new LanPort(network, bridge, bridgeIndex, tap, fdb, counters);
     }
 

@@ -14,7 +14,7 @@ final class Streams {
     /** Datagrams that one stream may send in one turn: guests' packets are looked at again after so many. */
     private static final int TURN = 32;
 
-    private record Attached(StreamEnd end, Peer peer, Runnable whenDone) {}
+    private record Attached(StreamEnd end, Peer peer) {}
 
     private final WanPort wan;
     private final Counters counters;
@@ -25,9 +25,12 @@ final class Streams {
         this.counters = counters;
     }
 
-    /** From now on the stream sends to and receives from this peer; {@code whenDone} runs once when nothing is left to do. */
-    void attach(StreamEnd end, Peer peer, Runnable whenDone) {
-        attached.add(new Attached(end, peer, whenDone));
+    /**
+     * From now on the stream sends to and receives from this peer, until {@link #detach}: one that is done may still be asked
+     * for its last acknowledgement, and its hypervisor may still be reading.
+     */
+    void attach(StreamEnd end, Peer peer) {
+        attached.add(new Attached(end, peer));
     }
 
     void detach(StreamEnd end) {
@@ -62,11 +65,6 @@ final class Streams {
                 }
                 wan.sendBuilt(a.peer, length);
                 sent++;
-            }
-            if (a.end.done()) {
-                attached.remove(i);
-                a.end.close();
-                a.whenDone.run();
             }
         }
         return sent;

@@ -26,7 +26,10 @@ public sealed interface HandoffAction {
     /** One datagram; may be lost. */
     record Send(GatewayId to, Signal signal) implements HandoffAction {}
 
-    /** One datagram behind all data already queued or held for that gateway, on the same path; may be lost. */
+    /**
+     * One datagram behind all data already queued for that gateway, on the same path; may be lost. Whoever receives an
+     * {@link Signal.EndMarker} lets it wait behind what it holds (HoldFrom, HoldOutbound) of the same gateway's packets.
+     */
     record SendInOrder(GatewayId to, Signal signal) implements HandoffAction {}
 
     // the hypervisor and the carrier
@@ -99,7 +102,7 @@ public sealed interface HandoffAction {
 
     /**
      * Ci: keep what the VM sent that comes from {@code gateway} marked {@code epoch}; D itself: what comes out of the
-     * VM's port for hosts on D's own LAN. Say {@code HoldStarted} at the first packet.
+     * VM's port for hosts on D's own LAN. Not what D merely passes on or returns. Say {@code HoldStarted} at the first packet.
      */
     record HoldOutbound(GatewayId gateway, Epoch epoch, long boundBytes) implements HandoffAction {}
 
@@ -124,7 +127,10 @@ public sealed interface HandoffAction {
     /** Gratuitous ARP and unsolicited NA for the VM's addresses on the LAN here. */
     record RefreshNeighbours() implements HandoffAction {}
 
-    /** S: late senders get their packet passed on and a {@link Signal.Moved} with this binding. */
+    /**
+     * S: late senders get their packet passed on and a {@link Signal.Moved} with this gateway's route, from this binding
+     * on. Void when the VM comes back, and silent about a redirect: MOVED proves that a binding is active.
+     */
     record Tombstone(Binding now) implements HandoffAction {}
 
     /** All that belongs to the VM under this epoch here, and nothing that belongs to it under another. */

@@ -31,15 +31,15 @@ public final class Late {
                                 && !now.get().gateway().equals(self)
                         ? List.of(new HandoffAction.SendInOrder(now.get().gateway(), signal))
                         : List.of(new HandoffAction.Send(
-                                origin,
-                                new Signal(
-                                        signal.migration(),
-                                        signal.vm(),
-                                        signal.epoch(),
-                                        self,
-                                        new Signal.EndMarkerAck(origin, direction))));
+                                origin, by(self, signal, new Signal.EndMarkerAck(origin, direction))));
             case Signal.Abort a ->
-                superseded ? moved(signal, self, now.get()) : reply(signal, self, new Signal.AbortAck(0));
+                superseded
+                        ? moved(signal, self, now.get())
+                        : List.of(
+                                // in order: what was returned may still be under way
+                                new HandoffAction.SendInOrder(
+                                        signal.sender(), by(self, signal, new Signal.ReturnEnd(0))),
+                                new HandoffAction.Send(signal.sender(), by(self, signal, new Signal.AbortAck(0))));
             case Signal.Failed f ->
                 superseded ? List.of() : reply(signal, self, new Signal.Abort("not under way at " + self));
             case Signal.AnnounceAck a -> List.of();
@@ -55,7 +55,10 @@ public final class Late {
     }
 
     private static List<HandoffAction> reply(Signal signal, GatewayId self, Signal.Body body) {
-        return List.of(new HandoffAction.Send(
-                signal.sender(), new Signal(signal.migration(), signal.vm(), signal.epoch(), self, body)));
+        return List.of(new HandoffAction.Send(signal.sender(), by(self, signal, body)));
+    }
+
+    private static Signal by(GatewayId self, Signal to, Signal.Body body) {
+        return new Signal(to.migration(), to.vm(), to.epoch(), self, body);
     }
 }

@@ -299,11 +299,11 @@ public final class SourceHandoff {
 
     private static Step<State> pause(HandoffPlan plan, List<HandoffAction> actions, long nowNs) {
         Set<GatewayId> unmarked = new HashSet<>();
+        unmarked.add(plan.destination()); // D believes a frame of the guest from then on, whatever the ordering
         if (plan.strict()) {
             unmarked.addAll(plan.correspondents());
-            unmarked.add(plan.destination());
-            sendOutboundMarkers(plan, unmarked, actions);
         }
+        sendOutboundMarkers(plan, unmarked, actions);
         actions.add(new ReleaseStream());
         actions.add(new Report(Phase.PAUSED, "pause", ""));
         actions.add(new CancelTimer(Timer.of(Timer.Kind.ARM_EXPIRY)));
@@ -378,14 +378,14 @@ public final class SourceHandoff {
             case PeerReachable(GatewayId gateway) when gateway.equals(plan.destination()) -> askAgain(s, nowNs);
             case GuestResumed(long atNs) ->
                 s.guestUnknown // it was never stopped, so nobody else can run it
-                        ? tookBack(s, s.reason, false, false, nowNs)
+                        ? tookBack(s, s.reason, false, nowNs)
                         : Step.of(s, new StopGuest(), new Count(Counter.STOPPED_AGAIN, 1));
             case GuestStopped(long atNs) -> Step.of(new Asking(plan, s.reason, false, s.returned, s.attempt));
             case SignalReceived(Signal signal, GatewayId from)
             when isOf(plan, signal) && fromDestination(plan, signal) ->
                 switch (signal.body()) {
-                    case AbortAck(long returned) -> tookBack(s, s.reason, returned == 0, true, nowNs);
-                    case Failed(String reason) -> tookBack(s, reason, false, true, nowNs);
+                    case AbortAck(long returned) -> tookBack(s, s.reason, true, nowNs);
+                    case Failed(String reason) -> tookBack(s, reason, true, nowNs);
                     case ReturnEnd(long returned) ->
                         Step.of(new Asking(plan, s.reason, s.guestUnknown, true, s.attempt));
                     default -> otherwise(s, event, Set.of(), Path.TAKEN_BACK, nowNs);
@@ -404,9 +404,9 @@ public final class SourceHandoff {
     }
 
     /** The answer has come, while packets are kept here already. */
-    private static Step<State> tookBack(Asking s, String reason, boolean returned, boolean burnt, long nowNs) {
+    private static Step<State> tookBack(Asking s, String reason, boolean burnt, long nowNs) {
         Step<State> back = takeBack(s.plan, reason, Path.TAKEN_BACK, burnt, burnt, nowNs);
-        if (!returned && !s.returned) {
+        if (!s.returned) {
             return back;
         }
         Step<State> then = takenBack((TakingBack) back.state(), false);
@@ -479,11 +479,8 @@ public final class SourceHandoff {
             case SignalReceived(Signal signal, GatewayId from)
             when isOf(plan, signal) ->
                 switch (signal.body()) {
-                    case AbortAck(long returned)
-                    when fromDestination(plan, signal) ->
-                        returned == 0 && !s.returned
-                                ? takenBack(s.withBurnt(), false)
-                                : settle(s.withBurnt(), new ArrayList<>());
+                    case AbortAck(long returned) when fromDestination(plan, signal) ->
+                        settle(s.withBurnt(), new ArrayList<>());
                     case AbortAck(long returned) -> settle(s.without(signal.sender()), new ArrayList<>());
                     case ReturnEnd(long returned)
                     when fromDestination(plan, signal) -> s.returned ? Step.of(s) : takenBack(s, false);
@@ -741,8 +738,8 @@ public final class SourceHandoff {
             return verdict(s, binding, path, nowNs);
         }
         Step<State> moved = drain(plan, binding, unmarked, path, nowNs);
-        if (event instanceof SignalReceived) {
-            // it was that signal's news; now treat it as what it is
+        if (event instanceof SignalReceived || event instanceof TableSaysBinding) {
+            // it was the first to tell; now treat it as what it is
             Step<State> then = apply(moved.state(), event, nowNs);
             List<HandoffAction> both = new ArrayList<>(moved.actions());
             both.addAll(then.actions());

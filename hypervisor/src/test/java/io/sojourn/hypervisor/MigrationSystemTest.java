@@ -31,8 +31,9 @@ class MigrationSystemTest {
     }
 
     @AfterEach
-    void nothingIsLeft() {
+    void nothingIsLeft() throws IOException {
         new QemuLauncher(directory).running().forEach(LaunchedGuest::destroy);
+        MoveRig.remove(directory);
     }
 
     @ParameterizedTest
@@ -44,7 +45,7 @@ class MigrationSystemTest {
             MoveRig.Side there = rig.incoming(Map.of());
             MoveRig.Measure measure = rig.move(here, there, megabits * 125_000, HOLD);
             System.out.println("dirty " + dirtyKib + " KiB, " + megabits + " Mbit/s: " + measure);
-            TestGuest.awaitTick(there.console());
+            TestGuest.awaitTick(there);
             assertThat(here.guest().status()).isEqualTo(GuestState.POSTMIGRATE);
             here.guest().quit(Duration.ofSeconds(5));
             here.destroy();
@@ -68,14 +69,14 @@ class MigrationSystemTest {
                 here.guest().cancelMigration(Duration.ofSeconds(5));
                 assertThat(here.guest().progress().phase()).isEqualTo(MigrationPhase.CANCELLED);
                 assertThat(here.guest().status()).isEqualTo(GuestState.RUNNING);
-                TestGuest.awaitTick(here.console());
+                TestGuest.awaitTick(here);
             }
             there.destroy();
             assertThat(there.process().alive()).isFalse();
         }
         MoveRig.Side there = rig.incoming(Map.of());
         System.out.println("after five cancels: " + rig.move(here, there, GIGABIT, HOLD));
-        TestGuest.awaitTick(there.console());
+        TestGuest.awaitTick(there);
         here.destroy();
         there.destroy();
     }
@@ -93,12 +94,12 @@ class MigrationSystemTest {
         assertThat(there.guest().status()).isEqualTo(GuestState.GONE);
         assertThat(here.guest().status()).isEqualTo(GuestState.RUNNING);
         assertThat(here.guest().progress().error()).isPresent();
-        TestGuest.awaitTick(here.console());
+        TestGuest.awaitTick(here);
         there.destroy();
 
         MoveRig.Side next = rig.incoming(Map.of());
         System.out.println("after a killed destination: " + rig.move(here, next, GIGABIT, HOLD));
-        TestGuest.awaitTick(next.console());
+        TestGuest.awaitTick(next);
         here.destroy();
         next.destroy();
     }
@@ -123,7 +124,7 @@ class MigrationSystemTest {
         assertThat(there.process().complaint()).contains("qemu-system-x86_64");
         here.guest().cont();
         assertThat(here.guest().status()).isEqualTo(GuestState.RUNNING);
-        TestGuest.awaitTick(here.console());
+        TestGuest.awaitTick(here);
         here.destroy();
         there.destroy();
     }
@@ -141,11 +142,11 @@ class MigrationSystemTest {
         there.destroy();
         here.guest().cont();
         assertThat(here.guest().status()).isEqualTo(GuestState.RUNNING);
-        TestGuest.awaitTick(here.console());
+        TestGuest.awaitTick(here);
 
         MoveRig.Side next = rig.incoming(Map.of());
         rig.move(here, next, GIGABIT, HOLD);
-        TestGuest.awaitTick(next.console());
+        TestGuest.awaitTick(next);
         here.destroy();
         next.destroy();
     }
@@ -166,7 +167,7 @@ class MigrationSystemTest {
         assertThat(here.guest().status()).isEqualTo(GuestState.PAUSED);
         here.guest().cont();
         assertThat(here.guest().status()).isEqualTo(GuestState.RUNNING);
-        TestGuest.awaitTick(here.console());
+        TestGuest.awaitTick(here);
         here.destroy();
         there.destroy();
     }

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 
 /** Does what two gateways do to move a guest between two QEMUs on this machine, in the order of handoff.md; for tests and as their example. */
 final class MoveRig {
@@ -167,5 +168,14 @@ final class MoveRig {
 
     static Path directory() throws IOException {
         return Files.createTempDirectory("hv"); // short: a socket's path holds 107 bytes
+    }
+
+    static void remove(Path directory) throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            for (Path file : files.toList()) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(directory);
     }
 }

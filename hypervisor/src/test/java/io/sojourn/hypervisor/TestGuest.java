@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
+import org.awaitility.core.ConditionTimeoutException;
 
 /**
  * A real Linux guest for system tests: Debian's cloud kernel and a busybox initramfs of one script, made once under {@code target/guest}. It counts
@@ -25,7 +26,7 @@ final class TestGuest {
             List.of(
                     "qemu-system-x86_64",
                     "-accel",
-                    "tcg",
+                    "${accel}",
                     "-machine",
                     "${machine}",
                     "-nodefaults",
@@ -34,7 +35,7 @@ final class TestGuest {
                     "-vga",
                     "none",
                     "-m",
-                    "${memory-mb}",
+                    "${memory}",
                     "-smp",
                     "1",
                     "-kernel",
@@ -54,6 +55,8 @@ final class TestGuest {
 
     static Map<String, String> parameters(Path console, String append) {
         return Map.of(
+                "accel",
+                "tcg",
                 "machine",
                 "q35",
                 "memory-mb",
@@ -141,13 +144,31 @@ final class TestGuest {
                 .until(() -> text(console).contains(UP));
     }
 
-    /** Waits until a line appears that was not there: the guest runs. */
-    static void awaitTick(Path console) {
-        int before = text(console).length();
-        Awaitility.await()
-                .atMost(Duration.ofSeconds(10))
-                .pollInterval(Duration.ofMillis(10))
-                .until(() -> text(console).length() > before);
+    /** Waits until a line appears that was not there: the guest runs. If none does, says what its processor is at. */
+    static void awaitTick(MoveRig.Side side) {
+        int before = text(side.console()).length();
+        try {
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(30))
+                    .pollInterval(Duration.ofMillis(10))
+                    .until(() -> text(side.console()).length() > before);
+        } catch (ConditionTimeoutException e) {
+            throw new AssertionError(
+                    side + " prints nothing: " + side.guest().status() + "\n" + text(side.console()) + "\n"
+                            + registers(side) + "\n" + registers(side),
+                    e);
+        }
+    }
+
+    private static String registers(MoveRig.Side side) {
+        StringBuilder text = new StringBuilder();
+        for (String command : List.of("info registers", "info lapic", "info pic", "info cpus")) {
+            text.append(side.guest()
+                    .qmp()
+                    .execute("human-monitor-command", Map.of("command-line", command))
+                    .asString(""));
+        }
+        return text.toString();
     }
 
     static String text(Path console) {

@@ -40,7 +40,9 @@ final class Configs {
         config.put("networks", List.of(Map.of("name", Lab.NETWORK, "bridge", Lab.BRIDGE)));
         config.put(
                 "templates",
-                Map.of(GuestPlan.template().name(), Map.of("command", GuestPlan.template().command())));
+                Map.of(
+                        GuestPlan.template().name(),
+                        Map.of("command", GuestPlan.template().command())));
         return write(run, "gateway-" + site.name() + ".yaml", config);
     }
 
@@ -73,15 +75,28 @@ final class Configs {
             throw new IllegalStateException("place " + name + " is not made yet");
         }
         return Map.of(
-                "name", name,
-                "netns", place.namespace(),
-                "device", Lab.WAN_DEVICE,
-                "prefixes", List.of("100.64." + number + ".0/24", "fd64:" + number + "::/64"));
+                "name",
+                name,
+                "netns",
+                place.namespace(),
+                "device",
+                Lab.WAN_DEVICE,
+                "prefixes",
+                List.of("100.64." + number + ".0/24", "fd64:" + number + "::/64"));
     }
 
     private static Map<String, Object> direction(String from, String to, Topology.Link link) {
         return Map.of(
-                "from", from, "to", to, "delay_ms", link.rttMs() / 2, "loss", link.loss(), "rate_mbit", link.rateMbit());
+                "from",
+                from,
+                "to",
+                to,
+                "delay_ms",
+                link.rttMs() / 2,
+                "loss",
+                link.loss(),
+                "rate_mbit",
+                link.rateMbit());
     }
 
     private static Path write(Run run, String name, Map<String, Object> config) {

@@ -23,7 +23,13 @@ final class Traffic implements AutoCloseable {
     private static final int RTT_SECONDS = 1;
 
     /** A probe of one correspondent in one window; {@code family} 4 or 6. */
-    record Path(String correspondent, int family, int rateHz, ProbeFigures figures, double rttBeforeMs, double rttAfterMs) {}
+    record Path(
+            String correspondent,
+            int family,
+            int rateHz,
+            ProbeFigures figures,
+            double rttBeforeMs,
+            double rttAfterMs) {}
 
     /** A window: each probe by itself, and the sum of everything. */
     record Window(
@@ -47,7 +53,8 @@ final class Traffic implements AutoCloseable {
     private final List<String> brokenBefore = new ArrayList<>();
     private long mismatchedBefore;
 
-    private Traffic(Run run, List<Place> correspondents, GuestImage image, String address4, String address6, long seed) {
+    private Traffic(
+            Run run, List<Place> correspondents, GuestImage image, String address4, String address6, long seed) {
         List<InetSocketAddress> targets = List.of(socket(address4), socket(address6));
         int site = 0;
         for (Place place : correspondents) {
@@ -114,8 +121,10 @@ final class Traffic implements AutoCloseable {
             probe.awaitReplies(mark.begin(), end, deadlineNs);
             ProbeFigures figures = probe.figures(mark.begin(), end);
             long span = (long) RTT_SECONDS * probe.rateHz();
-            double before = probe.figures(Math.max(0, mark.moveStart() - span), mark.moveStart()).medianRttMs();
-            double after = probe.figures(Math.max(mark.begin(), end - span), end).medianRttMs();
+            double before = probe.figures(Math.max(0, mark.moveStart() - span), mark.moveStart())
+                    .medianRttMs();
+            double after =
+                    probe.figures(Math.max(mark.begin(), end - span), end).medianRttMs();
             String name = probe.place().name();
             int family = i % 2 == 0 ? 4 : 6;
             paths.add(new Path(name, family, probe.rateHz(), figures, before, after));
@@ -139,7 +148,8 @@ final class Traffic implements AutoCloseable {
             duplicated += figures.duplicated();
             reordered += figures.reordered();
             if (figures.lost() + figures.duplicated() + figures.reordered() > 0) {
-                faults.add("ping " + (i % 2 == 0 ? 4 : 6) + " from " + probes.get(i).place().name() + ": "
+                faults.add("ping " + (i % 2 == 0 ? 4 : 6) + " from "
+                        + probes.get(i).place().name() + ": "
                         + figures.lost() + " lost, " + figures.duplicated() + " duplicated, " + figures.reordered()
                         + " reordered");
             }
@@ -151,7 +161,8 @@ final class Traffic implements AutoCloseable {
     private Window sessions(List<Path> paths, long lost, long duplicated, long reordered, List<String> faults) {
         int open = 0;
         int broken = 0;
-        long mismatched = ssh.mismatched() + probes.stream().mapToLong(UdpProbe::damaged).sum();
+        long mismatched =
+                ssh.mismatched() + probes.stream().mapToLong(UdpProbe::damaged).sum();
         for (TcpStreams group : streams) {
             for (EchoStream stream : group.streams()) {
                 mismatched += stream.mismatched();

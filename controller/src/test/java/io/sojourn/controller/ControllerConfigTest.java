@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.controller;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ControllerConfigTest {
+    @TempDir
+    Path dir;
+
+    private ControllerConfig load(String yaml) throws IOException {
+        return ControllerConfig.load(Files.writeString(dir.resolve("controller.yaml"), yaml));
+    }
+
+    @Test
+    void everythingCanBeSaid() throws IOException {
+        ControllerConfig config = load("""
+                rest: "[::1]:7480"
+                grpc: 0.0.0.0:7401
+                token: secret-word
+                api-token: other
+                state-dir: /var/lib/sojourn
+                timeouts: {command-s: 5, arm-destination-s: 60, gateway-grace-s: 20}
+                """);
+        assertThat(config.rest().getPort()).isEqualTo(7480);
+        assertThat(config.apiToken()).contains("other");
+        assertThat(config.timeouts().gatewayGrace()).isEqualTo(Duration.ofSeconds(20));
+        assertThat(config.toString()).doesNotContain("secret-word").doesNotContain("other");
+    }
+
+    @Test
+    void tokenAndStateDirAreEnough() throws IOException {
+        ControllerConfig config = load("token: t\nstate-dir: s\n");
+        assertThat(config.rest().toString()).contains("127.0.0.1:7480");
+        assertThat(config.grpc().getPort()).isEqualTo(7401);
+        assertThat(config.timeouts()).isEqualTo(ControllerConfig.Timeouts.DEFAULT);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            state-dir: s                                      | token: is missing
+            token: t                                          | state-dir: is missing
+            {token: t, state-dir: s, tokn: x}                 | tokn: unknown key
+            {token: t, state-dir: s, rest: nowhere}           | rest: 'nowhere' is not address:port
+            {token: t, state-dir: s, rest: '1.2.3.4:99999'}   | rest: '1.2.3.4:99999' is not address:port
+            {token: t, state-dir: s, timeouts: {command-s: 0}} | timeouts.command-s: '0' is not a number of seconds
+            {token: t, state-dir: s, timeouts: {comand-s: 5}} | timeouts.comand-s: unknown key
+            {token: t, state-dir: s, timeouts: 5}             | timeouts: must be a mapping
+            {token: [t], state-dir: s}                        | token: must be a single value
+            {token: '', state-dir: s}                         | token: is empty
+            [a, b]                                            | must be a mapping
+            {token: t                                         | is not YAML
+            """)
+    void aMistakeIsNamedWithFileAndKey(String yaml, String complaint) {
+        assertThatThrownBy(() -> load(yaml))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("controller.yaml: ")
+                .hasMessageContaining(complaint)
+                .hasMessageNotContaining("\n");
+    }
+
+    @Test
+    void aMissingFileIsNamed() {
+        assertThatThrownBy(() -> ControllerConfig.load(dir.resolve("none.yaml")))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("none.yaml: no such file");
+    }
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The deterministic simulator: a controller, gateways that run the production handoff machines and codec, model VMs and
+ * hypervisors, and a bad network between them, on one thread and in virtual time. One seed is one run, event for event.
+ *
+ * <pre>
+ *   Scenario   what happens: sites, delays, moves, faults; drawn from a seed, cut down by the shrinker
+ *   World      runs it: Timeline (virtual time), Wan, SimGateway + Forwarder, SimHost, SimController
+ *   Monitor    holds the invariants of the protocol against every event
+ * </pre>
+ */
+@org.jspecify.annotations.NullMarked
+package io.sojourn.sim;
