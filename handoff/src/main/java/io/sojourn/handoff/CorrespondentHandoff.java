@@ -158,7 +158,8 @@ public final class CorrespondentHandoff {
         if (now.epoch().equals(plan.epoch()) && !now.equals(plan.after())) {
             return Step.of(s, new Count(Counter.REFUSED, 1));
         }
-        Flipped next = new Flipped(plan, s.self, now, plan.strict(), !s.outboundEnded, 0);
+        // whatever the ordering: S learns from it that nothing more will come
+        Flipped next = new Flipped(plan, s.self, now, true, !s.outboundEnded, 0);
         List<HandoffAction> actions = new ArrayList<>();
         sendMarker(next, actions);
         actions.add(new InstallRoute(now));

@@ -5,6 +5,7 @@ import io.sojourn.model.identity.MacAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What Sojourn needs of a hypervisor for one guest (the SPI). Methods block until the hypervisor has answered and throw {@link HypervisorException};
@@ -44,6 +45,11 @@ public interface Guest extends AutoCloseable {
 
     /** Guest memory in bytes, hot-plugged included. */
     long ramBytes();
+
+    /** Why a move may harm this guest although the hypervisor will not say so: one line with the remedy, for PLAN to refuse or warn with. */
+    default Optional<String> hazard() {
+        return Optional.empty();
+    }
 
     /**
      * Begins to send the guest to a Unix-domain socket somebody listens on (the carrier). The guest runs on. Progress by {@link #progress} and by

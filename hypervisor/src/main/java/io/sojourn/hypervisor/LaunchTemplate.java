@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A hypervisor's command line, word by word (no shell reads it), with variables such as {@code ${memory-mb}}; {@code $$} is a dollar sign.
  *
- * <p>{@link QemuLauncher} knows {@code vm} and {@code qmp}; by convention its caller gives {@code accel}, {@code memory-mb}, {@code cpus},
+ * <p>{@link QemuLauncher} knows {@code vm}, {@code qmp} and {@code memory} ({@code memory-mb} with its unit, a little odd under TCG: say {@code -m ${memory}}); by convention its caller gives {@code accel}, {@code memory-mb}, {@code cpus},
  * {@code mac.0}, {@code tap.0}, {@code mac.1} ... and the VM's own parameters ({@code kernel}, {@code initrd}, {@code append}, ...).
  */
 public record LaunchTemplate(String name, List<String> command) {

@@ -15,6 +15,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
 
@@ -70,6 +71,7 @@ public final class QemuLauncher {
         Map<String, String> all = new LinkedHashMap<>(variables);
         all.put("vm", vm);
         all.put("qmp", qmp.toString());
+        memory(vm, variables).ifPresent(size -> all.putIfAbsent("memory", size));
         List<String> command = new ArrayList<>(List.of("setsid"));
         command.addAll(template.fill(vm, all));
         command.addAll(extra);
@@ -78,6 +80,18 @@ public final class QemuLauncher {
         }
         command.addAll(List.of("-pidfile", pidFile.toString()));
         return await(new LaunchedGuest(vm, spawn(vm, command, log), qmp, pidFile, log), template, patience);
+    }
+
+    /** {@code memory-mb} as {@code -m} wants it. Both sides of a move must compute the same: {@code accel} has to be equal on both. */
+    private static Optional<String> memory(String vm, Map<String, String> variables) {
+        try {
+            return Optional.ofNullable(variables.get("memory-mb"))
+                    .map(Integer::valueOf)
+                    .map(mebibytes -> TcgMemory.sizeFor(mebibytes, variables.getOrDefault("accel", "kvm")));
+        } catch (NumberFormatException e) {
+            throw new HypervisorException(
+                    "VM " + vm + ": memory-mb is '" + variables.get("memory-mb") + "', not a whole number of MiB", e);
+        }
     }
 
     /** setsid(1) replaces itself by QEMU without a fork here, as a child of ours leads no process group: the pid is QEMU's. */

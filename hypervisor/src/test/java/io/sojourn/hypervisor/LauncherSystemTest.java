@@ -30,7 +30,7 @@ class LauncherSystemTest {
                     "-display",
                     "none",
                     "-m",
-                    "${memory-mb}",
+                    "${memory}",
                     "-netdev",
                     "user,id=net0",
                     "-device",
@@ -53,12 +53,13 @@ class LauncherSystemTest {
 
     @Test
     void anIncomingGuestIsFoundAgainByAnotherGatewayAndEndsWithItsFiles() throws IOException {
-        LaunchedGuest guest = launcher.launchIncoming(BARE, "web1", Map.of("memory-mb", "32"), PATIENCE);
+        LaunchedGuest guest =
+                launcher.launchIncoming(BARE, "web1", Map.of("memory-mb", "32", "accel", "tcg"), PATIENCE);
         List<LaunchedGuest> found = new QemuLauncher(directory).running("web1");
         assertThat(found).containsExactly(guest);
         try (QemuGuest qemu = QemuGuest.attach(found.getFirst().qmpSocket(), PATIENCE, event -> {})) {
             assertThat(qemu.status()).isEqualTo(GuestState.INCOMING);
-            assertThat(qemu.ramBytes()).isEqualTo(32 << 20);
+            assertThat(qemu.ramBytes()).isEqualTo((32 << 20) + (8 << 10)); // tcg: see QemuGuest.hazard
             assertThat(qemu.macs()).hasToString("[52:54:00:00:00:0a]");
             assertThat(qemu.taps()).isEmpty();
             assertThat(qemu.version()).startsWith("QEMU ");
@@ -96,25 +97,48 @@ class LauncherSystemTest {
     /** What the test above kills. */
     static final class Launch {
         public static void main(String[] arguments) throws Exception {
-            new QemuLauncher(Path.of(arguments[0])).launchIncoming(BARE, "web1", Map.of("memory-mb", "32"), PATIENCE);
+            new QemuLauncher(Path.of(arguments[0]))
+                    .launchIncoming(BARE, "web1", Map.of("memory-mb", "32", "accel", "tcg"), PATIENCE);
             System.out.println("launched");
             Thread.currentThread().join();
         }
     }
 
     @Test
-    void qemusOwnWordsAreTheError() throws IOException {
+    void qemusOwnWordsAreTheError() {
         assertThatExceptionOfType(HypervisorException.class)
-                .isThrownBy(() -> launcher.launchIncoming(BARE, "web1", Map.of("memory-mb", "none"), PATIENCE))
+                .isThrownBy(() ->
+                        launcher.launchIncoming(BARE, "web1", Map.of("memory-mb", "32", "memory", "much"), PATIENCE))
                 .withMessageContaining("VM web1")
                 .withMessageContaining("template 'bare'")
-                .withMessageContaining("-m none");
+                .withMessageContaining("-m much");
+        assertThatExceptionOfType(HypervisorException.class)
+                .isThrownBy(() -> launcher.launchIncoming(BARE, "web1", Map.of("memory-mb", "1G"), PATIENCE))
+                .withMessage("VM web1: memory-mb is '1G', not a whole number of MiB");
         assertThat(launcher.running()).isEmpty();
     }
 
     @Test
+    void aGuestThatTcgWouldCorruptIsNamed() {
+        LaunchedGuest even =
+                launcher.launchIncoming(BARE, "web1", Map.of("memory-mb", "32", "memory", "32M"), PATIENCE);
+        try (QemuGuest qemu = QemuGuest.attach(even.qmpSocket(), PATIENCE, event -> {})) {
+            boolean fixed = !qemu.version().matches("QEMU [1-8]\\..*");
+            assertThat(qemu.hazard().isEmpty()).isEqualTo(fixed);
+            qemu.hazard().ifPresent(hazard -> assertThat(hazard).contains("-m 32776K"));
+        }
+        even.destroy();
+        LaunchedGuest odd = launcher.launchIncoming(BARE, "web1", Map.of("memory-mb", "32", "accel", "tcg"), PATIENCE);
+        try (QemuGuest qemu = QemuGuest.attach(odd.qmpSocket(), PATIENCE, event -> {})) {
+            assertThat(qemu.hazard()).isEmpty();
+        }
+        odd.destroy();
+    }
+
+    @Test
     void aQmpSocketInUseIsWaitedForAndNamed() {
-        LaunchedGuest guest = launcher.launchIncoming(BARE, "web1", Map.of("memory-mb", "32"), PATIENCE);
+        LaunchedGuest guest =
+                launcher.launchIncoming(BARE, "web1", Map.of("memory-mb", "32", "accel", "tcg"), PATIENCE);
         try (QemuGuest first = QemuGuest.attach(guest.qmpSocket(), PATIENCE, event -> {})) {
             assertThatExceptionOfType(HypervisorException.class)
                     .isThrownBy(() -> QemuGuest.attach(guest.qmpSocket(), Duration.ofMillis(300), event -> {}))

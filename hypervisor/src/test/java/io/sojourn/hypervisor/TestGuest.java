@@ -26,7 +26,7 @@ final class TestGuest {
             List.of(
                     "qemu-system-x86_64",
                     "-accel",
-                    "tcg",
+                    "${accel}",
                     "-machine",
                     "${machine}",
                     "-nodefaults",
@@ -35,7 +35,7 @@ final class TestGuest {
                     "-vga",
                     "none",
                     "-m",
-                    "${memory-mb}",
+                    "${memory}",
                     "-smp",
                     "1",
                     "-kernel",
@@ -55,6 +55,8 @@ final class TestGuest {
 
     static Map<String, String> parameters(Path console, String append) {
         return Map.of(
+                "accel",
+                "tcg",
                 "machine",
                 "q35",
                 "memory-mb",

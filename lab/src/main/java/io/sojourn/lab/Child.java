@@ -84,8 +84,8 @@ final class Child {
         while (!condition.getAsBoolean()) {
             boolean dead = !process.isAlive();
             if (dead || System.nanoTime() > deadline) {
-                throw new LabException(name + (dead ? " ended" : " was not ready within " + bound.toSeconds() + " s") + ": "
-                        + lastLine(read(log)) + " (log: " + log + ")");
+                throw new LabException(name + (dead ? " ended" : " was not ready within " + bound.toSeconds() + " s")
+                        + ": " + lastLine(read(log)) + " (log: " + log + ")");
             }
             try {
                 process.waitFor(20, TimeUnit.MILLISECONDS);

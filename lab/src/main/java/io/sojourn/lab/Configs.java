@@ -37,10 +37,14 @@ final class Configs {
         config.put("listen", site.wan4() + ":" + GATEWAY_PORT);
         config.put("state-dir", run.folder().resolve(site.name()).toString());
         config.put("accel", acceleration);
+        // Below what the links carry, so that no queue builds up in which the guest's own packets would wait.
+        config.put("bandwidth-mbit", 800);
         config.put("networks", List.of(Map.of("name", Lab.NETWORK, "bridge", Lab.BRIDGE)));
         config.put(
                 "templates",
-                Map.of(GuestPlan.template().name(), Map.of("command", GuestPlan.template().command())));
+                Map.of(
+                        GuestPlan.template().name(),
+                        Map.of("command", GuestPlan.template().command())));
         return write(run, "gateway-" + site.name() + ".yaml", config);
     }
 
@@ -73,15 +77,28 @@ final class Configs {
             throw new IllegalStateException("place " + name + " is not made yet");
         }
         return Map.of(
-                "name", name,
-                "netns", place.namespace(),
-                "device", Lab.WAN_DEVICE,
-                "prefixes", List.of("100.64." + number + ".0/24", "fd64:" + number + "::/64"));
+                "name",
+                name,
+                "netns",
+                place.namespace(),
+                "device",
+                Lab.WAN_DEVICE,
+                "prefixes",
+                List.of("100.64." + number + ".0/24", "fd64:" + number + "::/64"));
     }
 
     private static Map<String, Object> direction(String from, String to, Topology.Link link) {
         return Map.of(
-                "from", from, "to", to, "delay_ms", link.rttMs() / 2, "loss", link.loss(), "rate_mbit", link.rateMbit());
+                "from",
+                from,
+                "to",
+                to,
+                "delay_ms",
+                link.rttMs() / 2,
+                "loss",
+                link.loss(),
+                "rate_mbit",
+                link.rateMbit());
     }
 
     private static Path write(Run run, String name, Map<String, Object> config) {

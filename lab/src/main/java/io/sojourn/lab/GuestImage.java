@@ -186,8 +186,7 @@ public record GuestImage(Path kernel, Path initrd, Path sshKey, String hostKey) 
         Set<String> folders = new TreeSet<>();
         try (Stream<Path> files = Files.walk(root)) {
             files.filter(file -> file.getFileName().toString().contains(".so"))
-                    .forEach(file ->
-                            folders.add(file.resolveSibling("").toString()));
+                    .forEach(file -> folders.add(file.resolveSibling("").toString()));
         }
         return Map.of("LD_LIBRARY_PATH", String.join(":", folders));
     }

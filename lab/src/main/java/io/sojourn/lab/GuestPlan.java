@@ -45,7 +45,7 @@ record GuestPlan(String name, String mac, String address4, String address6, Topo
                         "-smp",
                         "1",
                         "-m",
-                        "${memory-mb}",
+                        "${memory}",
                         "-kernel",
                         "${kernel}",
                         "-initrd",
@@ -72,14 +72,10 @@ record GuestPlan(String name, String mac, String address4, String address6, Topo
         parameters.put("memory-mb", Integer.toString(memoryMb));
         parameters.put("kernel", image.kernel().toString());
         parameters.put("initrd", image.initrd().toString());
-        parameters.put("append", "console=ttyS0 quiet panic=-1 random.trust_cpu=on sojourn.name=" + name + " sojourn.nic="
-                + String.join(
-                        ",",
-                        mac,
-                        address4 + "/24",
-                        home.lan4(1),
-                        address6 + "/64",
-                        home.lan6(1)));
+        parameters.put(
+                "append",
+                "console=ttyS0 quiet panic=-1 random.trust_cpu=on sojourn.name=" + name + " sojourn.nic="
+                        + String.join(",", mac, address4 + "/24", home.lan4(1), address6 + "/64", home.lan6(1)));
         return parameters;
     }
 }

@@ -4,6 +4,7 @@ package io.sojourn.lab;
 import io.sojourn.hypervisor.AccelerationProbe;
 import io.sojourn.hypervisor.LaunchTemplate;
 import io.sojourn.hypervisor.ProbeResult;
+import io.sojourn.hypervisor.TcgMemory;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -54,8 +55,9 @@ public final class Lab implements AutoCloseable {
             if (prefix.isPresent() ? run.prefix().equals(prefix.get()) : true) {
                 if (run.isDriven()) {
                     if (prefix.isPresent()) {
-                        throw new LabException("lab '" + run.prefix()
-                                + "' is driven by a process that is alive; end that one with Ctrl-C, it cleans up by itself");
+                        throw new LabException(
+                                "lab '" + run.prefix()
+                                        + "' is driven by a process that is alive; end that one with Ctrl-C, it cleans up by itself");
                     }
                     continue;
                 }
@@ -117,12 +119,22 @@ public final class Lab implements AutoCloseable {
     void startProcesses(String acceleration, long seed) {
         Place wanPlace = addPlace("wan");
         Child wan = Child.startSojourn(
-                run, wanPlace, "wan-emulator", "wan", "--config", Configs.wan(run, topology, places, seed).toString());
+                run,
+                wanPlace,
+                "wan-emulator",
+                "wan",
+                "--config",
+                Configs.wan(run, topology, places, seed).toString());
         children.add(wan);
         wan.awaitReady(START_BOUND);
         String token = UUID.randomUUID().toString();
         Child controller = Child.startSojourn(
-                run, place(Topology.CONTROLLER), "controller", "controller", "--config", Configs.controller(run, token).toString());
+                run,
+                place(Topology.CONTROLLER),
+                "controller",
+                "controller",
+                "--config",
+                Configs.controller(run, token).toString());
         children.add(controller);
         List<Child> gateways = new ArrayList<>();
         for (Topology.Site site : topology.sites()) {
@@ -188,22 +200,29 @@ public final class Lab implements AutoCloseable {
                                 GuestPlan.template().name(),
                                 "parameters",
                                 plan.parameters(image)));
-        await("VM " + plan.name() + " is seen running", START_BOUND, () -> rest().get("/v1/vms/" + plan.name())
-                .path("state")
-                .asString("")
-                .equals("RUNNING"));
+        await(
+                "VM " + plan.name() + " is seen running",
+                START_BOUND,
+                () -> rest().get("/v1/vms/" + plan.name())
+                        .path("state")
+                        .asString("")
+                        .equals("RUNNING"));
     }
 
     /** Every correspondent gets an answer from the guest, over both families. */
     void awaitReachable(GuestPlan plan) {
         for (Place correspondent : correspondents()) {
             for (String address : List.of(plan.address4(), plan.address6())) {
-                await(address + " answers " + correspondent.name(), START_BOUND, () -> Command.attempt(
-                                        correspondent.command(List.of("ping", "-n", "-c", "1", "-W", "2", address)),
-                                        Map.of(),
-                                        null)
-                                .status()
-                        == 0);
+                await(
+                        address + " answers " + correspondent.name(),
+                        START_BOUND,
+                        () -> Command.attempt(
+                                                correspondent.command(
+                                                        List.of("ping", "-n", "-c", "1", "-W", "2", address)),
+                                                Map.of(),
+                                                null)
+                                        .status()
+                                == 0);
             }
         }
     }
@@ -215,7 +234,8 @@ public final class Lab implements AutoCloseable {
                 child.requireAlive();
             }
             if (System.nanoTime() > deadline) {
-                throw new LabException("not within " + bound.toSeconds() + " s: " + what + " (logs: " + run.folder() + "/*.log)");
+                throw new LabException("not within " + bound.toSeconds() + " s: " + what
+                        + "; --keep leaves the lab and its logs to look at");
             }
             java.util.concurrent.locks.LockSupport.parkNanos(50_000_000);
         }
@@ -239,7 +259,10 @@ public final class Lab implements AutoCloseable {
                 "link add lan-c type veth peer name eth0 netns " + correspondent.namespace(),
                 "link set lan-c master " + BRIDGE,
                 "link set lan-c up"));
-        correspondent.sysctl("net/ipv6/conf/default/accept_dad=0", "net/ipv6/conf/default/accept_ra=0", "net/ipv6/conf/eth0/accept_dad=0");
+        correspondent.sysctl(
+                "net/ipv6/conf/default/accept_dad=0",
+                "net/ipv6/conf/default/accept_ra=0",
+                "net/ipv6/conf/eth0/accept_dad=0");
         correspondent.ip(List.of(
                 "addr add " + site.lan4(20) + "/24 dev eth0",
                 "addr add " + site.lan6(20) + "/64 dev eth0 nodad",
@@ -252,10 +275,15 @@ public final class Lab implements AutoCloseable {
     Path boot(GuestPlan plan, String acceleration) {
         Place host = place(plan.home().name());
         String tap = "tap-" + plan.name();
-        host.ip(List.of("tuntap add dev " + tap + " mode tap", "link set " + tap + " txqueuelen 10000 master " + BRIDGE, "link set " + tap + " up"));
+        host.ip(List.of(
+                "tuntap add dev " + tap + " mode tap",
+                "link set " + tap + " txqueuelen 10000 master " + BRIDGE,
+                "link set " + tap + " up"));
         Path qmp = run.folder().resolve(plan.name() + ".qmp");
         Map<String, String> variables = new HashMap<>(plan.parameters(image));
-        variables.putAll(Map.of("vm", plan.name(), "qmp", qmp.toString(), "accel", acceleration, "mac.0", plan.mac(), "tap.0", tap));
+        variables.putAll(Map.of(
+                "vm", plan.name(), "qmp", qmp.toString(), "accel", acceleration, "mac.0", plan.mac(), "tap.0", tap));
+        variables.put("memory", TcgMemory.sizeFor(plan.memoryMb(), acceleration));
         LaunchTemplate template = GuestPlan.template();
         List<String> command = new ArrayList<>(template.fill(plan.name(), variables));
         command.addAll(List.of("-qmp", "unix:" + qmp + ",server=on,wait=off"));

@@ -26,10 +26,20 @@ public final class Labs {
         Run run = Run.create(options.prefix());
         Thread atEnd = Thread.ofPlatform().unstarted(run::removeQuietly);
         Runtime.getRuntime().addShutdownHook(atEnd);
-        try (Lab lab = new Lab(run, topology, image)) {
-            return runIn(lab, options, destinations, progress, startNs);
+        boolean keep = options.keep();
+        try {
+            Report report = runIn(new Lab(run, topology, image), options, destinations, progress, startNs);
+            keep &= !report.ok();
+            return report;
         } finally {
             forget(atEnd);
+            if (keep) {
+                run.letStand();
+                progress.say("lab " + run.prefix() + " is left standing; logs: " + run.folder()
+                        + "/*.log; 'sojourn lab down' removes it");
+            } else {
+                run.removeQuietly();
+            }
         }
     }
 
@@ -39,13 +49,16 @@ public final class Labs {
         String acceleration = setUp(lab, plan, options.seed(), progress);
         DirectPaths direct = DirectPaths.measure(lab);
         Place far = lab.correspondents().get(1);
-        int addedBytes = WireCost.measure(lab, far, lab.topology().sites().get(1).name(), plan.address4());
-        progress.say(since(startNs) + "underlay measured; a packet between sites carries " + addedBytes + " octets more");
+        int addedBytes =
+                WireCost.measure(lab, far, lab.topology().sites().get(1).name(), plan.address4());
+        progress.say(
+                since(startNs) + "underlay measured; a packet between sites carries " + addedBytes + " octets more");
         List<Report.Move> moves = new ArrayList<>();
         List<String> problems = new ArrayList<>();
         try (Traffic traffic = Traffic.start(
                 lab.run(), lab.correspondents(), lab.image(), plan.address4(), plan.address6(), options.seed())) {
-            progress.say(since(startNs) + "traffic from every site: 1 kHz probes, 50 TCP streams, SSH, ping, IPv4 and IPv6");
+            progress.say(
+                    since(startNs) + "traffic from every site: 1 kHz probes, 50 TCP streams, SSH, ping, IPv4 and IPv6");
             traffic.calmDown(Duration.ofSeconds(2));
             traffic.begin();
             Mover mover = new Mover(lab, plan, traffic, direct, addedBytes, acceleration, progress);
@@ -79,19 +92,22 @@ public final class Labs {
         progress.show("sites ...");
         lab.buildPlaces();
         var acceleration = lab.acceleration();
-        progress.say(since(startNs) + "lab " + lab.run().prefix() + ": " + String.join(", ", lab.topology().sites().stream()
-                .map(Topology.Site::name)
-                .toList()) + "; hypervisor: " + acceleration.acceleration() + " (" + acceleration.reason() + ")");
+        progress.say(since(startNs) + "lab " + lab.run().prefix() + ": "
+                + String.join(
+                        ", ",
+                        lab.topology().sites().stream().map(Topology.Site::name).toList()) + "; hypervisor: "
+                + acceleration.acceleration() + " (" + acceleration.reason() + ")");
         progress.show("WAN, controller, gateways ...");
         lab.startProcesses(acceleration.acceleration(), seed);
-        progress.say(since(startNs) + "WAN emulator, controller and " + lab.topology().sites().size() + " gateways are up");
+        progress.say(since(startNs) + "WAN emulator, controller and "
+                + lab.topology().sites().size() + " gateways are up");
         progress.show("VM " + plan.name() + " boots ...");
         lab.createNetwork();
         Path qmp = lab.boot(plan, acceleration.acceleration());
         lab.register(plan, qmp);
         lab.awaitReachable(plan);
-        progress.say(since(startNs) + "VM " + plan.name() + " (" + plan.address4() + ", " + plan.address6() + ") runs at "
-                + plan.home().name() + " and answers every site");
+        progress.say(since(startNs) + "VM " + plan.name() + " (" + plan.address4() + ", " + plan.address6()
+                + ") runs at " + plan.home().name() + " and answers every site");
         return acceleration.acceleration();
     }
 
@@ -127,10 +143,15 @@ public final class Labs {
         Place place = run.places().stream()
                 .filter(candidate -> candidate.name().equals(placeName))
                 .findFirst()
-                .orElseThrow(() -> new LabException("no place '" + placeName + "' in lab " + run.prefix() + "; there are "
-                        + String.join(", ", run.places().stream().map(Place::name).toList())));
+                .orElseThrow(() -> new LabException("no place '" + placeName + "' in lab " + run.prefix()
+                        + "; there are "
+                        + String.join(
+                                ", ", run.places().stream().map(Place::name).toList())));
         try {
-            return new ProcessBuilder(place.command(command)).inheritIO().start().waitFor();
+            return new ProcessBuilder(place.command(command))
+                    .inheritIO()
+                    .start()
+                    .waitFor();
         } catch (java.io.IOException e) {
             throw new LabException("cannot run '" + command.getFirst() + "': " + e.getMessage(), e);
         } catch (InterruptedException e) {

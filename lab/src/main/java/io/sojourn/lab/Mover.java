@@ -83,8 +83,7 @@ final class Mover {
                     copied.path("bytesSent").asLong(0) >> 20,
                     copied.path("bytesRemaining").asLong(0) >> 20));
             if (System.nanoTime() - startNs > MOVE_BOUND_NS) {
-                throw new LabException("migration " + id + " is still " + state + " after 180 s (logs: "
-                        + lab.run().folder() + "/*.log)");
+                throw new LabException("migration " + id + " is still " + state + " after 180 s");
             }
             LockSupport.parkNanos(POLL_NS);
             migration = lab.rest().get("/v1/migrations/" + id);
@@ -104,9 +103,10 @@ final class Mover {
         }
         double pauseMs = pause.map(RunStates.Pause::ms).orElse(0.0);
         List<Report.Correspondent> correspondents = window.paths().stream()
-                .map(path -> correspondent(path, from, to, pauseMs))
+                .map(path -> correspondent(path, from, at, pauseMs))
                 .toList();
-        Report.Correspondent slowest = worst(correspondents.stream().filter(c -> c.family() == 4).toList(), c -> c.addedGapMs());
+        Report.Correspondent slowest =
+                worst(correspondents.stream().filter(c -> c.family() == 4).toList(), c -> c.addedGapMs());
         Report.Correspondent farthest = worst(correspondents, c -> excess(c));
         boolean ok = done
                 && window.lost() == 0
@@ -157,9 +157,9 @@ final class Mover {
         return Math.abs(c.rttAfterMs() - c.rttDirectMs()) - Math.max(1, c.rttDirectMs() / 10);
     }
 
-    private Report.Correspondent correspondent(Traffic.Path path, String from, String to, double pauseMs) {
+    private Report.Correspondent correspondent(Traffic.Path path, String from, String now, double pauseMs) {
         String site = path.correspondent().substring(0, path.correspondent().length() - "-c".length());
-        double longerMs = lab.topology().oneWayMs(site, to) - lab.topology().oneWayMs(site, from);
+        double longerMs = lab.topology().oneWayMs(site, now) - lab.topology().oneWayMs(site, from);
         ProbeFigures figures = path.figures();
         return new Report.Correspondent(
                 site,
@@ -173,7 +173,7 @@ final class Mover {
                 Report.round(figures.gapMs() - pauseMs - longerMs),
                 Report.round(path.rttBeforeMs()),
                 Report.round(path.rttAfterMs()),
-                Report.round(direct.rttMs(site, to)));
+                Report.round(direct.rttMs(site, now)));
     }
 
     /** From the hypervisor's RESUMED until the last correspondent's gateway has flipped; null when none of them says when. */
@@ -184,7 +184,9 @@ final class Mover {
                 last = Math.max(last, entry.path("atUs").asLong());
             }
         }
-        return last == 0 || pause.isEmpty() ? null : Report.round((last - pause.get().resumedUs()) / 1_000.0);
+        return last == 0 || pause.isEmpty()
+                ? null
+                : Report.round((last - pause.get().resumedUs()) / 1_000.0);
     }
 
     private JsonNode certificate(String id) {

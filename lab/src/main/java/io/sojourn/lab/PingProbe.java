@@ -27,8 +27,8 @@ final class PingProbe implements AutoCloseable {
 
     PingProbe(Run run, Place place, String address) {
         try {
-            process = new ProcessBuilder(
-                            place.command(List.of("ping", "-n", "-i", Double.toString(INTERVAL_S), "-s", "56", address)))
+            process = new ProcessBuilder(place.command(
+                            List.of("ping", "-n", "-i", Double.toString(INTERVAL_S), "-s", "56", address)))
                     .redirectErrorStream(true)
                     .start();
             run.addProcess(process.pid(), "ping");
@@ -37,7 +37,6 @@ final class PingProbe implements AutoCloseable {
         }
         Thread.ofVirtual().name("ping").start(this::read);
     }
-
 
     /** The highest number that has been answered. */
     synchronized int mark() {

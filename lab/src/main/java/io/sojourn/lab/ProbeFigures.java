@@ -10,7 +10,8 @@ import java.util.stream.LongStream;
  * @param gapMs longest interval between two replies that follow each other, minus the interval at which those two were asked for
  * @param gapAtNs when the longest gap ended, {@link System#nanoTime}
  */
-record ProbeFigures(long sent, long lost, long duplicated, long reordered, double gapMs, long gapAtNs, double medianRttMs) {
+record ProbeFigures(
+        long sent, long lost, long duplicated, long reordered, double gapMs, long gapAtNs, double medianRttMs) {
     private static final double NS_PER_MS = 1e6;
 
     /**

@@ -14,7 +14,13 @@ import tools.jackson.databind.json.JsonMapper;
  * three decimals; a figure that nobody could measure is null.
  */
 public record Report(
-        String schema, String scenario, boolean ok, long seed, TopologyPart topology, List<Move> moves, List<String> problems) {
+        String schema,
+        String scenario,
+        boolean ok,
+        long seed,
+        TopologyPart topology,
+        List<Move> moves,
+        List<String> problems) {
     public static final String SCHEMA = "sojourn.report/1";
 
     private static final JsonMapper MAPPER = JsonMapper.builder()
@@ -46,7 +52,8 @@ public record Report(
             JsonNode timeline,
             List<String> problems) {}
 
-    public record Hypervisor(String accel, double pauseMs, double pauseFloorMs, long totalMs, long ramBytes, long wanBytes) {}
+    public record Hypervisor(
+            String accel, double pauseMs, double pauseFloorMs, long totalMs, long ramBytes, long wanBytes) {}
 
     /** Gaps are those of the correspondent with the longest added gap. */
     public record Network(
@@ -86,7 +93,8 @@ public record Report(
                         new LinkPart(link.a(), link.b(), link.rttMs() / 2, link.loss(), link.rateMbit()),
                         new LinkPart(link.b(), link.a(), link.rttMs() / 2, link.loss(), link.rateMbit())))
                 .toList();
-        return new TopologyPart(topology.sites().stream().map(Topology.Site::name).toList(), links);
+        return new TopologyPart(
+                topology.sites().stream().map(Topology.Site::name).toList(), links);
     }
 
     static double round(double ms) {

@@ -17,7 +17,21 @@ public final class ReportTable {
     public static String render(Report report, boolean colour) {
         StringBuilder out = new StringBuilder();
         List<String[]> rows = new ArrayList<>();
-        rows.add(new String[] {"move", "pause", "floor", "added gap", "lost", "dup", "late", "TCP+SSH", "broken", "RTT after", "direct", "took", "over WAN"});
+        rows.add(new String[] {
+            "move",
+            "pause",
+            "floor",
+            "added gap",
+            "lost",
+            "dup",
+            "late",
+            "TCP+SSH",
+            "broken",
+            "RTT after",
+            "direct",
+            "took",
+            "over WAN"
+        });
         for (Report.Move move : report.moves()) {
             rows.add(new String[] {
                 move.from() + " -> " + move.to(),
@@ -45,7 +59,10 @@ public final class ReportTable {
         for (int r = 0; r < rows.size(); r++) {
             String line = line(rows.get(r), widths);
             boolean good = r == 0 || report.moves().get(r - 1).ok();
-            out.append(r == 0 ? paint(line, BOLD, colour) : paint((good ? "ok  " : "BAD "), good ? GREEN : RED, colour) + line)
+            out.append(
+                            r == 0
+                                    ? paint(line, BOLD, colour)
+                                    : paint((good ? "ok  " : "BAD "), good ? GREEN : RED, colour) + line)
                     .append('\n');
             if (r == 0) {
                 out.insert(1, "    ");
@@ -55,7 +72,8 @@ public final class ReportTable {
                         .forEach(problem -> out.append("      ").append(problem).append('\n'));
             }
         }
-        report.problems().forEach(problem -> out.append(paint(problem, RED, colour)).append('\n'));
+        report.problems()
+                .forEach(problem -> out.append(paint(problem, RED, colour)).append('\n'));
         return out.append('\n').append(summary(report)).toString();
     }
 
@@ -64,8 +82,11 @@ public final class ReportTable {
                 .flatMap(move -> move.correspondents().stream())
                 .mapToLong(Report.Correspondent::sent)
                 .sum();
-        long lost = report.moves().stream().mapToLong(move -> move.network().lost()).sum();
-        int broken = report.moves().stream().mapToInt(move -> move.sessions().tcpBroken()).sum();
+        long lost =
+                report.moves().stream().mapToLong(move -> move.network().lost()).sum();
+        int broken = report.moves().stream()
+                .mapToInt(move -> move.sessions().tcpBroken())
+                .sum();
         return String.format(
                 Locale.ROOT,
                 "%d moves, %,d probes, %d lost, %d sessions broken: %s%n"

@@ -59,7 +59,9 @@ final class RestClient implements AutoCloseable {
             int status = connection.getResponseCode();
             if (status >= 400) {
                 try (InputStream error = connection.getErrorStream()) {
-                    String text = error == null ? "" : new String(error.readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+                    String text = error == null
+                            ? ""
+                            : new String(error.readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
                     throw new LabException(message(text, method + " " + path + " is answered with " + status));
                 }
             }

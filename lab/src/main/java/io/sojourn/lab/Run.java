@@ -41,19 +41,25 @@ public final class Run {
         if (!wanted.isEmpty() && !PREFIX.matcher(wanted).matches()) {
             throw new LabException("prefix '" + wanted + "': use a letter, then up to 7 of a-z and 0-9");
         }
-        String prefix =
-                wanted.isEmpty() ? "sj" + String.format(Locale.ROOT, "%04x", ThreadLocalRandom.current().nextInt(0x10000)) : wanted;
+        String prefix = wanted.isEmpty()
+                ? "sj"
+                        + String.format(
+                                Locale.ROOT, "%04x", ThreadLocalRandom.current().nextInt(0x10000))
+                : wanted;
         Path folder = Folders.runs().resolve(prefix);
         try {
             Files.createDirectories(Folders.runs());
-            Files.createDirectory(folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            Files.createDirectory(
+                    folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
             Run run = new Run(prefix, folder);
             long pid = ProcessHandle.current().pid();
             run.write("owner", pid + " " + ProcessTable.startTime(pid));
             return run;
         } catch (FileAlreadyExistsException e) {
-            throw new LabException("a lab with prefix '" + prefix + "' is there already: 'sojourn lab down --prefix " + prefix
-                    + "' removes it, another --prefix stands beside it", e);
+            throw new LabException(
+                    "a lab with prefix '" + prefix + "' is there already: 'sojourn lab down --prefix " + prefix
+                            + "' removes it, another --prefix stands beside it",
+                    e);
         } catch (IOException e) {
             throw new LabException("cannot make " + folder + " (" + e.getMessage() + "); the lab needs root", e);
         }
@@ -81,9 +87,11 @@ public final class Run {
         if (runs.size() != 1) {
             throw new LabException(
                     runs.isEmpty()
-                            ? "no lab is up" + (prefix.isEmpty() ? "" : " with prefix " + prefix) + ": 'sojourn lab up' makes one"
+                            ? "no lab is up" + (prefix.isEmpty() ? "" : " with prefix " + prefix)
+                                    + ": 'sojourn lab up' makes one"
                             : "several labs are up; say which with --prefix: "
-                                    + String.join(", ", runs.stream().map(Run::prefix).toList()));
+                                    + String.join(
+                                            ", ", runs.stream().map(Run::prefix).toList()));
         }
         return runs.getFirst();
     }
@@ -128,7 +136,8 @@ public final class Run {
     }
 
     private boolean isOurs() {
-        return lines("owner").stream().anyMatch(line -> line.startsWith(ProcessHandle.current().pid() + " "));
+        return lines("owner").stream()
+                .anyMatch(line -> line.startsWith(ProcessHandle.current().pid() + " "));
     }
 
     Place addPlace(String name) {
@@ -183,7 +192,10 @@ public final class Run {
             for (String pid : pids.strip().split("\\s+", -1)) {
                 ProcessHandle.of(Long.parseLong(pid)).ifPresent(process -> {
                     process.destroyForcibly();
-                    process.onExit().orTimeout(2, java.util.concurrent.TimeUnit.SECONDS).exceptionally(late -> process).join();
+                    process.onExit()
+                            .orTimeout(2, java.util.concurrent.TimeUnit.SECONDS)
+                            .exceptionally(late -> process)
+                            .join();
                 });
             }
         }
@@ -197,7 +209,8 @@ public final class Run {
                 remove();
             }
         } catch (RuntimeException e) {
-            System.err.println("lab " + prefix + " is not removed whole: " + e.getMessage() + "; 'sojourn lab down' does the rest");
+            System.err.println("lab " + prefix + " is not removed whole: " + e.getMessage()
+                    + "; 'sojourn lab down' does the rest");
         }
     }
 

@@ -51,7 +51,8 @@ final class RunStates {
     static List<Change> changes(Path folder) {
         List<Change> changes = new ArrayList<>();
         try (Stream<Path> files = Files.walk(folder)) {
-            for (Path file : files.filter(f -> f.toString().endsWith(GuestPlan.TRACE_SUFFIX)).toList()) {
+            for (Path file : files.filter(f -> f.toString().endsWith(GuestPlan.TRACE_SUFFIX))
+                    .toList()) {
                 for (String line : Files.readAllLines(file)) {
                     parse(file, line).ifPresent(changes::add);
                 }
@@ -65,7 +66,8 @@ final class RunStates {
 
     static Optional<Change> parse(Path file, String line) {
         Matcher matcher = CHANGE.matcher(line);
-        if (!matcher.find() || matcher.group(4).equals(RUNNING) == matcher.group(5).equals(RUNNING)) {
+        if (!matcher.find()
+                || matcher.group(4).equals(RUNNING) == matcher.group(5).equals(RUNNING)) {
             return Optional.empty();
         }
         long atUs = Long.parseLong(matcher.group(2)) * 1_000_000 + Long.parseLong(matcher.group(3));

@@ -6,9 +6,10 @@ package io.sojourn.lab;
  *
  * @param moves 0: as many as the scenario has of itself
  * @param prefix of the namespaces; empty: one is made up
+ * @param keep let the lab stand, with its logs, if something went wrong
  */
-public record ScenarioOptions(Scenario scenario, int moves, long seed, String prefix) {
+public record ScenarioOptions(Scenario scenario, int moves, long seed, String prefix, boolean keep) {
     public static ScenarioOptions demo() {
-        return new ScenarioOptions(Scenario.DEMO, 0, 1, "");
+        return new ScenarioOptions(Scenario.DEMO, 0, 1, "", false);
     }
 }

@@ -28,12 +28,11 @@ final class TcpStreams implements AutoCloseable {
         selector = place.call(() -> {
             Selector made = Selector.open();
             for (int i = 0; i < count; i++) {
-                EchoStream.Pace pace =
-                        switch (i % 5) {
-                            case 0, 1 -> EchoStream.Pace.BUSY;
-                            case 2, 3 -> EchoStream.Pace.IDLE;
-                            default -> EchoStream.Pace.SILENT;
-                        };
+                EchoStream.Pace pace = switch (i % 5) {
+                    case 0, 1 -> EchoStream.Pace.BUSY;
+                    case 2, 3 -> EchoStream.Pace.IDLE;
+                    default -> EchoStream.Pace.SILENT;
+                };
                 opened.add(new EchoStream(targets.get(i / 5 % targets.size()), pace, mix(seed, i)));
             }
             return made;
@@ -90,7 +89,9 @@ final class TcpStreams implements AutoCloseable {
         try {
             int started = 0;
             while (selector.isOpen()) {
-                while (started < streams.size() && (started < CONNECTING || streams.get(started - CONNECTING).isDecided())) {
+                while (started < streams.size()
+                        && (started < CONNECTING
+                                || streams.get(started - CONNECTING).isDecided())) {
                     streams.get(started++).connect(selector);
                 }
                 selector.select(key -> ((EchoStream) key.attachment()).onReady(key, scratch), TICK_MS);

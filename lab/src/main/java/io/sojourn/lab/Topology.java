@@ -56,7 +56,9 @@ public record Topology(List<Site> sites, List<Link> links) {
 
     /** Three continents: 250, 180 and 110 ms apart, 1 Gbit/s each; the controller stands beside St Andrews. */
     public static Topology threeContinents() {
-        return of(List.of("st-andrews", "hiroshima", "gainesville"), new double[][] {{0, 250, 110}, {250, 0, 180}, {110, 180, 0}});
+        return of(
+                List.of("st-andrews", "hiroshima", "gainesville"),
+                new double[][] {{0, 250, 110}, {250, 0, 180}, {110, 180, 0}});
     }
 
     /** Sites in a full mesh. {@code rttMs[i][j]} between sites i and j; the controller is 1 ms from the first. */

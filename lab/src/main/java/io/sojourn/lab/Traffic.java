@@ -23,7 +23,13 @@ final class Traffic implements AutoCloseable {
     private static final int RTT_SECONDS = 1;
 
     /** A probe of one correspondent in one window; {@code family} 4 or 6. */
-    record Path(String correspondent, int family, int rateHz, ProbeFigures figures, double rttBeforeMs, double rttAfterMs) {}
+    record Path(
+            String correspondent,
+            int family,
+            int rateHz,
+            ProbeFigures figures,
+            double rttBeforeMs,
+            double rttAfterMs) {}
 
     /** A window: each probe by itself, and the sum of everything. */
     record Window(
@@ -46,8 +52,10 @@ final class Traffic implements AutoCloseable {
     private final List<Integer> pingMarks = new ArrayList<>();
     private final List<String> brokenBefore = new ArrayList<>();
     private long mismatchedBefore;
+    private long moveStartNs;
 
-    private Traffic(Run run, List<Place> correspondents, GuestImage image, String address4, String address6, long seed) {
+    private Traffic(
+            Run run, List<Place> correspondents, GuestImage image, String address4, String address6, long seed) {
         List<InetSocketAddress> targets = List.of(socket(address4), socket(address6));
         int site = 0;
         for (Place place : correspondents) {
@@ -91,6 +99,7 @@ final class Traffic implements AutoCloseable {
 
     /** The move starts now: round trips up to here are 'before'. */
     void moveStarts() {
+        moveStartNs = System.nanoTime();
         for (int i = 0; i < probes.size(); i++) {
             marks.set(i, new Mark(marks.get(i).begin(), probes.get(i).next()));
         }
@@ -114,8 +123,10 @@ final class Traffic implements AutoCloseable {
             probe.awaitReplies(mark.begin(), end, deadlineNs);
             ProbeFigures figures = probe.figures(mark.begin(), end);
             long span = (long) RTT_SECONDS * probe.rateHz();
-            double before = probe.figures(Math.max(0, mark.moveStart() - span), mark.moveStart()).medianRttMs();
-            double after = probe.figures(Math.max(mark.begin(), end - span), end).medianRttMs();
+            double before = probe.figures(Math.max(0, mark.moveStart() - span), mark.moveStart())
+                    .medianRttMs();
+            double after =
+                    probe.figures(Math.max(mark.begin(), end - span), end).medianRttMs();
             String name = probe.place().name();
             int family = i % 2 == 0 ? 4 : 6;
             paths.add(new Path(name, family, probe.rateHz(), figures, before, after));
@@ -125,7 +136,11 @@ final class Traffic implements AutoCloseable {
             if (figures.lost() + figures.duplicated() + figures.reordered() > 0) {
                 faults.add("IPv" + family + " probe from " + name + ": " + figures.lost() + " lost, "
                         + figures.duplicated() + " duplicated, " + figures.reordered() + " reordered of "
-                        + figures.sent());
+                        + figures.sent()
+                        + (figures.lost() > 0
+                                ? "; lost " + probe.lostStretches(mark.begin(), end, moveStartNs, 8)
+                                        + " after the move began"
+                                : ""));
             }
             marks.set(i, new Mark(end, end));
             probe.forgetBefore(end - span);
@@ -139,7 +154,8 @@ final class Traffic implements AutoCloseable {
             duplicated += figures.duplicated();
             reordered += figures.reordered();
             if (figures.lost() + figures.duplicated() + figures.reordered() > 0) {
-                faults.add("ping " + (i % 2 == 0 ? 4 : 6) + " from " + probes.get(i).place().name() + ": "
+                faults.add("ping " + (i % 2 == 0 ? 4 : 6) + " from "
+                        + probes.get(i).place().name() + ": "
                         + figures.lost() + " lost, " + figures.duplicated() + " duplicated, " + figures.reordered()
                         + " reordered");
             }
@@ -151,7 +167,8 @@ final class Traffic implements AutoCloseable {
     private Window sessions(List<Path> paths, long lost, long duplicated, long reordered, List<String> faults) {
         int open = 0;
         int broken = 0;
-        long mismatched = ssh.mismatched() + probes.stream().mapToLong(UdpProbe::damaged).sum();
+        long mismatched =
+                ssh.mismatched() + probes.stream().mapToLong(UdpProbe::damaged).sum();
         for (TcpStreams group : streams) {
             for (EchoStream stream : group.streams()) {
                 mismatched += stream.mismatched();

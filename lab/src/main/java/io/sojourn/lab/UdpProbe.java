@@ -11,6 +11,9 @@ import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.DatagramChannel;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 
@@ -84,6 +87,30 @@ final class UdpProbe implements AutoCloseable {
             duplicated += extraReplies.get(begin + i);
         }
         return ProbeFigures.of(sent, received, duplicated, intervalNs);
+    }
+
+    /** When the probes without a reply were sent, in seconds after {@code originNs}: up to {@code most} stretches. */
+    String lostStretches(long begin, long end, long originNs, int most) {
+        List<String> stretches = new ArrayList<>();
+        for (long i = begin; i < end; i++) {
+            if (receivedNs.get(i) != 0) {
+                continue;
+            }
+            long last = i;
+            while (last + 1 < end && receivedNs.get(last + 1) == 0) {
+                last++;
+            }
+            stretches.add(String.format(
+                    Locale.ROOT,
+                    "%d at %.3f-%.3f s",
+                    last - i + 1,
+                    (sentNs.get(i) - originNs) / 1e9,
+                    (sentNs.get(last) - originNs) / 1e9));
+            i = last;
+        }
+        int more = stretches.size() - most;
+        return String.join(", ", stretches.subList(0, Math.min(most, stretches.size())))
+                + (more > 0 ? " and " + more + " stretches more" : "");
     }
 
     /** Replies that were not what had been sent. */

@@ -28,7 +28,19 @@ final class WireCost {
             wan.capture(site, capture);
             Command.attempt(
                     correspondent.command(java.util.List.of(
-                            "ping", "-n", "-c", "5", "-i", "0.1", "-W", "3", "-s", Integer.toString(PING_BYTES), "-p", "5a", address)),
+                            "ping",
+                            "-n",
+                            "-c",
+                            "5",
+                            "-i",
+                            "0.1",
+                            "-W",
+                            "3",
+                            "-s",
+                            Integer.toString(PING_BYTES),
+                            "-p",
+                            "5a",
+                            address)),
                     java.util.Map.of(),
                     null);
             wan.endCapture(site);

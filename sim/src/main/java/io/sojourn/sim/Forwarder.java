@@ -190,7 +190,9 @@ final class Forwarder {
         dispatch(vm, packet, from, epoch);
     }
 
-    private void dispatch(int vm, Packet packet, int from, long epoch) {
+    private void dispatch(int target, Packet packet, int from, long epoch) {
+        // vm0 and vm1 have the same address, in two networks
+        int vm = out.mutant(Mutation.NETWORK_IGNORED) && target < 2 && paths.length > 1 ? 0 : target;
         VmPath path = paths[vm];
         if (path.takenBack != null) {
             if (from == path.takenBack.from && epoch == path.takenBack.epoch) {
@@ -224,7 +226,9 @@ final class Forwarder {
     private void passedOn(VmPath path, Packet packet, int to, long epoch, int from, int vm) {
         if (from != self) {
             path.lastForwardedNs = nowNs;
-            if (path.tombstone && to == path.routeTo && epoch == path.routeEpoch) { // never of a redirect: D is not active yet
+            if (path.tombstone
+                    && to == path.routeTo
+                    && epoch == path.routeEpoch) { // never of a redirect: D is not active yet
                 out.moved(from, vm, to, epoch);
             }
         }
@@ -403,6 +407,12 @@ final class Forwarder {
             path.tombstone = false;
         }
         return true;
+    }
+
+    /** Only a mutant does that. */
+    void forget(int vm) {
+        paths[vm].routeTo = -1;
+        paths[vm].redirectTo = -1;
     }
 
     void tombstone(int vm) {

@@ -4,8 +4,10 @@ package io.sojourn.sim;
 import io.sojourn.handoff.Counter;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,17 +33,22 @@ final class Monitor {
     private final List<String> violations = new ArrayList<>();
     private final @Nullable List<String> log;
     private final Map<Long, Integer> epochUsers = new HashMap<>();
+    private final Set<Long> epochsReserved = new HashSet<>();
     private final long[] activated;
     private final int[] running;
     private final long[][] counts;
     private long hash = 0xcbf29ce484222325L;
-    private boolean crashed;
+    private int faultsUnderWay;
+    private long faultsUntilNs = -1;
+    private final long recoveryNs;
     private long delivered;
     private long lost;
 
-    Monitor(Timeline timeline, int vms, boolean strict, boolean logging) {
+    /** @param recoveryNs after the end of a fault, what is lost or late is still its doing */
+    Monitor(Timeline timeline, int vms, boolean strict, long recoveryNs, boolean logging) {
         this.timeline = timeline;
         this.vms = vms;
+        this.recoveryNs = recoveryNs;
         this.strict = strict;
         this.log = logging ? new ArrayList<>() : null;
         activated = new long[vms];
@@ -98,8 +105,18 @@ final class Monitor {
 
     // what happens
 
-    void crash() {
-        crashed = true;
+    void faultBegins() {
+        faultsUnderWay++;
+    }
+
+    void faultEnds() {
+        faultsUnderWay--;
+        faultsUntilNs = timeline.nowNs() + recoveryNs;
+    }
+
+    /** A process was killed, or a path cut, when this was under way. */
+    private boolean disturbed(Packet packet) {
+        return faultsUnderWay > 0 || packet.sentNs <= faultsUntilNs;
     }
 
     void count(int vm, Counter counter, long n) {
@@ -108,6 +125,13 @@ final class Monitor {
 
     long counted(int vm, Counter counter) {
         return counts[vm][counter.ordinal()];
+    }
+
+    /** For either end of a packet's flow. */
+    private long counted(Packet packet, Counter counter) {
+        FlowName flow = packet.flow.name;
+        return (flow.sourceVm() >= 0 ? counted(flow.sourceVm(), counter) : 0)
+                + (flow.targetVm() >= 0 ? counted(flow.targetVm(), counter) : 0);
     }
 
     void guestRuns(int vm, String where) {
@@ -122,6 +146,12 @@ final class Monitor {
 
     int running(int vm) {
         return running[vm];
+    }
+
+    void reserved(int vm, long epoch) {
+        if (!epochsReserved.add(epoch * vms + vm)) {
+            violate(7, "epoch " + epoch + " of vm" + vm + " was given out twice");
+        }
     }
 
     void activated(int vm, long epoch, int gateway) {
@@ -157,18 +187,16 @@ final class Monitor {
             violate(2, packet + " was delivered twice");
         }
         packet.loss = null;
-        if (packet.number < flow.delivered && !packet.doubledByWan && strict && !disorderExplained(flow)) {
+        if (packet.number < flow.delivered && !packet.doubledByWan && strict && !disorderExplained(packet)) {
             violate(3, packet + " came after #" + flow.delivered);
         }
         flow.delivered = Math.max(flow.delivered, packet.number);
     }
 
-    private boolean disorderExplained(Flow flow) {
-        return crashed || explained(flow.name.sourceVm()) || explained(flow.name.targetVm());
-    }
-
-    private boolean explained(int vm) {
-        return vm >= 0 && (counted(vm, Counter.MARKER_MISSED) > 0 || counted(vm, Counter.RETURN_MISSED) > 0);
+    private boolean disorderExplained(Packet packet) {
+        return disturbed(packet)
+                || counted(packet, Counter.MARKER_MISSED) > 0
+                || counted(packet, Counter.RETURN_MISSED) > 0;
     }
 
     void lost(Packet packet, Loss why, int gateway) {
@@ -181,14 +209,16 @@ final class Monitor {
             say("lost " + packet + " at " + gateway + ": " + why);
         }
         packet.loss = why;
-        FlowName flow = packet.flow.name;
-        int vm = flow.targetVm() >= 0 ? flow.targetVm() : flow.sourceVm();
         boolean excused = switch (why) {
             case WAN, CUT, DEAD_GATEWAY, FULL -> true;
-            case QUEUE_OF_THE_GONE -> counted(vm, Counter.UNHELD) + counted(vm, Counter.NOT_DRAINED) > 0 || crashed;
-            case BUFFER_DROPPED -> counted(vm, Counter.UNANSWERED) > 0 || crashed;
-            case FUTURE_EPOCH -> counted(vm, Counter.RETURN_MISSED) > 0 || crashed;
-            case NOT_ACTIVE -> counted(vm, Counter.EARLY_SIGN) > 0 || crashed; case NO_PORT, NO_ROUTE, STALE_EPOCH -> crashed;
+            case QUEUE_OF_THE_GONE ->
+                counted(packet, Counter.UNHELD) + counted(packet, Counter.NOT_DRAINED) > 0 || disturbed(packet);
+            case BUFFER_DROPPED -> counted(packet, Counter.UNANSWERED) > 0 || disturbed(packet);
+            case FUTURE_EPOCH -> counted(packet, Counter.RETURN_MISSED) > 0 || disturbed(packet);
+            // a guest that ran unasked, and was taken back before this gateway knew
+            case NOT_ACTIVE ->
+                counted(packet, Counter.EARLY_SIGN) + counted(packet, Counter.UNHELD) > 0 || disturbed(packet);
+            case NO_PORT, NO_ROUTE, STALE_EPOCH -> disturbed(packet);
             case WRONG_NETWORK -> false;
         };
         if (!excused) {

@@ -193,6 +193,9 @@ final class SimGateway {
             installRoute(vm, new Binding(signal.vm(), gateway, epoch));
             return;
         }
+        if (world.mutator.is(Mutation.NO_LATE_ANSWERS)) {
+            return;
+        }
         for (HandoffAction action : Late.answer(signal, id, now)) {
             switch (action) {
                 case HandoffAction.Send(GatewayId to, Signal answer) -> send(to, answer, false);
@@ -252,9 +255,11 @@ final class SimGateway {
             machine = new Machine(plan, 'C', step.state());
             actions = step.actions();
         }
+        Step<?> first = world.mutator.mutate(machine, new HandoffEvent.Start(), new Step<>(machine.state, actions));
+        machine.state = first.state();
         machines.put(plan.migration(), machine);
         entered(machine, "", machine.state);
-        execute(machine, actions);
+        execute(machine, first.actions());
         drain();
         return true;
     }
@@ -328,8 +333,10 @@ final class SimGateway {
         busy = false;
     }
 
-    private void apply(Machine machine, HandoffEvent event) {
+    private void apply(Machine machine, HandoffEvent happened) {
+        HandoffEvent event = happened;
         Object before = machine.state;
+        event = world.mutator.event(before, event);
         Step<?> step;
         if (machine.state instanceof SourceHandoff.State s && event instanceof HandoffEvent.AtSource e) {
             step = SourceHandoff.apply(s, e, localNs());
@@ -342,7 +349,7 @@ final class SimGateway {
         } else {
             return;
         }
-        step = world.mutator.mutate(machine.role, before, event, step);
+        step = world.mutator.mutate(before, event, step);
         machine.state = step.state();
         if (world.monitor.logging()
                 && !(step.state().equals(before) && step.actions().isEmpty())) {
@@ -394,16 +401,27 @@ final class SimGateway {
                 forwarder.redirectOff(vm, world.index(from), epoch.number());
             case HandoffAction.AwaitQueueDrained(long boundNs) -> world.host.awaitDrained(plan, boundNs);
             case HandoffAction.StartBuffering(Epoch epoch, long bound) -> forwarder.startBuffering(vm, epoch.number());
-            case HandoffAction.FlushBuffer() ->
-                forwarder.flushBuffer(vm, plan.epoch().number());
+            case HandoffAction.FlushBuffer() -> {
+                if (world.mutator.is(Mutation.FLUSH_AFTER_LIVE)) {
+                    Forwarder now = forwarder;
+                    world.timeline.in(
+                            Scenario.MS, () -> now.flushBuffer(vm, plan.epoch().number()));
+                } else {
+                    forwarder.flushBuffer(vm, plan.epoch().number());
+                }
+            }
             case HandoffAction.DeliverLive() ->
                 forwarder.deliverLive(vm, plan.epoch().number());
             case HandoffAction.ReturnBuffer(GatewayId to, Epoch epoch) ->
                 post(
                         machine,
                         new HandoffEvent.BufferReturned(forwarder.returnBuffer(vm, world.index(to), epoch.number())));
-            case HandoffAction.DropBuffer() ->
+            case HandoffAction.DropBuffer() -> {
                 forwarder.dropBuffer(vm, plan.epoch().number());
+                if (world.mutator.is(Mutation.BUFFER_NOT_RETURNED)) {
+                    post(machine, new HandoffEvent.BufferReturned(0));
+                }
+            }
             case HandoffAction.HoldFrom(GatewayId from, long bound) ->
                 forwarder.holdFrom(vm, world.index(from), plan.epoch().number());
             case HandoffAction.ReleaseHold(GatewayId from) -> forwarder.releaseHold(vm, world.index(from));
@@ -415,7 +433,13 @@ final class SimGateway {
                 forwarder.forwardLate(vm, world.index(to), epoch.number());
             case HandoffAction.CheckQuiet() -> post(machine, new HandoffEvent.Quiet(forwarder.lastForwardedNs(vm)));
             case HandoffAction.RefreshNeighbours() -> {}
-            case HandoffAction.Tombstone(Binding now) -> forwarder.tombstone(vm);
+            case HandoffAction.Tombstone(Binding now) -> {
+                if (world.mutator.is(Mutation.NO_TOMBSTONE)) {
+                    forwarder.forget(vm);
+                } else {
+                    forwarder.tombstone(vm);
+                }
+            }
             case HandoffAction.DeleteState(var who, Epoch epoch) -> forwarder.deleteState(vm, epoch.number());
             case HandoffAction.SetTimer(Timer timer, long atNs) -> setTimer(machine, timer, atNs);
             case HandoffAction.CancelTimer(Timer timer) -> cancelTimer(machine, timer);
@@ -445,7 +469,11 @@ final class SimGateway {
 
     private void send(GatewayId to, Signal signal, boolean inOrder) {
         if (to.equals(id)) {
-            signal(signal, index);
+            if (inOrder) {
+                forwarder.signalFromWan(signal, index);
+            } else {
+                signal(signal, index);
+            }
             return;
         }
         world.wan.signal(index, world.index(to), codec.encode(signal, ++number), inOrder);
@@ -481,7 +509,7 @@ final class SimGateway {
     void kill() {
         up = false;
         life++;
-        world.monitor.crash();
+
         world.monitor.say("gateway " + index + " is killed");
         for (Machine machine : machines.values()) {
             machine.timers.values().forEach(Timeline.Entry::cancel);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.sim;
 
+import io.sojourn.handoff.Counter;
 import io.sojourn.handoff.HandoffPlan;
 import io.sojourn.handoff.MigrationId;
 import io.sojourn.handoff.SignalCodec;
@@ -46,13 +47,13 @@ final class World implements Wan.Receiver {
     private final List<Flow> flows = new ArrayList<>();
     private final List<Packet> packets = new ArrayList<>();
     private int faultsUnderWay;
-    private long lastHealNs;
+
     private boolean traffic = true;
 
     World(Scenario scenario, Mutation mutation, boolean logging) {
         this.scenario = scenario;
         random = new SplittableRandom(scenario.seed() ^ 0x5deece66dL);
-        monitor = new Monitor(timeline, scenario.vms(), scenario.strict(), logging);
+        monitor = new Monitor(timeline, scenario.vms(), scenario.strict(), 2 * scenario.rttNs() + 50 * MS, logging);
         mutator = new Mutator(mutation);
         wan = new Wan(scenario, timeline, random, monitor, this);
         timing = Timing.forRtt(scenario.rttNs());
@@ -207,6 +208,7 @@ final class World implements Wan.Receiver {
     private void strike(Fault fault) {
         monitor.mix(40, scenario.faults().indexOf(fault), 0);
         faultsUnderWay++;
+        monitor.faultBegins();
         switch (fault) {
             case Scenario.Crash(int who, var when, long forNs)
             when who == gateways.length -> {
@@ -258,7 +260,7 @@ final class World implements Wan.Receiver {
 
     private void healed() {
         faultsUnderWay--;
-        lastHealNs = timeline.nowNs();
+        monitor.faultEnds();
     }
 
     // the run
@@ -289,7 +291,39 @@ final class World implements Wan.Receiver {
         }
     }
 
+    /** A bound is for when something is wrong. */
+    private void judgeCounts() {
+        boolean killed = scenario.faults().stream().anyMatch(Scenario.Crash.class::isInstance);
+        boolean cut = scenario.faults().stream().anyMatch(Scenario.Cut.class::isInstance);
+        for (int vm = 0; vm < vms.length; vm++) {
+            if (!killed && !cut) {
+                none(vm, Counter.UNANSWERED);
+                if (scenario.signalLoss() < 0.01) { // four sendings in the bound
+                    none(vm, Counter.MARKER_MISSED);
+                }
+                if (scenario.signalLoss() == 0) {
+                    none(vm, Counter.RETURN_MISSED);
+                }
+            }
+            int index = vm;
+            if (scenario.moves().stream()
+                    .noneMatch(m -> m.vm() == index
+                            && (m.mishap() == Scenario.Mishap.SLOW_QUEUE
+                                    || m.mishap() == Scenario.Mishap.STOPS_UNASKED))) {
+                none(vm, Counter.NOT_DRAINED);
+                none(vm, Counter.UNHELD);
+            }
+        }
+    }
+
+    private void none(int vm, Counter counter) {
+        if (monitor.counted(vm, counter) > 0) {
+            monitor.violate(2, "vm" + vm + ": counted " + counter + ", and nothing was wrong");
+        }
+    }
+
     private void judge() {
+        judgeCounts();
         String left = unfinished();
         if (!left.isEmpty()) {
             monitor.violate(6, "not over after " + timeline.nowNs() / Scenario.SECOND + " s:" + left);
@@ -354,10 +388,6 @@ final class World implements Wan.Receiver {
             left.append(gateway.leftovers());
         }
         return left.toString();
-    }
-
-    long lastHealNs() {
-        return lastHealNs;
     }
 
     long sent() {

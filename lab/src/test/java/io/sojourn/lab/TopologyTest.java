@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.lab;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.junit.jupiter.api.Test;
+
+class TopologyTest {
+    private final Topology topology = Topology.threeContinents();
+
+    @Test
+    void delaysAreTheSameBothWaysAndNoneWithinASite() {
+        assertThat(topology.oneWayMs("st-andrews", "hiroshima")).isEqualTo(125);
+        assertThat(topology.oneWayMs("hiroshima", "gainesville")).isEqualTo(90);
+        assertThat(topology.oneWayMs("st-andrews", "gainesville")).isEqualTo(55);
+        assertThat(topology.oneWayMs("gainesville", "gainesville")).isZero();
+    }
+
+    @Test
+    void everyPlaceHasALinkToTheController() {
+        topology.sites()
+                .forEach(site -> assertThat(topology.oneWayMs(Topology.CONTROLLER, site.name()))
+                        .isPositive());
+    }
+
+    @Test
+    void scenariosGoRoundTheSitesAndEndAtHome() {
+        assertThat(Scenario.DEMO.destinations(topology, 0)).containsExactly("hiroshima", "gainesville", "st-andrews");
+        assertThat(Scenario.LOOP.destinations(topology, 0)).hasSize(30).endsWith("gainesville", "st-andrews");
+        assertThatThrownBy(() -> Scenario.DEMO.destinations(topology, 9)).isInstanceOf(LabException.class);
+        assertThatThrownBy(() -> Scenario.named("nowhere")).hasMessageContaining("lab list");
+    }
+}
