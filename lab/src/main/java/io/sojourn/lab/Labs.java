@@ -177,6 +177,11 @@ public final class Labs {
         }
     }
 
+    /** Prefixes of the labs that stand. */
+    public static List<String> standing() {
+        return Run.all().stream().filter(Run::stands).map(Run::prefix).toList();
+    }
+
     /** Removes labs that nobody drives: their prefixes. */
     public static List<String> down(Optional<String> prefix) {
         return Lab.down(prefix);
