@@ -196,7 +196,7 @@ public final class Lab implements AutoCloseable {
                                 "hypervisor",
                                 "qemu+unix://" + qmp,
                                 "template",
-                                GuestPlan.template().name(),
+                                GuestPlan.TEMPLATE,
                                 "parameters",
                                 plan.parameters(image)));
         await(
@@ -282,7 +282,7 @@ public final class Lab implements AutoCloseable {
         Map<String, String> variables = new HashMap<>(plan.parameters(image));
         variables.putAll(Map.of(
                 "vm", plan.name(), "qmp", qmp.toString(), "accel", acceleration, "mac.0", plan.mac(), "tap.0", tap));
-        LaunchTemplate template = GuestPlan.template();
+        LaunchTemplate template = GuestPlan.template(acceleration);
         List<String> command = new ArrayList<>(template.fill(plan.name(), variables));
         command.addAll(List.of("-qmp", "unix:" + qmp + ",server=on,wait=off"));
         Child qemu = Child.start(run, host, plan.name(), command);

@@ -9,13 +9,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * All that goes to and from the guest while it moves: from a correspondent in each site a 1 kHz IPv4 probe, a 100 Hz IPv6 probe, ping and ping -6 and its share of
+ * All that goes to and from the guest while it moves: from a correspondent in each site a 1 kHz IPv4 probe, a 50 Hz IPv6 probe, ping and ping -6 and its share of
  * 50 TCP streams; and one SSH session. What is seen is cut into windows, one a move, that follow each other without a hole.
  */
 final class Traffic implements AutoCloseable {
     private static final int ECHO_PORT = 7;
     private static final int RATE4_HZ = 1000;
-    private static final int RATE6_HZ = 100;
+    private static final int RATE6_HZ = 50;
     private static final int STREAMS = 50;
     /** A reply that takes longer than this is lost. */
     private static final long REPLY_BOUND_NS = 5_000_000_000L;
