@@ -22,8 +22,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One attached gateway, from its Hello to the end of its stream. One thread of its own sends, in this order: what is queued, then what
- * has changed in the table. Nobody waits for a slow gateway: when its queue is full the stream ends and it starts afresh.
+ * One attached gateway, from its Hello to the end of its stream. One thread of its own sends, in this order: what has changed
+ * in the table, then what is queued, so that a command never speaks of a VM that the gateway has not heard of. Nobody waits for a slow gateway: when its queue is full the stream ends and it starts afresh.
  */
 final class Attachment {
     /** The gateway is not there, or went away before it answered. */
@@ -219,7 +219,7 @@ final class Attachment {
                     something.await();
                 }
                 status = ending;
-                if (status == null && !queue.isEmpty()) {
+                if (status == null && !tableDue) {
                     return queue.removeFirst();
                 }
                 tableDue = false;

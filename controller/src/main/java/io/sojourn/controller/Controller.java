@@ -16,6 +16,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class Controller implements AutoCloseable {
     private static final int CLOCK_PROBE_S = 10;
+    private static final int HYPERVISORS_S = 2;
 
     private final BindingStore store;
     private final ForwardingTable table;
@@ -24,8 +25,9 @@ final class Controller implements AutoCloseable {
     private final EventStream events;
     private final RestApi api;
     private final GatewayService service;
-    private final ScheduledExecutorService clockProbes = Executors.newSingleThreadScheduledExecutor(
-            Thread.ofPlatform().daemon().name("clock-probes").factory());
+    private final HypervisorWatch hypervisors;
+    private final ScheduledExecutorService housekeeping = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().daemon().name("housekeeping").factory());
     private Optional<HttpServer> http = Optional.empty();
 
     Controller(BindingStore store, String token, ControllerConfig.Timeouts timeouts, Clock clock) {
@@ -41,6 +43,7 @@ final class Controller implements AutoCloseable {
         MovePlanner planner = new MovePlanner(realm, gateways, timeouts.command());
         api = new RestApi(
                 realm, views, inventory, planner, orchestrator, gateways, events, new Metrics(views, orchestrator));
+        hypervisors = new HypervisorWatch(realm, gateways, orchestrator);
         service = new GatewayService(gateways, token);
     }
 
@@ -48,7 +51,8 @@ final class Controller implements AutoCloseable {
         gateways.start(orchestrator);
         table.start();
         orchestrator.start();
-        var _ = clockProbes.scheduleAtFixedRate(gateways::probeClocks, CLOCK_PROBE_S, CLOCK_PROBE_S, TimeUnit.SECONDS);
+        var _ = housekeeping.scheduleAtFixedRate(gateways::probeClocks, CLOCK_PROBE_S, CLOCK_PROBE_S, TimeUnit.SECONDS);
+        var _ = housekeeping.scheduleWithFixedDelay(hypervisors, HYPERVISORS_S, HYPERVISORS_S, TimeUnit.SECONDS);
     }
 
     BindableService service() {
@@ -70,7 +74,7 @@ final class Controller implements AutoCloseable {
     /** Ends everything but the store, which belongs to the caller. Moves under way are left to the gateways and to the next start. */
     @Override
     public void close() {
-        clockProbes.shutdownNow();
+        housekeeping.shutdownNow();
         events.close();
         http.ifPresent(HttpServer::close);
         orchestrator.close(); // first: that we end is not a fault of any gateway, and must not look like one to a move

@@ -53,9 +53,10 @@ final class EventStream implements AutoCloseable {
         });
     }
 
-    void ofMigration(String id, ServerRequest request, ServerResponse response) throws InterruptedException {
+    void ofMigration(String name, ServerRequest request, ServerResponse response) throws InterruptedException {
         long now = views.revision();
-        Resource.Migration migration = views.migration(id);
+        Resource.Migration migration = views.migration(name);
+        String id = migration.id();
         Optional<Long> last = lastEventId(request);
         List<Resource.Event> first = new ArrayList<>();
         boolean isOver = migration.finishedAt() != null;

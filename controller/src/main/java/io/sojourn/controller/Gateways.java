@@ -51,6 +51,7 @@ final class Gateways {
         final ClockEstimate clock = new ClockEstimate();
         volatile Resource.@Nullable Host host;
         volatile Map<String, String> hosted = Map.of();
+        volatile boolean tellsHosted;
         volatile Map<String, Long> counters = Map.of();
         volatile Map<String, Resource.Path> paths = Map.of();
         volatile long lastSeenUs;
@@ -243,6 +244,7 @@ final class Gateways {
         }
         if (heartbeat.getHostedCount() > 0) {
             known.hosted = hosted(heartbeat.getHostedList());
+            known.tellsHosted = true;
         }
         known.counters = Map.copyOf(heartbeat.getCountersMap());
     }
@@ -305,7 +307,12 @@ final class Gateways {
         return Optional.ofNullable(facts(gateway).hosted.get(vm));
     }
 
-    /** Its hypervisor has just answered. */
+    /** Its heartbeats say what it hosts. */
+    boolean tellsHosted(String gateway) {
+        return facts(gateway).tellsHosted;
+    }
+
+    /** What a question about the VM's hypervisor has just found. */
     void hostedSeen(String gateway, String vm, String state) {
         Map<String, String> hosted = new TreeMap<>(facts(gateway).hosted);
         hosted.put(vm, state);

@@ -2,6 +2,7 @@
 package io.sojourn.controller;
 
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -25,6 +26,12 @@ final class MemorySize {
             default -> 20;
         };
         return Optional.of(Long.parseLong(matcher.group(1)) << shift);
+    }
+
+    /** Of a VM's launch parameters: {@code memory}, or {@code memory-mb} in MiB. Empty if they do not say. */
+    static Optional<Long> of(Map<String, String> parameters) {
+        return Optional.ofNullable(parameters.getOrDefault("memory", parameters.get("memory-mb")))
+                .flatMap(MemorySize::parse);
     }
 
     static String show(long bytes) {

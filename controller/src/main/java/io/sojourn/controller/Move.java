@@ -22,6 +22,7 @@ final class Move {
     private final Resource.Migration plan;
     private final MoveMachine.Parties parties;
     private final Resource.Vm vm;
+    private final long boundEpoch;
     private final @Nullable String landingQmp;
     private final Map<String, Long> acknowledged;
     private final List<Resource.TimelineEntry> timeline;
@@ -37,6 +38,7 @@ final class Move {
         plan = document.shown();
         parties = new MoveMachine.Parties(plan.fromGateway(), plan.toGateway(), document.correspondents());
         vm = document.vm();
+        boundEpoch = document.boundEpoch();
         landingQmp = document.landingQmp();
         acknowledged = new TreeMap<>(document.acknowledged());
         timeline = new ArrayList<>(plan.timeline());
@@ -67,6 +69,10 @@ final class Move {
 
     MoveState state() {
         return state;
+    }
+
+    long boundEpoch() {
+        return boundEpoch;
     }
 
     String landingQmp() {
@@ -204,6 +210,14 @@ final class Move {
                 plan.createdAt(),
                 finishedAt);
         return new MoveDocument(
-                shown, state, parties.correspondents(), vm, landingQmp, streamToken, destinationQmp, acknowledged);
+                shown,
+                state,
+                parties.correspondents(),
+                vm,
+                boundEpoch,
+                landingQmp,
+                streamToken,
+                destinationQmp,
+                acknowledged);
     }
 }

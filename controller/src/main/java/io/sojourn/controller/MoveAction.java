@@ -17,6 +17,9 @@ public sealed interface MoveAction {
 
     record Release(SortedSet<String> gateways) implements MoveAction {}
 
+    /** If nothing is heard of the gateway for a while: {@link MoveEvent.Silent}. */
+    record AwaitWord(String gateway) implements MoveAction {}
+
     /** In the same commit as the new state. */
     record CommitBinding() implements MoveAction {}
 

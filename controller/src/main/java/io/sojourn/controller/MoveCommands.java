@@ -20,7 +20,7 @@ final class MoveCommands {
 
     private static Vm vm(Move move) {
         Resource.Migration plan = move.plan();
-        return ForwardingTable.message(move.vm(), plan.fromGateway(), plan.epoch() - 1);
+        return ForwardingTable.message(move.vm(), plan.fromGateway(), move.boundEpoch());
     }
 
     /** Taps and QMP socket are the source's: at the destination they are found or made anew. */

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param shown what REST shows
  * @param vm as it was registered when the move was planned
+ * @param boundEpoch of the binding that the VM had then
  * @param landingQmp the operator's own incoming QEMU; null: the gateway starts one
  * @param destinationQmp the QMP socket of the incoming QEMU, told by the destination
  * @param acknowledged the last sequence number taken from each gateway, by {@code gateway#boot-id}
@@ -20,6 +21,7 @@ record MoveDocument(
         MoveState state,
         List<String> correspondents,
         Resource.Vm vm,
+        long boundEpoch,
         @Nullable String landingQmp,
         @Nullable String streamToken,
         @Nullable String destinationQmp,

@@ -47,6 +47,9 @@ public sealed interface MoveEvent {
     /** The move takes longer than it may, and the source has not given up by itself. */
     record Overdue() implements MoveEvent {}
 
+    /** The gateway took the command, is connected, and has reported nothing since, for longer than it would take it. */
+    record Silent(String gateway) implements MoveEvent {}
+
     /** The controller was restarted. No gateway is connected yet. */
     record Recovered() implements MoveEvent {}
 }

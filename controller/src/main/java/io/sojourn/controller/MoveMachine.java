@@ -8,6 +8,7 @@ import io.sojourn.controller.MoveAction.Abort;
 import io.sojourn.controller.MoveAction.ArmCorrespondents;
 import io.sojourn.controller.MoveAction.ArmDestination;
 import io.sojourn.controller.MoveAction.ArmSource;
+import io.sojourn.controller.MoveAction.AwaitWord;
 import io.sojourn.controller.MoveAction.CommitBinding;
 import io.sojourn.controller.MoveAction.Note;
 import io.sojourn.controller.MoveAction.Release;
@@ -21,6 +22,7 @@ import io.sojourn.controller.MoveEvent.Overdue;
 import io.sojourn.controller.MoveEvent.Recovered;
 import io.sojourn.controller.MoveEvent.Refused;
 import io.sojourn.controller.MoveEvent.Reported;
+import io.sojourn.controller.MoveEvent.Silent;
 import io.sojourn.controller.MoveEvent.Step;
 import io.sojourn.controller.MoveEvent.Unanswered;
 import io.sojourn.controller.MoveEvent.Unreachable;
@@ -96,6 +98,7 @@ public final class MoveMachine {
             case Reported reported -> machine.reported(reported);
             case GatewayBack back -> machine.back(back);
             case GatewayGone gone -> machine.gone(gone.gateway());
+            case Silent silent -> machine.silent(silent.gateway());
             case CancelAsked _ -> machine.isBeforeSwitch() ? machine.giveUp("cancelled") : machine.stay();
             case Overdue _ -> machine.overdue();
             case Recovered _ -> machine.recovered();
@@ -122,7 +125,10 @@ public final class MoveMachine {
         return switch (state) {
             case Planned _ -> to(new RolledBack(reason, NOBODY));
             case ArmingDestination _ -> disarm(reason, gateways(List.of(parties.destination())), true);
-            default -> to(new AbortingSource(reason), new Abort(gateways(List.of(parties.source())), reason));
+            default ->
+                to(
+                        new AbortingSource(reason, state instanceof Switching),
+                        new Abort(gateways(List.of(parties.source())), reason));
         };
     }
 
@@ -143,8 +149,31 @@ public final class MoveMachine {
             case ARM_SOURCE -> state instanceof ArmingSource ? armCorrespondents() : stay();
             case ARM_CORRESPONDENT -> correspondentSettled(gateway);
             case START -> state instanceof Starting ? to(new Copying()) : stay();
-            case ABORT -> aborted(gateway, "");
+            case ABORT -> abortTaken(gateway);
             case RELEASE -> released(gateway);
+        };
+    }
+
+    /** The command has been taken. What comes of it, source and destination report; a correspondent's part is over. */
+    private Outcome abortTaken(String gateway) {
+        boolean isEnd = !parties.isCorrespondent(gateway);
+        return switch (state) {
+            case AbortingSource _ -> gateway.equals(parties.source()) ? stay(new AwaitWord(gateway)) : stay();
+            case Disarming disarming when isEnd && !disarming.certain() -> stay(new AwaitWord(gateway));
+            default -> aborted(gateway, "");
+        };
+    }
+
+    private Outcome silent(String gateway) {
+        return switch (state) {
+            case AbortingSource aborting ->
+                aborting.beyondHold() || !gateway.equals(parties.source()) ? stay() : aborted(gateway, "");
+            case Disarming _ -> aborted(gateway, "");
+            case Draining _ ->
+                gateway.equals(parties.source())
+                        ? to(new Releasing(parties.all(), NOBODY), new Release(parties.all()))
+                        : stay();
+            default -> stay();
         };
     }
 
@@ -211,7 +240,8 @@ public final class MoveMachine {
         String reason = gateway + ": " + refused.error();
         return switch (refused.step()) {
             case ARM_DESTINATION -> state instanceof ArmingDestination ? giveUp(reason) : stay();
-            case ARM_SOURCE -> state instanceof ArmingSource ? giveUp(reason) : stay();
+            // It has nothing of the move then; it is told nevertheless, in case it has half.
+            case ARM_SOURCE -> state instanceof ArmingSource ? disarm(reason, parties.all(), true) : stay();
             case ARM_CORRESPONDENT -> correspondentSettled(gateway, new Note("not-armed", reason));
             case START -> state instanceof Starting ? giveUp(reason) : stay();
             case ABORT -> abortRefused(gateway, reason);
@@ -301,12 +331,19 @@ public final class MoveMachine {
         boolean isDestination = gateway.equals(parties.destination());
         return switch (report.phase()) {
             case COPYING -> isSource && state instanceof Starting ? to(new Copying()) : stay();
-            case HELD, PAUSED ->
-                isSource && (state instanceof Starting || state instanceof Copying) ? to(new Switching()) : stay();
+            case HELD, PAUSED -> isSource ? switching() : stay();
             case ACTIVATED -> isDestination ? activated() : stay();
             case DRAINING -> isSource ? activated() : stay();
             case RELEASED -> isSource ? sourceReleased() : stay();
             case ABORTED -> abortReported(gateway, report.error());
+            default -> stay();
+        };
+    }
+
+    private Outcome switching() {
+        return switch (state) {
+            case Starting _, Copying _ -> to(new Switching());
+            case AbortingSource aborting -> to(new AbortingSource(aborting.reason(), true));
             default -> stay();
         };
     }
@@ -355,13 +392,10 @@ public final class MoveMachine {
             case ArmingDestination _ -> isDestination ? giveUp(reason) : stay();
             case ArmingSource _, ArmingCorrespondents _, Starting _, Copying _ ->
                 isSource || isDestination ? giveUp(reason) : rearm(gateway);
-            case Switching _ -> {
-                if (isDestination && back.runsVm()) {
-                    yield activated();
-                }
-                yield isDestination || back.runsVm() && isSource ? giveUp(reason) : stay();
-            }
-            case Draining _ -> isSource ? to(new Releasing(parties.all(), NOBODY), new Release(parties.all())) : stay();
+            // Both know from their journals how far they were, and report it; a guest that runs at the destination says
+            // it all.
+            case Switching _ -> isDestination && back.runsVm() ? activated() : stay();
+            case Draining _ -> isSource ? stay(new AwaitWord(gateway)) : stay();
             default -> again(gateway);
         };
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.controller;
 
+import io.sojourn.handoff.MigrationId;
 import io.sojourn.model.binding.Binding;
 import io.sojourn.rpc.CheckHypervisor;
 import io.sojourn.rpc.Command;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
@@ -22,16 +24,17 @@ final class MovePlanner {
     /** A move that nothing is known to speak against. */
     record Plan(
             Resource.Vm vm,
+            long boundEpoch,
             GatewayDocument source,
             GatewayDocument destination,
             List<String> correspondents,
             @Nullable String landingQmp,
             Resource.MigrationRequest request) {
 
-        /** The id says it all: the VM and the epoch that this move alone may use. */
+        /** @param epoch reserved for this move alone */
         MoveDocument document(long epoch, Instant now) {
             Resource.Migration shown = new Resource.Migration(
-                    vm.name() + "-e" + epoch,
+                    new MigrationId(UUID.randomUUID()).toString(),
                     vm.name(),
                     source.site(),
                     destination.site(),
@@ -53,7 +56,7 @@ final class MovePlanner {
                     now,
                     null);
             return new MoveDocument(
-                    shown, new MoveState.Planned(), correspondents, vm, landingQmp, null, null, Map.of());
+                    shown, new MoveState.Planned(), correspondents, vm, boundEpoch, landingQmp, null, null, Map.of());
         }
     }
 
@@ -113,6 +116,7 @@ final class MovePlanner {
         checkHypervisor(vm, source.name());
         return new Plan(
                 vm,
+                binding.epoch().number(),
                 source,
                 destination,
                 correspondents(vm, source, destination),
@@ -217,7 +221,7 @@ final class MovePlanner {
                     "gateway '" + destination.name() + "' has no launch template and VM '" + vm.name()
                             + "' has no landing place there: add one of them ('sojourn vm landing add')");
         }
-        Optional<Long> needed = Optional.ofNullable(vm.filling().get("memory")).flatMap(MemorySize::parse);
+        Optional<Long> needed = MemorySize.of(vm.filling());
         long free = host.memoryFreeBytes();
         if (free > 0 && needed.isPresent() && needed.get() > free) {
             throw refuse(

@@ -66,8 +66,13 @@ public sealed interface MoveState {
      */
     record Releasing(SortedSet<String> waiting, SortedSet<String> gone) implements MoveState {}
 
-    /** The source has been told to take the guest back; it may answer that it is too late. */
-    record AbortingSource(String reason) implements MoveState {}
+    /**
+     * The source has been told to take the guest back, and now either says ABORTED or goes on to the end.
+     *
+     * @param beyondHold the source has reported HOLD or PAUSE: then only its word, or the destination's, decides. Before that, a
+     *     source that is connected, takes the command and then says nothing has nothing of the move
+     */
+    record AbortingSource(String reason, boolean beyondHold) implements MoveState {}
 
     /**
      * @param waiting gateways whose answer is missing

@@ -149,11 +149,13 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
         });
     }
 
-    Resource.Migration cancel(String id) {
+    /** @param name an id, or what a person may write for one: see {@link Realm#findMove} */
+    Resource.Migration cancel(String name) {
+        String id = realm.findMove(name).shown().id();
         return call(() -> {
             Move move = unsettled.get(id);
             if (move == null || move.state().isFinal()) {
-                MoveDocument over = realm.move(id).orElseThrow(() -> RefusalException.unknown("migration", id));
+                MoveDocument over = realm.findMove(id);
                 throw new RefusalException(
                         409,
                         "too-late",
@@ -402,8 +404,17 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
                                 command.multipliedBy(ABORT_TIMES_COMMAND)));
             case MoveAction.Release release ->
                 release.gateways().forEach(g -> ask(move, Step.RELEASE, g, MoveCommands.release(move.id()), command));
+            case MoveAction.AwaitWord await -> awaitWord(move, await.gateway());
             case MoveAction.CommitBinding _, MoveAction.Note _ -> {} // done with the store
         }
+    }
+
+    private void awaitWord(Move move, String gateway) {
+        later(timeouts.command(), () -> {
+            if (unsettled.containsKey(move.id()) && gateways.isConnected(gateway)) {
+                happen(move, new MoveEvent.Silent(gateway));
+            }
+        });
     }
 
     private void watchTotal(Move move) {
@@ -424,7 +435,9 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     private void answered(Move move, Step step, String gateway, @Nullable Reply reply, @Nullable Throwable failure) {
         if (reply != null) {
             if (step == Step.ARM_DESTINATION) {
-                move.destinationArmed(reply.getStreamToken(), reply.getQmp());
+                boolean detailIsPath =
+                        reply.getQmp().isEmpty() && reply.getDetail().startsWith("/");
+                move.destinationArmed(reply.getStreamToken(), detailIsPath ? reply.getDetail() : reply.getQmp());
             }
             if (step == Step.ARM_SOURCE && reply.getCorrespondentsCount() > 0) {
                 move.note(time.nowUs(), "correspondents", String.join(" ", reply.getCorrespondentsList()));

@@ -21,6 +21,7 @@ final class Realm {
     record Stored<T>(T value, long version) {}
 
     private static final String SIGNAL_KEY = "signal-key";
+    private static final int SHORTEST_PREFIX = 4;
     private static final int MIGRATIONS_SHOWN = 1000;
 
     private final BindingStore store;
@@ -102,6 +103,26 @@ final class Realm {
 
     Optional<MoveDocument> move(String id) {
         return one(Kind.MIGRATION, id, MoveDocument.class).map(Stored::value);
+    }
+
+    /**
+     * By its id, by the id's first four or more characters, or by VM and epoch as in {@code web1-e2}.
+     *
+     * @throws RefusalException if there is none, or several
+     */
+    MoveDocument findMove(String name) {
+        Optional<MoveDocument> exact = move(name);
+        if (exact.isPresent()) {
+            return exact.get();
+        }
+        List<MoveDocument> found = moves().stream()
+                .filter(m -> name.length() >= SHORTEST_PREFIX && m.shown().id().startsWith(name)
+                        || name.equals(m.shown().vm() + "-e" + m.shown().epoch()))
+                .toList();
+        if (found.size() > 1) {
+            throw RefusalException.invalid("several migrations begin with '" + name + "': write more of the id");
+        }
+        return found.stream().findFirst().orElseThrow(() -> RefusalException.unknown("migration", name));
     }
 
     /** 32 octets, made once and kept: gateways authenticate their signals to each other with it (HMAC-SHA256). */

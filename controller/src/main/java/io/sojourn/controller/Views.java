@@ -151,9 +151,7 @@ final class Views {
     }
 
     Resource.Migration migration(String id) {
-        return realm.move(id)
-                .orElseThrow(() -> RefusalException.unknown("migration", id))
-                .shown();
+        return realm.findMove(id).shown();
     }
 
     /** Newest first. */
@@ -167,7 +165,7 @@ final class Views {
     }
 
     Resource.Certificate certificate(String id) {
-        MoveDocument move = realm.move(id).orElseThrow(() -> RefusalException.unknown("migration", id));
+        MoveDocument move = realm.findMove(id);
         Resource.Migration m = move.shown();
         if (!move.state().isFinal()) {
             throw new RefusalException(

@@ -46,6 +46,7 @@ final class FakeGateway implements AutoCloseable {
     final List<Long> acks = new CopyOnWriteArrayList<>();
     final Map<Command.CommandCase, String> refusals = new ConcurrentHashMap<>();
     final Set<Command.CommandCase> silent = ConcurrentHashMap.newKeySet();
+    final Set<String> armed = ConcurrentHashMap.newKeySet();
     final AtomicLong sequence = new AtomicLong();
     volatile @Nullable Welcome welcome;
     volatile @Nullable Throwable ended;
@@ -127,6 +128,26 @@ final class FakeGateway implements AutoCloseable {
                 reply.setStreamToken("cafe").setQmp("/run/incoming-" + name + ".qmp");
             }
             send(FromGateway.newBuilder().setReply(reply).build());
+            if (refusal.isEmpty()) {
+                follow(command);
+            }
+        }
+
+        /** As the real one: what was armed and is to be undone is reported. */
+        private void follow(Command command) {
+            switch (command.getCommandCase()) {
+                case ARM_SOURCE -> armed.add(command.getArmSource().getMigration());
+                case ARM_DESTINATION -> armed.add(command.getArmDestination().getMigration());
+                case ARM_CORRESPONDENT ->
+                    armed.add(command.getArmCorrespondent().getMigration());
+                case ABORT -> {
+                    if (armed.remove(command.getAbort().getMigration())) {
+                        tell(report(command.getAbort().getMigration(), Phase.ABORTED)
+                                .setError(command.getAbort().getReason()));
+                    }
+                }
+                default -> {}
+            }
         }
 
         @Override

@@ -38,7 +38,8 @@ class MoveMachineTest {
             new MoveState.Draining(),
             new MoveState.Releasing(set("C", "D", "S"), set()),
             new MoveState.Releasing(set("C"), set()),
-            new MoveState.AbortingSource("why"),
+            new MoveState.AbortingSource("why", false),
+            new MoveState.AbortingSource("why", true),
             new MoveState.Disarming("why", set("C", "D", "S"), set(), false),
             new MoveState.Disarming("why", set("C", "D", "S"), set("S"), false),
             new MoveState.Disarming("why", set("C", "D"), set(), true),
@@ -77,6 +78,7 @@ class MoveMachineTest {
             events.add(new MoveEvent.GatewayBack(gateway, true, false));
             events.add(new MoveEvent.GatewayBack(gateway, true, true));
             events.add(new MoveEvent.GatewayGone(gateway));
+            events.add(new MoveEvent.Silent(gateway));
         }
         events.add(new MoveEvent.CancelAsked());
         events.add(new MoveEvent.Overdue());
@@ -217,6 +219,9 @@ class MoveMachineTest {
                     if (!isBound(state)) {
                         for (String gateway : PARTIES.all()) {
                             state = MoveMachine.apply(PARTIES, state, new MoveEvent.Answered(Step.ABORT, gateway))
+                                    .state();
+                            state = MoveMachine.apply(
+                                            PARTIES, state, new MoveEvent.Reported(gateway, Phase.ABORTED, ""))
                                     .state();
                         }
                     }

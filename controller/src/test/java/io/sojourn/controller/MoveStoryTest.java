@@ -48,7 +48,8 @@ class MoveStoryTest {
 
     private String begun() throws Exception {
         Resource.Migration migration = Json.read(world.post("/v1/migrations", MOVE, 201), Resource.Migration.class);
-        assertThat(migration.id()).isEqualTo("web1-e" + migration.epoch());
+        assertThat(world.migration("web1-e" + migration.epoch()).id()).isEqualTo(migration.id());
+        assertThat(world.migration(migration.id().substring(0, 8)).id()).isEqualTo(migration.id());
         return migration.id();
     }
 
@@ -374,6 +375,31 @@ class MoveStoryTest {
     }
 
     @Test
+    void aSourceThatTakesTheAbortButIsBeyondHoldIsWaitedFor() throws Exception {
+        String id = copying();
+        a.armed.clear(); // takes the command, and nothing comes of it
+        world.post("/v1/migrations/" + id + "/cancel", "", 202);
+        a.tell(id, Phase.HELD); // sent before the cancel arrived
+        await().pollDelay(Duration.ofMillis(1500))
+                .until(() -> world.migration(id).state().equals("ABORTING"));
+        a.tell(id, Phase.DRAINING);
+        world.awaitState(id, "DRAINING");
+        assertThat(boundTo()).isEqualTo("gw-b");
+    }
+
+    @Test
+    void theBindingsEpochIsToldEvenAfterBurntOnes() throws Exception {
+        b.refusals.put(CommandCase.ARM_DESTINATION, "no");
+        world.awaitState(begun(), "ROLLED_BACK");
+        b.refusals.clear();
+        b.commands.clear();
+        begun();
+        var arm = b.awaitCommand(CommandCase.ARM_DESTINATION).getArmDestination();
+        assertThat(arm.getEpoch()).isEqualTo(3);
+        assertThat(arm.getVm().getEpoch()).isEqualTo(1);
+    }
+
+    @Test
     void thereAndBackAgain() throws Exception {
         String id = switching();
         b.tell(id, Phase.ACTIVATED);
@@ -383,7 +409,7 @@ class MoveStoryTest {
                         world.post("/v1/migrations", "{\"vm\":\"web1\",\"to\":\"gw-a\"}", 201),
                         Resource.Migration.class)
                 .id();
-        assertThat(back).isEqualTo("web1-e3");
+        assertThat(world.migration("web1-e3").id()).isEqualTo(back);
         await().until(() -> b.find(CommandCase.START).isPresent());
         a.tell(back, Phase.ACTIVATED);
         b.tell(back, Phase.RELEASED);

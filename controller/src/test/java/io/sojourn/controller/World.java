@@ -41,7 +41,7 @@ final class World implements AutoCloseable {
              "nics":[{"mac":"52:54:00:00:01:0a","network":"blue","addresses":["10.10.1.10"],"tap":"tap-a"}]}""";
 
     private static final ControllerConfig.Timeouts QUICK =
-            new ControllerConfig.Timeouts(Duration.ofMillis(800), Duration.ofMillis(1500), Duration.ofMillis(300));
+            new ControllerConfig.Timeouts(Duration.ofMillis(800), Duration.ofMillis(1500), Duration.ofMillis(1800));
 
     static {
         java.util.logging.LogManager.getLogManager().reset(); // Helidon tells of each port; nobody asked

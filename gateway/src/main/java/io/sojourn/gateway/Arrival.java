@@ -4,6 +4,7 @@ package io.sojourn.gateway;
 import io.sojourn.handoff.HandoffEvent;
 import io.sojourn.handoff.MigrationId;
 import io.sojourn.hypervisor.GuestEvent;
+import io.sojourn.hypervisor.LaunchedGuest;
 import io.sojourn.hypervisor.MigrationPhase;
 import io.sojourn.transfer.CarrierEvents;
 import io.sojourn.transfer.DestinationCarrier;
@@ -97,7 +98,7 @@ final class Arrival implements GuestSide {
     /** What QEMU itself said, if it was launched here and said anything. */
     private String lastWords() {
         return hosted.launched
-                .map(l -> LastLine.of(l.log()))
+                .map(LaunchedGuest::complaint)
                 .filter(line -> !line.isEmpty())
                 .map(line -> ": " + line)
                 .orElse("");
@@ -123,7 +124,9 @@ final class Arrival implements GuestSide {
     public void quitGuest() {
         Thread.ofVirtual().name("quit-" + hosted.vm).start(() -> {
             try {
-                hosted.guest().quit(PATIENCE);
+                if (hosted.attached()) {
+                    hosted.guest().quit(PATIENCE);
+                }
             } catch (RuntimeException e) {
                 LOG.warn("VM {}: the incoming QEMU did not quit: {}", hosted.vm, e.getMessage());
             }

@@ -144,6 +144,7 @@ final class Commands {
             throw new GatewayException("VM " + vm + " at " + config.gateway() + " is " + state
                     + "; only a running or paused guest can move");
         }
+        guest.guest().hazard().ifPresent(hazard -> LOG.warn("VM {}: {}", vm, hazard));
     }
 
     // --- destination

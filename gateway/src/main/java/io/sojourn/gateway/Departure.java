@@ -33,8 +33,12 @@ import org.slf4j.LoggerFactory;
 final class Departure implements GuestSide {
     private static final Logger LOG = LoggerFactory.getLogger(Departure.class);
     private static final Duration PATIENCE = Duration.ofSeconds(10);
+    /** Of a path that nobody has capped; the pilot's forecast of the pause leans on it, the stream itself finds its own pace. */
+    private static final long ASSUMED_BYTES_PER_S = 100_000_000;
+
+    private static final Duration EXPECTED_HOLD = Duration.ofMillis(5);
     private static final long REPORT_EVERY_NS = 500_000_000L;
-    private static final long SAMPLE_MS = 5;
+    private static final long SAMPLE_MS = 2;
 
     private final MigrationId migration;
     private final HostedGuest hosted;
@@ -43,11 +47,11 @@ final class Departure implements GuestSide {
     private final StreamToken token;
     private final Path socket;
     private final StreamParameters parameters;
-    private final MigrationPilot.Limits limits;
     private final List<Integer> ports;
     private final Consumer<MigrationReport.Builder> reports;
     private final Consumer<HostedGuest> left;
     private final ExecutorService thread;
+    private final MigrationPilot pilot;
     private volatile @Nullable SourceCarrier carrier;
     private volatile boolean copying;
     private volatile boolean parked;
@@ -73,12 +77,16 @@ final class Departure implements GuestSide {
         this.token = token;
         this.socket = socket;
         this.parameters = parameters;
-        this.limits = limits;
         this.ports = ports;
         this.reports = reports;
         this.left = left;
         this.thread = Executors.newSingleThreadExecutor(
                 r -> Thread.ofPlatform().name("departure-" + hosted.vm).daemon().unstarted(r));
+        this.pilot = new MigrationPilot(
+                new PathFacts(
+                        Math.min(parameters.capBytesPerS(), ASSUMED_BYTES_PER_S), Duration.ofNanos(destination.rttNs)),
+                limits,
+                EXPECTED_HOLD);
         hosted.hold(this::guestEvent);
     }
 
@@ -96,21 +104,25 @@ final class Departure implements GuestSide {
             case GuestEvent.MigrationStatus(MigrationPhase phase, long atUs, long receivedNs) -> {
                 if (phase == MigrationPhase.FAILED) {
                     copying = false;
-                    post(new HandoffEvent.StreamFailed("QEMU at the source gave the migration up" + whyFailed()));
+                    post(new HandoffEvent.StreamFailed("QEMU at the source gave the migration up"));
                 }
             }
             case GuestEvent.Disconnected(String reason, long receivedNs) -> {
                 copying = false;
                 post(new HandoffEvent.GuestGone());
             }
-            case GuestEvent.MigrationPass p -> {}
+            case GuestEvent.MigrationPass(int pass, long atUs, long receivedNs) -> passBegan(pass);
             case GuestEvent.ShutDown s -> {}
         }
     }
 
-    private String whyFailed() {
+    /** A short pass may be over before the next sample: nothing more is read until the pilot has looked at this one. */
+    private void passBegan(int pass) {
         SourceCarrier c = carrier;
-        return c == null ? "" : "";
+        if (pass >= 2 && c != null && copying && !parked) {
+            c.park();
+            pilot.passBegan(pass);
+        }
     }
 
     @Override
@@ -163,10 +175,6 @@ final class Departure implements GuestSide {
 
     /** Watches the copy until the moment is ours, the copy has ended, or there is no point in going on. */
     private void pilot(SourceCarrier c) {
-        MigrationPilot pilot = new MigrationPilot(
-                new PathFacts(Math.min(parameters.capBytesPerS(), 100_000_000), Duration.ofNanos(destination.rttNs)),
-                limits,
-                Duration.ofMillis(5));
         while (copying && !parked) {
             MigrationProgress progress = hosted.guest().progress();
             if (progress.phase().ended()) {

@@ -325,7 +325,9 @@ public final class DestinationHandoff {
 
     private static Step<State> marked(Active s, GatewayId origin, Direction direction) {
         List<HandoffAction> actions = new ArrayList<>();
-        actions.add(ackMarker(s.plan, origin, direction));
+        if (!origin.equals(s.plan.destination())) {
+            actions.add(ackMarker(s.plan, origin, direction));
+        }
         if (direction == Direction.OUTBOUND) {
             return s.outboundHeld ? releaseOutbound(s, actions) : new Step<>(s, actions);
         }
@@ -340,7 +342,9 @@ public final class DestinationHandoff {
             return releaseOutbound(s, actions);
         }
         if (s.held.contains(gateway)) {
-            actions.add(ackMarker(s.plan, gateway, Direction.INBOUND));
+            if (!gateway.equals(s.plan.destination())) {
+                actions.add(ackMarker(s.plan, gateway, Direction.INBOUND));
+            }
             return releaseHold(s, gateway, actions);
         }
         return Step.of(s);

@@ -304,6 +304,13 @@ public final class SourceHandoff {
             unmarked.addAll(plan.correspondents());
         }
         sendOutboundMarkers(plan, unmarked, actions);
+        if (plan.strict()) {
+            // S is a correspondent too: what the VM sent here may still be held for another VM that moves
+            actions.add(new HoldOutbound(
+                    plan.destination(), plan.epoch(), plan.timing().bufferBytes()));
+            actions.add(new SendInOrder(
+                    plan.source(), plan.signal(plan.source(), new EndMarker(plan.source(), Direction.OUTBOUND))));
+        }
         actions.add(new ReleaseStream());
         actions.add(new Report(Phase.PAUSED, "pause", ""));
         actions.add(new CancelTimer(Timer.of(Timer.Kind.ARM_EXPIRY)));
@@ -330,6 +337,8 @@ public final class SourceHandoff {
                     case EndMarkerAck(GatewayId origin, Direction direction)
                     when direction == Direction.OUTBOUND ->
                         Step.of(new Paused(plan, without(s.unmarked, signal.sender()), s.attempt));
+                    case EndMarker(GatewayId origin, Direction direction)
+                    when direction == Direction.OUTBOUND -> Step.of(s, new ReleaseOutbound(plan.destination()));
                     case Failed(String reason)
                     when fromDestination(plan, signal) -> takeBack(plan, reason, Path.REDIRECTED, true, true, nowNs);
                     case AbortAck(long returned)
@@ -382,6 +391,10 @@ public final class SourceHandoff {
                         : Step.of(s, new StopGuest(), new Count(Counter.STOPPED_AGAIN, 1));
             case GuestStopped(long atNs) -> Step.of(new Asking(plan, s.reason, false, s.returned, s.attempt));
             case SignalReceived(Signal signal, GatewayId from)
+            when isOf(plan, signal)
+                    && signal.body() instanceof EndMarker(GatewayId o, Direction d)
+                    && d == Direction.OUTBOUND -> Step.of(s, new ReleaseOutbound(plan.destination()));
+            case SignalReceived(Signal signal, GatewayId from)
             when isOf(plan, signal) && fromDestination(plan, signal) ->
                 switch (signal.body()) {
                     case AbortAck(long returned) -> tookBack(s, s.reason, true, nowNs);
@@ -429,6 +442,9 @@ public final class SourceHandoff {
         if (path == Path.REDIRECTED) {
             actions.add(new RedirectOff(
                     plan.destination(), plan.epoch(), plan.timing().bufferBytes()));
+        }
+        if (path != Path.LIVE) {
+            actions.add(new ReleaseOutbound(plan.destination()));
         }
         actions.add(new CancelCopy());
         if (resume) {
@@ -479,8 +495,8 @@ public final class SourceHandoff {
             case SignalReceived(Signal signal, GatewayId from)
             when isOf(plan, signal) ->
                 switch (signal.body()) {
-                    case AbortAck(long returned) when fromDestination(plan, signal) ->
-                        settle(s.withBurnt(), new ArrayList<>());
+                    case AbortAck(long returned)
+                    when fromDestination(plan, signal) -> settle(s.withBurnt(), new ArrayList<>());
                     case AbortAck(long returned) -> settle(s.without(signal.sender()), new ArrayList<>());
                     case ReturnEnd(long returned)
                     when fromDestination(plan, signal) -> s.returned ? Step.of(s) : takenBack(s, false);
@@ -614,7 +630,9 @@ public final class SourceHandoff {
                 Step.of(s.unmarked(without(s.unmarked, signal.sender()), s.attempt));
             case SignalReceived(Signal signal, GatewayId from)
             when isOf(plan, signal) && signal.body() instanceof EndMarker(GatewayId origin, Direction d) ->
-                Step.of(s.flipped(origin), new SendInOrder(s.now.gateway(), signal));
+                d == Direction.OUTBOUND
+                        ? Step.of(s, new ReleaseOutbound(plan.destination()))
+                        : Step.of(s.flipped(origin), new SendInOrder(s.now.gateway(), signal));
             case SignalReceived(Signal signal, GatewayId from) ->
                 signal.proves().map(b -> newer(s, b, false, signal)).orElse(Step.of(s));
             case TableSaysBinding(GatewayId gateway, var epoch) ->
@@ -686,6 +704,7 @@ public final class SourceHandoff {
         if (unanswered > 0) {
             actions.add(new Count(Counter.UNANSWERED, unanswered));
         }
+        actions.add(new ReleaseOutbound(s.plan.destination()));
         actions.add(new DeleteState(s.plan.vm(), s.plan.previous()));
         if (!s.now.gateway().equals(s.plan.source())) {
             actions.add(new Tombstone(s.now));

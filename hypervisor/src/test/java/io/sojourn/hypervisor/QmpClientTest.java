@@ -11,7 +11,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -20,6 +19,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class QmpClientTest {
     private static final Duration PATIENCE = Duration.ofSeconds(5);
@@ -30,8 +30,8 @@ class QmpClientTest {
     private Path socket;
 
     @BeforeEach
-    void socket() throws IOException {
-        socket = Files.createTempDirectory("qmp").resolve("s");
+    void socket(@TempDir Path directory) {
+        socket = directory.resolve("s");
     }
 
     private QmpClient connect() {

@@ -37,6 +37,8 @@ final class Configs {
         config.put("listen", site.wan4() + ":" + GATEWAY_PORT);
         config.put("state-dir", run.folder().resolve(site.name()).toString());
         config.put("accel", acceleration);
+        // Below what the links carry, so that no queue builds up in which the guest's own packets would wait.
+        config.put("bandwidth-mbit", 800);
         config.put("networks", List.of(Map.of("name", Lab.NETWORK, "bridge", Lab.BRIDGE)));
         config.put(
                 "templates",

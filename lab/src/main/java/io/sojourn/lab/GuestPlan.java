@@ -49,7 +49,7 @@ record GuestPlan(String name, String mac, String address4, String address6, Topo
                         "-smp",
                         "1",
                         "-m",
-                        "${memory-mb}",
+                        "${memory}",
                         "-kernel",
                         "${kernel}",
                         "-initrd",

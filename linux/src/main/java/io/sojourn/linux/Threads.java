@@ -11,7 +11,7 @@ import java.lang.foreign.MemorySegment;
 public final class Threads {
     private static final int PR_SET_TIMERSLACK = 29;
     private static final int PRIO_PROCESS = 0;
-    private static final int SCHED_FIFO = 1;
+    private static final int SCHED_FIFO = 1 | 0x4000_0000; // SCHED_RESET_ON_FORK: threads made by it are ordinary again
     private static final int CPU_SET_BYTES = 128;
 
     private Threads() {}

@@ -226,7 +226,9 @@ final class Forwarder {
     private void passedOn(VmPath path, Packet packet, int to, long epoch, int from, int vm) {
         if (from != self) {
             path.lastForwardedNs = nowNs;
-            if (path.tombstone && to == path.routeTo && epoch == path.routeEpoch) { // never of a redirect: D is not active yet
+            if (path.tombstone
+                    && to == path.routeTo
+                    && epoch == path.routeEpoch) { // never of a redirect: D is not active yet
                 out.moved(from, vm, to, epoch);
             }
         }

@@ -127,6 +127,13 @@ final class Monitor {
         return counts[vm][counter.ordinal()];
     }
 
+    /** For either end of a packet's flow. */
+    private long counted(Packet packet, Counter counter) {
+        FlowName flow = packet.flow.name;
+        return (flow.sourceVm() >= 0 ? counted(flow.sourceVm(), counter) : 0)
+                + (flow.targetVm() >= 0 ? counted(flow.targetVm(), counter) : 0);
+    }
+
     void guestRuns(int vm, String where) {
         if (++running[vm] > 1) {
             violate(1, "vm" + vm + " runs in two places, now at " + where + " as well");
@@ -187,12 +194,9 @@ final class Monitor {
     }
 
     private boolean disorderExplained(Packet packet) {
-        FlowName name = packet.flow.name;
-        return disturbed(packet) || explained(name.sourceVm()) || explained(name.targetVm());
-    }
-
-    private boolean explained(int vm) {
-        return vm >= 0 && (counted(vm, Counter.MARKER_MISSED) > 0 || counted(vm, Counter.RETURN_MISSED) > 0);
+        return disturbed(packet)
+                || counted(packet, Counter.MARKER_MISSED) > 0
+                || counted(packet, Counter.RETURN_MISSED) > 0;
     }
 
     void lost(Packet packet, Loss why, int gateway) {
@@ -205,14 +209,16 @@ final class Monitor {
             say("lost " + packet + " at " + gateway + ": " + why);
         }
         packet.loss = why;
-        FlowName flow = packet.flow.name;
-        int vm = flow.targetVm() >= 0 ? flow.targetVm() : flow.sourceVm();
         boolean excused = switch (why) {
             case WAN, CUT, DEAD_GATEWAY, FULL -> true;
-            case QUEUE_OF_THE_GONE -> counted(vm, Counter.UNHELD) + counted(vm, Counter.NOT_DRAINED) > 0 || disturbed(packet);
-            case BUFFER_DROPPED -> counted(vm, Counter.UNANSWERED) > 0 || disturbed(packet);
-            case FUTURE_EPOCH -> counted(vm, Counter.RETURN_MISSED) > 0 || disturbed(packet);
-            case NOT_ACTIVE -> counted(vm, Counter.EARLY_SIGN) > 0 || disturbed(packet); case NO_PORT, NO_ROUTE, STALE_EPOCH -> disturbed(packet);
+            case QUEUE_OF_THE_GONE ->
+                counted(packet, Counter.UNHELD) + counted(packet, Counter.NOT_DRAINED) > 0 || disturbed(packet);
+            case BUFFER_DROPPED -> counted(packet, Counter.UNANSWERED) > 0 || disturbed(packet);
+            case FUTURE_EPOCH -> counted(packet, Counter.RETURN_MISSED) > 0 || disturbed(packet);
+            // a guest that ran unasked, and was taken back before this gateway knew
+            case NOT_ACTIVE ->
+                counted(packet, Counter.EARLY_SIGN) + counted(packet, Counter.UNHELD) > 0 || disturbed(packet);
+            case NO_PORT, NO_ROUTE, STALE_EPOCH -> disturbed(packet);
             case WRONG_NETWORK -> false;
         };
         if (!excused) {

@@ -41,6 +41,7 @@ final class Mutator {
                                         || event instanceof HandoffEvent.AbortRequested)
                         ? burnt(s.plan())
                         : event;
+            case NOT_DRAINED -> event instanceof HandoffEvent.QueueNotDrained ? new HandoffEvent.QueueDrained() : event;
             case ANNOUNCED_ONCE -> once(state instanceof DestinationHandoff.Active, event);
             case ABORTED_ONCE ->
                 once(state instanceof SourceHandoff.Asking || state instanceof SourceHandoff.TakingBack, event);
@@ -50,8 +51,8 @@ final class Mutator {
     }
 
     private static HandoffEvent burnt(HandoffPlan plan) {
-        Signal answer = new Signal(
-                plan.migration(), plan.vm(), plan.epoch(), plan.destination(), new Signal.AbortAck(0));
+        Signal answer =
+                new Signal(plan.migration(), plan.vm(), plan.epoch(), plan.destination(), new Signal.AbortAck(0));
         return new HandoffEvent.SignalReceived(answer, plan.destination());
     }
 
@@ -86,9 +87,11 @@ final class Mutator {
                         : step;
             case BURNT_BUT_CONTINUED -> acknowledged(before, event, step);
             case BUFFER_NOT_RETURNED ->
-                each(step, a -> a instanceof HandoffAction.ReturnBuffer(var to, var epoch)
-                        ? new HandoffAction.DropBuffer()
-                        : a);
+                each(
+                        step,
+                        a -> a instanceof HandoffAction.ReturnBuffer(var to, var epoch)
+                                ? new HandoffAction.DropBuffer()
+                                : a);
             case REDIRECT_LEFT_ON -> without(step, HandoffAction.RedirectOff.class::isInstance);
             case LIVE_BEFORE_RETURN ->
                 step.state() instanceof SourceHandoff.TakingBack && !(before instanceof SourceHandoff.TakingBack)
@@ -100,20 +103,27 @@ final class Mutator {
                         ? with(step, new HandoffAction.QuitGuest())
                         : step;
             case NOT_DRAINED ->
-                each(step, a -> a instanceof HandoffAction.AwaitQueueDrained
-                        ? new HandoffAction.AwaitQueueDrained(-1)
-                        : a);
+                each(
+                        step,
+                        a -> a instanceof HandoffAction.AwaitQueueDrained
+                                ? new HandoffAction.AwaitQueueDrained(-1)
+                                : a);
             case REDIRECTED_AFTER_STOP -> {
                 if (step.state() instanceof SourceHandoff.Held) {
                     yield without(step, HandoffAction.RedirectOn.class::isInstance);
                 }
                 yield step.state() instanceof SourceHandoff.Paused s && before instanceof SourceHandoff.Stopping
-                        ? with(step, new HandoffAction.RedirectOn(s.plan().destination(), s.plan().epoch()))
+                        ? with(
+                                step,
+                                new HandoffAction.RedirectOn(
+                                        s.plan().destination(), s.plan().epoch()))
                         : step;
             }
             case NO_JOURNAL -> without(step, HandoffAction.Journal.class::isInstance);
             case RECOVERED_BY_RESUMING ->
-                step.state() instanceof SourceHandoff.Asking s && s.guestUnknown() && event instanceof HandoffEvent.GuestStopped
+                before instanceof SourceHandoff.Asking s
+                                && s.guestUnknown()
+                                && event instanceof HandoffEvent.GuestStopped
                         ? with(step, new HandoffAction.ResumeGuest())
                         : step;
             case SOURCE_NOT_QUIT ->
@@ -142,16 +152,13 @@ final class Mutator {
     private static Step<?> acknowledged(Object before, HandoffEvent event, Step<?> step) {
         return before instanceof DestinationHandoff.Armed s && isAbort(event)
                 ? new Step<>(
-                        s,
-                        List.of(
-                                answer(s.plan(), new Signal.AbortAck(0)), answer(s.plan(), new Signal.ReturnEnd(0))))
+                        s, List.of(answer(s.plan(), new Signal.AbortAck(0)), answer(s.plan(), new Signal.ReturnEnd(0))))
                 : step;
     }
 
     private static HandoffAction answer(HandoffPlan plan, Signal.Body body) {
         return new HandoffAction.SendInOrder(
-                plan.source(),
-                new Signal(plan.migration(), plan.vm(), plan.epoch(), plan.destination(), body));
+                plan.source(), new Signal(plan.migration(), plan.vm(), plan.epoch(), plan.destination(), body));
     }
 
     private static HandoffAction announce(HandoffPlan plan) {
@@ -181,7 +188,8 @@ final class Mutator {
     }
 
     private static Step<?> without(Step<?> step, Predicate<HandoffAction> left) {
-        return new Step<>(step.state(), step.actions().stream().filter(left.negate()).toList());
+        return new Step<>(
+                step.state(), step.actions().stream().filter(left.negate()).toList());
     }
 
     private static Step<?> each(Step<?> step, UnaryOperator<HandoffAction> change) {

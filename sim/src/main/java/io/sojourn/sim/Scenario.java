@@ -11,6 +11,7 @@ import java.util.SplittableRandom;
  *
  * @param oneWayNs delay between gateways, by index; the last row and column is the controller
  * @param signalLoss share of signals and table updates lost; so for the others
+ * @param queueNs data waits up to so long in the network, in order; signals may overtake it
  * @param bufferPackets bound of each buffer and hold
  * @param forget gateways drop a machine when it has finished, and answer late signals without it
  */
@@ -24,6 +25,7 @@ record Scenario(
         double signalReorder,
         double dataLoss,
         double dataDup,
+        long queueNs,
         boolean strict,
         int bufferPackets,
         boolean forget,
@@ -47,6 +49,8 @@ record Scenario(
         DIES_AT_CONTINUE,
         /** No RESUME event: only frames tell. */
         NO_RESUME_EVENT,
+        /** Somebody on the destination's LAN pretends to be the guest while it is copied. */
+        FORGED_FRAME,
         SLOW_STOP,
         SLOW_QUEUE
     }
@@ -110,6 +114,7 @@ record Scenario(
                 noisy ? random.nextDouble(0.3) : 0,
                 random.nextInt(4) == 0 ? random.nextDouble(0.02) : 0,
                 random.nextInt(4) == 0 ? random.nextDouble(0.02) : 0,
+                random.nextInt(3) == 0 ? 1 + random.nextLong(20 * MS) : 20_000,
                 random.nextInt(8) > 0,
                 random.nextInt(16) == 0 ? 3 : 100_000,
                 random.nextBoolean(),
@@ -193,6 +198,7 @@ record Scenario(
                 signalReorder,
                 dataLoss,
                 dataDup,
+                queueNs,
                 strict,
                 bufferPackets,
                 forget,
@@ -212,6 +218,7 @@ record Scenario(
                 signalReorder,
                 dataLoss,
                 dataDup,
+                queueNs,
                 strict,
                 bufferPackets,
                 forget,
@@ -231,6 +238,7 @@ record Scenario(
                 reorder,
                 packetLoss,
                 packetDup,
+                queueNs,
                 strict,
                 bufferPackets,
                 forget,
@@ -254,7 +262,8 @@ record Scenario(
     public String toString() {
         StringBuilder text = new StringBuilder("seed " + seed + ": " + gateways + " gateways, " + vms + " VMs, rtt "
                 + rttNs() / 1000 + " us, loss " + signalLoss + " dup " + signalDup + " reorder " + signalReorder
-                + " data loss " + dataLoss + " dup " + dataDup + (strict ? " strict" : " relaxed") + " buffer "
+                + " data loss " + dataLoss + " dup " + dataDup + " queue " + queueNs / 1000 + " us"
+                + (strict ? " strict" : " relaxed") + " buffer "
                 + bufferPackets + (forget ? " forget" : "") + " every " + flowIntervalNs / 1000 + " us");
         moves.forEach(m -> text.append("\n  ").append(m));
         faults.forEach(f -> text.append("\n  ").append(f));

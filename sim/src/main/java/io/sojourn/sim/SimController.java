@@ -102,9 +102,8 @@ final class SimController {
         if (moving || now.gateway().equals(world.names[move.to()])) {
             return;
         }
-        Epoch epoch = world.mutator.is(Mutation.BURNT_EPOCH_REUSED)
-                ? now.epoch().next()
-                : new Epoch(++reserved[move.vm()]);
+        Epoch epoch =
+                world.mutator.is(Mutation.BURNT_EPOCH_REUSED) ? now.epoch().next() : new Epoch(++reserved[move.vm()]);
         reserved[move.vm()] = epoch.number();
         world.monitor.reserved(move.vm(), epoch.number());
         List<GatewayId> correspondents = new ArrayList<>();

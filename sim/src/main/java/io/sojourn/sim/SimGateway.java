@@ -404,7 +404,8 @@ final class SimGateway {
             case HandoffAction.FlushBuffer() -> {
                 if (world.mutator.is(Mutation.FLUSH_AFTER_LIVE)) {
                     Forwarder now = forwarder;
-                    world.timeline.in(Scenario.MS, () -> now.flushBuffer(vm, plan.epoch().number()));
+                    world.timeline.in(
+                            Scenario.MS, () -> now.flushBuffer(vm, plan.epoch().number()));
                 } else {
                     forwarder.flushBuffer(vm, plan.epoch().number());
                 }
@@ -468,7 +469,11 @@ final class SimGateway {
 
     private void send(GatewayId to, Signal signal, boolean inOrder) {
         if (to.equals(id)) {
-            signal(signal, index);
+            if (inOrder) {
+                forwarder.signalFromWan(signal, index);
+            } else {
+                signal(signal, index);
+            }
             return;
         }
         world.wan.signal(index, world.index(to), codec.encode(signal, ++number), inOrder);
@@ -504,7 +509,7 @@ final class SimGateway {
     void kill() {
         up = false;
         life++;
-        
+
         world.monitor.say("gateway " + index + " is killed");
         for (Machine machine : machines.values()) {
             machine.timers.values().forEach(Timeline.Entry::cancel);

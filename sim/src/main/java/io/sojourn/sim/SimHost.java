@@ -241,6 +241,9 @@ final class SimHost {
                 }
             });
         }
+        if (move.mishap() == Mishap.FORGED_FRAME) {
+            world.timeline.in(move.copyNs() / 2, () -> world.gateway(to).sighted(source.vm, new HandoffEvent.Rarp()));
+        }
         if (move.mishap() == Mishap.SLOW_QUEUE) {
             source.slowQueue = true;
             world.timeline.in(move.copyNs() + 300 * MS, () -> source.slowQueue = false);

@@ -1,54 +1,167 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.sim;
 
-/** What the command {@code sojourn sim} runs. */
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/** What the command {@code sojourn sim} runs. Every result is a function of its arguments, but for the times taken. */
 public final class SimRunner {
     private SimRunner() {}
 
-    public static void main(String[] args) {
-        long seed = Long.parseLong(args[0]);
-        int runs = Integer.parseInt(args[1]);
-        boolean logging = args.length > 2;
+    /**
+     * @param migrations at least so many were run
+     * @param runs worlds, each with one to four moves, and most with faults
+     * @param traceHash over all events of all runs, 16 hexadecimal digits
+     * @param packets numbered packets sent by VMs and their correspondents
+     * @param failures one for each run that broke an invariant; empty is good
+     */
+    public record Campaign(
+            long seed,
+            long migrations,
+            long done,
+            long rolledBack,
+            long runs,
+            long packets,
+            long delivered,
+            long steps,
+            String traceHash,
+            double seconds,
+            double migrationsPerSecond,
+            List<Failure> failures) {
+        public boolean ok() {
+            return failures.isEmpty();
+        }
+    }
+
+    /**
+     * @param scenario the smallest that was found to fail in the same way, in words
+     * @param trace its events
+     */
+    public record Failure(long seed, String violation, String scenario, List<String> trace) {}
+
+    /**
+     * @param killed the simulator found it
+     * @param migrations how many it took, or were tried
+     * @param violation by which it was found
+     */
+    public record Mutant(String name, boolean killed, long migrations, String violation, long seed) {}
+
+    /**
+     * Runs worlds with faults from {@code seed} on until that many migrations have ended.
+     *
+     * @param progress told now and then how many have
+     */
+    public static Campaign campaign(long migrations, long seed, Consumer<Long> progress) {
         long startNs = System.nanoTime();
-        int done = 0;
-        int rolledBack = 0;
+        long done = 0;
+        long rolledBack = 0;
+        long runs = 0;
+        long packets = 0;
+        long delivered = 0;
         long steps = 0;
-        int bad = 0;
-        long virtualNs = 0;
-        for (long s = seed; s < seed + runs; s++) {
-            Simulation.Outcome outcome;
-            try {
-                outcome = Simulation.run(Scenario.random(s), Mutation.NONE, logging);
-            } catch (RuntimeException e) {
-                System.out.println("seed " + s + " threw " + e);
-                if (logging) {
-                    e.printStackTrace(System.out);
-                }
-                bad++;
-                continue;
-            }
+        long hash = 0xcbf29ce484222325L;
+        List<Failure> failures = new ArrayList<>();
+        while (done + rolledBack < migrations && failures.size() < 10) {
+            long worldSeed = worldSeed(seed, runs++);
+            Simulation.Outcome outcome = Simulation.run(Scenario.random(worldSeed), Mutation.NONE, false);
             done += outcome.done();
             rolledBack += outcome.rolledBack();
+            packets += outcome.packets();
+            delivered += outcome.delivered();
             steps += outcome.steps();
-            virtualNs += outcome.virtualNs();
-            if (logging) {
-                System.out.println(Scenario.random(s));
-                outcome.log().forEach(System.out::println);
-            }
+            hash = (hash ^ outcome.hash()) * 0x100000001b3L;
             if (!outcome.violations().isEmpty()) {
-                bad++;
-                System.out.println("seed " + s + " " + outcome.violations().getFirst());
+                failures.add(explain(worldSeed, Mutation.NONE));
+            }
+            if (runs % 1000 == 0) {
+                progress.accept(done + rolledBack);
             }
         }
         double seconds = (System.nanoTime() - startNs) / 1e9;
-        System.out.printf(
-                "%d runs, %d done, %d rolled back, %d bad, %.0f migrations/s, %.0f steps/migration, %.1f virtual s/run%n",
-                runs,
+        return new Campaign(
+                seed,
+                done + rolledBack,
                 done,
                 rolledBack,
-                bad,
+                runs,
+                packets,
+                delivered,
+                steps,
+                String.format("%016x", hash),
+                seconds,
                 (done + rolledBack) / seconds,
-                (double) steps / (done + rolledBack),
-                virtualNs / 1e9 / runs);
+                List.copyOf(failures));
+    }
+
+    /** The trace hash of one world, to be compared with that of a second run. */
+    public static String hashOf(long worldSeed) {
+        return String.format("%016x", Simulation.run(worldSeed).hash());
+    }
+
+    /** The names of the planted faults. */
+    public static List<String> mutations() {
+        List<String> names = new ArrayList<>();
+        for (Mutation mutation : Mutation.values()) {
+            if (mutation != Mutation.NONE) {
+                names.add(name(mutation));
+            }
+        }
+        return names;
+    }
+
+    /**
+     * Plants each fault in turn and runs worlds until an invariant breaks.
+     *
+     * @param limit migrations after which a fault counts as not found
+     * @param found told of each as it is decided
+     */
+    public static List<Mutant> mutants(long limit, long seed, Consumer<Mutant> found) {
+        List<Mutant> mutants = new ArrayList<>();
+        for (Mutation mutation : Mutation.values()) {
+            if (mutation != Mutation.NONE) {
+                Mutant mutant = hunt(mutation, limit, seed);
+                mutants.add(mutant);
+                found.accept(mutant);
+            }
+        }
+        return mutants;
+    }
+
+    private static Mutant hunt(Mutation mutation, long limit, long seed) {
+        long migrations = 0;
+        for (long run = 0; migrations < limit; run++) {
+            long worldSeed = worldSeed(seed, run);
+            Scenario scenario = Scenario.random(worldSeed);
+            Simulation.Outcome outcome = Simulation.run(scenario, mutation, false);
+            migrations += Math.max(1, outcome.done() + outcome.rolledBack());
+            if (!outcome.violations().isEmpty()
+                    && Simulation.run(scenario, Mutation.NONE, false)
+                            .violations()
+                            .isEmpty()) {
+                return new Mutant(
+                        name(mutation), true, migrations, outcome.violations().getFirst(), worldSeed);
+            }
+        }
+        return new Mutant(name(mutation), false, migrations, "", 0);
+    }
+
+    private static Failure explain(long worldSeed, Mutation mutation) {
+        Scenario smallest = Shrinker.shrink(Scenario.random(worldSeed), mutation);
+        Simulation.Outcome outcome = Simulation.run(smallest, mutation, true);
+        return new Failure(worldSeed, outcome.violations().getFirst(), smallest.toString(), outcome.log());
+    }
+
+    /** What a world does, event by event: a seed that was printed once is a story for ever. */
+    public static List<String> replay(long worldSeed) {
+        return Simulation.run(Scenario.random(worldSeed), Mutation.NONE, true).log();
+    }
+
+    private static String name(Mutation mutation) {
+        return mutation.name().toLowerCase(java.util.Locale.ROOT).replace('_', '-');
+    }
+
+    private static long worldSeed(long seed, long run) {
+        return seed * 1_000_003L + run;
     }
 }

@@ -95,7 +95,8 @@ final class Wan {
     }
 
     private long inOrderNs(int from, int to) {
-        long atNs = Math.max(lastNs[from][to] + 1, timeline.nowNs() + delayNs(from, to) + jitterNs());
+        long atNs = Math.max(
+                lastNs[from][to] + 1, timeline.nowNs() + delayNs(from, to) + random.nextLong(scenario.queueNs()));
         lastNs[from][to] = atNs;
         return atNs;
     }

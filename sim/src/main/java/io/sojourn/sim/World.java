@@ -47,7 +47,7 @@ final class World implements Wan.Receiver {
     private final List<Flow> flows = new ArrayList<>();
     private final List<Packet> packets = new ArrayList<>();
     private int faultsUnderWay;
-    
+
     private boolean traffic = true;
 
     World(Scenario scenario, Mutation mutation, boolean logging) {
@@ -298,8 +298,10 @@ final class World implements Wan.Receiver {
         for (int vm = 0; vm < vms.length; vm++) {
             if (!killed && !cut) {
                 none(vm, Counter.UNANSWERED);
-                if (scenario.signalLoss() == 0) {
+                if (scenario.signalLoss() < 0.01) { // four sendings in the bound
                     none(vm, Counter.MARKER_MISSED);
+                }
+                if (scenario.signalLoss() == 0) {
                     none(vm, Counter.RETURN_MISSED);
                 }
             }
@@ -387,8 +389,6 @@ final class World implements Wan.Receiver {
         }
         return left.toString();
     }
-
-    
 
     long sent() {
         return packets.size();
