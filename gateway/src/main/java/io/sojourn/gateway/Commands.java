@@ -177,7 +177,7 @@ final class Commands {
             begin(
                     new Handoff(plan, entry, new Handoff.AtDestination(first.state()), new Settling(arrival, hosted)),
                     first.actions());
-            reply.setStreamToken(token.hex()).setDetail(hosted.qmp.toString());
+            reply.setStreamToken(token.hex()).setQmp(hosted.qmp.toString());
         } catch (RuntimeException e) {
             guests.left(hosted);
             throw e;

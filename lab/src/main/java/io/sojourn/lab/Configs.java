@@ -43,8 +43,8 @@ final class Configs {
         config.put(
                 "templates",
                 Map.of(
-                        GuestPlan.template().name(),
-                        Map.of("command", GuestPlan.template().command())));
+                        GuestPlan.TEMPLATE,
+                        Map.of("command", GuestPlan.template(acceleration).command())));
         return write(run, "gateway-" + site.name() + ".yaml", config);
     }
 

@@ -15,6 +15,8 @@ record GuestPlan(String name, String mac, String address4, String address6, Topo
     /** Written by QEMU itself beside its QMP socket: each change of its run state with a time in microseconds since 1970. */
     static final String TRACE_SUFFIX = ".trace";
 
+    static final String TEMPLATE = "default";
+
     static final String CONSOLE_SUFFIX = ".console";
 
     static GuestPlan web1(Topology topology) {
@@ -23,12 +25,14 @@ record GuestPlan(String name, String mac, String address4, String address6, Topo
     }
 
     /**
-     * Variables are those of {@link LaunchTemplate}. Processor model {@code max} is what the accelerator has; both ends of a move have the same one. No disk, no
+     * Variables are those of {@link LaunchTemplate}. Both ends of a move have the same processor model. No disk, no
      * display, no network boot; one NIC on the tap of its bridge.
      */
-    static LaunchTemplate template() {
+    static LaunchTemplate template(String acceleration) {
+        // TCG pays for every feature a kernel can make use of: a plain model costs a fifth less for each packet, measured.
+        String processor = acceleration.equals("kvm") ? "max" : "Nehalem";
         return new LaunchTemplate(
-                "default",
+                TEMPLATE,
                 List.of(
                         "qemu-system-x86_64",
                         "-name",
@@ -41,7 +45,7 @@ record GuestPlan(String name, String mac, String address4, String address6, Topo
                         "-machine",
                         "pc,accel=${accel}",
                         "-cpu",
-                        "max",
+                        processor,
                         "-smp",
                         "1",
                         "-m",
@@ -76,7 +80,7 @@ record GuestPlan(String name, String mac, String address4, String address6, Topo
         parameters.put("initrd", image.initrd().toString());
         parameters.put(
                 "append",
-                "console=ttyS0 quiet panic=-1 random.trust_cpu=on sojourn.name=" + name + " sojourn.nic="
+                "console=ttyS0 quiet mitigations=off panic=-1 random.trust_cpu=on sojourn.name=" + name + " sojourn.nic="
                         + String.join(",", mac, address4 + "/24", home.lan4(1), address6 + "/64", home.lan6(1)));
         return parameters;
     }

@@ -197,7 +197,7 @@ public final class Lab implements AutoCloseable {
                                 "hypervisor",
                                 "qemu+unix://" + qmp,
                                 "template",
-                                GuestPlan.template().name(),
+                                GuestPlan.TEMPLATE,
                                 "parameters",
                                 plan.parameters(image)));
         await(
@@ -284,7 +284,7 @@ public final class Lab implements AutoCloseable {
         variables.putAll(Map.of(
                 "vm", plan.name(), "qmp", qmp.toString(), "accel", acceleration, "mac.0", plan.mac(), "tap.0", tap));
         variables.put("memory", TcgMemory.sizeFor(plan.memoryMb(), acceleration));
-        LaunchTemplate template = GuestPlan.template();
+        LaunchTemplate template = GuestPlan.template(acceleration);
         List<String> command = new ArrayList<>(template.fill(plan.name(), variables));
         command.addAll(List.of("-qmp", "unix:" + qmp + ",server=on,wait=off"));
         Child qemu = Child.start(run, host, plan.name(), command);
