@@ -205,6 +205,11 @@ final class Commands {
         }
 
         @Override
+        public boolean attached() {
+            return hosted.attached();
+        }
+
+        @Override
         public void activated() {
             guests.settled(hosted);
         }

@@ -29,6 +29,11 @@ interface GuestSide {
         return List.of();
     }
 
+    /** True while its hypervisor tells us itself when the guest resumes. */
+    default boolean attached() {
+        return false;
+    }
+
     /** The guest was seen to run here: it is ours from now on. */
     default void activated() {}
 

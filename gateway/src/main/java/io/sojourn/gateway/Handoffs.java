@@ -177,6 +177,9 @@ final class Handoffs {
     void sighted(VmEntry vm, boolean announcement, long nowNs) {
         for (Handoff handoff : active.values()) {
             if (handoff.vm == vm && handoff.machine instanceof Handoff.AtDestination) {
+                if (announcement && handoff.guest.attached()) {
+                    return; // QEMU announces a guest that has arrived paused, too; its RESUME event is the proof
+                }
                 vm.watched = false; // the first is enough
                 apply(handoff, announcement ? new HandoffEvent.Rarp() : new HandoffEvent.FirstFrame());
                 return;
@@ -268,6 +271,9 @@ final class Handoffs {
                 vm.markedEpoch = epoch.number();
                 vm.returnTo = null;
                 vm.keeping = Keeping.MARKED;
+                // The incoming guest's port is on the bridge already, and nobody reads it: what is flooded there would wait in its
+                // queue and reach the guest a second time.
+                captureStations(vm);
                 if (vm.kept == null) {
                     vm.kept = new HoldBuffer(bound);
                 }
@@ -330,14 +336,18 @@ final class Handoffs {
         vm.route = table.peer(to);
         vm.routeEpoch = epoch.number();
         vm.local = false;
+        captureStations(vm);
+        vm.keeping = Keeping.NOTHING;
+        sendKept(vm, vm.route, epoch.number());
+    }
+
+    private static void captureStations(VmEntry vm) {
         for (VmEntry.Nic nic : vm.nics) {
             LanPort port = nic.network().port;
             if (port != null) {
                 port.captureStation(nic.mac());
             }
         }
-        vm.keeping = Keeping.NOTHING;
-        sendKept(vm, vm.route, epoch.number());
     }
 
     private void redirectOff(VmEntry vm, GatewayId from, Epoch epoch, long boundBytes) {

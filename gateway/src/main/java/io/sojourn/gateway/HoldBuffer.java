@@ -36,7 +36,6 @@ final class HoldBuffer implements AutoCloseable {
     private long bytes;
 
     private int count;
-    private int highWater;
 
     HoldBuffer(long boundBytes) {
         this.boundBytes = boundBytes;
@@ -59,7 +58,6 @@ final class HoldBuffer implements AutoCloseable {
         tail += need;
         bytes += need;
         count++;
-        highWater = Math.max(highWater, count);
         return true;
     }
 
@@ -104,10 +102,6 @@ final class HoldBuffer implements AutoCloseable {
 
     int count() {
         return count;
-    }
-
-    int highWater() {
-        return highWater;
     }
 
     /** Gives the memory back; the buffer is empty and may be used again. */
