@@ -7,6 +7,8 @@ import io.sojourn.model.location.GatewayId;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongConsumer;
+import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -60,6 +62,15 @@ final class Forwarder {
             this.epoch = epoch;
             this.from = from;
         }
+
+        Queue copy() {
+            Queue copy = new Queue(epoch, from);
+            copy.items.addAll(items);
+            copy.started = started;
+            copy.active = active;
+            copy.returnTo = returnTo;
+            return copy;
+        }
     }
 
     private static final class VmPath {
@@ -77,6 +88,21 @@ final class Forwarder {
         final List<Queue> outboundHolds = new ArrayList<>();
         boolean tombstone;
         long lastForwardedNs;
+
+        VmPath copy() {
+            VmPath copy = new VmPath();
+            copy.routeTo = routeTo;
+            copy.routeEpoch = routeEpoch;
+            copy.redirectTo = redirectTo;
+            copy.redirectEpoch = redirectEpoch;
+            copy.takenBack = takenBack == null ? null : takenBack.copy();
+            copy.returnedEpoch = returnedEpoch;
+            buffers.forEach(q -> copy.buffers.add(q.copy()));
+            holds.forEach(q -> copy.holds.add(q.copy()));
+            outboundHolds.forEach(q -> copy.outboundHolds.add(q.copy()));
+            copy.tombstone = tombstone;
+            return copy;
+        }
     }
 
     private final int self;
@@ -93,6 +119,47 @@ final class Forwarder {
         paths = new VmPath[vms];
         for (int vm = 0; vm < vms; vm++) {
             paths[vm] = new VmPath();
+        }
+    }
+
+    /** The same state, leading on elsewhere; for the exhaustive search. */
+    Forwarder copy(Out elsewhere) {
+        Forwarder copy = new Forwarder(self, names, paths.length, limit, elsewhere);
+        for (int vm = 0; vm < paths.length; vm++) {
+            copy.paths[vm] = paths[vm].copy();
+        }
+        return copy;
+    }
+
+    /** All that tells this state from another one, as numbers. */
+    void encode(LongConsumer to, ToIntFunction<Signal> signals) {
+        for (VmPath path : paths) {
+            to.accept(path.routeTo);
+            to.accept(path.routeEpoch);
+            to.accept(path.redirectTo);
+            to.accept(path.redirectEpoch);
+            to.accept(path.returnedEpoch);
+            to.accept(path.tombstone ? 1 : 0);
+            encode(path.takenBack == null ? List.of() : List.of(path.takenBack), to, signals);
+            encode(path.buffers, to, signals);
+            encode(path.holds, to, signals);
+            encode(path.outboundHolds, to, signals);
+        }
+    }
+
+    private static void encode(List<Queue> queues, LongConsumer to, ToIntFunction<Signal> signals) {
+        to.accept(queues.size());
+        for (Queue queue : queues) {
+            to.accept(queue.epoch * 64 + queue.from + 1);
+            to.accept((queue.started ? 1 : 0) + (queue.active ? 2 : 0) + 4L * (queue.returnTo + 1));
+            to.accept(queue.items.size());
+            for (Item item : queue.items) {
+                to.accept(item.epoch * 64 + item.from + 1);
+                to.accept(
+                        item.packet != null
+                                ? item.packet.flow.index * 1000L + item.packet.number
+                                : item.signal != null ? -1L - signals.applyAsInt(item.signal) : 0);
+            }
         }
     }
 
