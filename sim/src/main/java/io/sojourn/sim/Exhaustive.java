@@ -3,9 +3,7 @@ package io.sojourn.sim;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,14 +12,13 @@ import org.jspecify.annotations.Nullable;
  * 400,000.
  */
 final class Exhaustive {
-    private final Map<Object, Integer> ids = new HashMap<>();
     private final LongSet visited = new LongSet();
     private long transitions;
     private long ends;
     private final List<String> violations = new ArrayList<>();
     private List<String> path = List.of();
 
-    private record Node(SmallWorld world, @Nullable Node parent, String by) {}
+    private record Node(SmallWorld world, long hash, @Nullable Node parent, String by) {}
 
     /** @param limit states after which the search stops, unfinished */
     static SimRunner.Exhausted search(SmallWorld.Budget budget, Mutation mutation, boolean strict, long limit) {
@@ -40,8 +37,9 @@ final class Exhaustive {
 
     private boolean run(SmallWorld first, long limit) {
         ArrayDeque<Node> open = new ArrayDeque<>();
-        visited.add(hash(first));
-        open.push(new Node(first, null, ""));
+        long start = hash(first);
+        visited.add(start);
+        open.push(new Node(first, start, null, ""));
         while (!open.isEmpty()) {
             if (visited.size() >= limit) {
                 return false;
@@ -57,7 +55,7 @@ final class Exhaustive {
     /** False if an invariant broke. */
     private boolean expand(Node node, ArrayDeque<Node> open) {
         List<SmallWorld.Choice> choices = node.world.choices();
-        long here = hash(node.world);
+        long here = node.hash;
         boolean moved = false;
         for (int tier = -1; tier <= 3; tier++) {
             if (tier >= 1 && moved) {
@@ -75,7 +73,7 @@ final class Exhaustive {
                 long hash = hash(next);
                 moved |= tier >= 0 && hash != here;
                 if (visited.add(hash)) {
-                    open.push(new Node(next, node, choice.name()));
+                    open.push(new Node(next, hash, node, choice.name()));
                 }
             }
         }
@@ -103,12 +101,10 @@ final class Exhaustive {
 
     private long hash(SmallWorld world) {
         long[] hash = {0x9e3779b97f4a7c15L};
-        world.encode(
-                value -> {
+        world.encode(value -> {
                     long h = (hash[0] ^ value) * 0xbf58476d1ce4e5b9L;
                     hash[0] = (h ^ h >>> 29) * 0x94d049bb133111ebL ^ h >>> 32;
-                },
-                object -> ids.computeIfAbsent(object, k -> ids.size()));
+                });
         return hash[0] == 0 ? 1 : hash[0];
     }
 

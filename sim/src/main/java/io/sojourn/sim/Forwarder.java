@@ -3,6 +3,7 @@ package io.sojourn.sim;
 
 import io.sojourn.handoff.HandoffEvent;
 import io.sojourn.handoff.Signal;
+import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -107,24 +108,26 @@ final class Forwarder {
 
     private final int self;
     private final GatewayId[] names;
+    private final VmId[] vms;
     private final VmPath[] paths;
     private final Out out;
     private final int limit;
 
-    Forwarder(int self, GatewayId[] names, int vms, int limit, Out out) {
+    Forwarder(int self, GatewayId[] names, VmId[] vms, int limit, Out out) {
         this.self = self;
         this.names = names;
         this.out = out;
         this.limit = limit;
-        paths = new VmPath[vms];
-        for (int vm = 0; vm < vms; vm++) {
+        this.vms = vms;
+        paths = new VmPath[vms.length];
+        for (int vm = 0; vm < vms.length; vm++) {
             paths[vm] = new VmPath();
         }
     }
 
     /** The same state, leading on elsewhere; for the exhaustive search. */
     Forwarder copy(Out elsewhere) {
-        Forwarder copy = new Forwarder(self, names, paths.length, limit, elsewhere);
+        Forwarder copy = new Forwarder(self, names, vms, limit, elsewhere);
         for (int vm = 0; vm < paths.length; vm++) {
             copy.paths[vm] = paths[vm].copy();
         }
@@ -216,13 +219,13 @@ final class Forwarder {
         }
     }
 
-    /** A signal that came behind data: it stays behind what is held of that data. */
+    /** A signal that came behind data: an end marker stays behind what is held of the data that it ends. */
     void signalFromWan(Signal signal, int from) {
-        if (signal.body() instanceof Signal.EndMarker) {
+        if (signal.body() instanceof Signal.EndMarker(GatewayId origin, Signal.Direction direction)) {
             for (VmPath path : paths) {
                 for (List<Queue> holds : List.of(path.outboundHolds, path.holds)) {
                     Queue hold = find(holds, from);
-                    if (hold != null && !hold.items.isEmpty()) {
+                    if (hold != null && hold.items.stream().anyMatch(item -> ends(signal, direction, item))) {
                         hold.items.add(new Item(null, signal, from, 0));
                         return;
                     }
@@ -230,6 +233,15 @@ final class Forwarder {
             }
         }
         out.signal(signal, from);
+    }
+
+    private boolean ends(Signal marker, Signal.Direction direction, Item item) {
+        if (item.packet == null) {
+            return false;
+        }
+        FlowName flow = item.packet.flow.name;
+        int vm = direction == Signal.Direction.INBOUND ? flow.targetVm() : flow.sourceVm();
+        return vm >= 0 && vms[vm].equals(marker.vm());
     }
 
     private void toVm(Packet packet, int from, long epoch) {
@@ -445,7 +457,7 @@ final class Forwarder {
         paths[vm].outboundHolds.remove(hold);
         for (Item item : hold.items) {
             if (item.signal != null) {
-                out.signal(item.signal, item.from);
+                signalFromWan(item.signal, item.from);
             } else if (item.packet != null && item.from == self) {
                 emit(item.packet, item.epoch);
             } else if (item.packet != null) {
@@ -458,7 +470,7 @@ final class Forwarder {
         if (item.packet != null) {
             dispatch(vm, item.packet, item.from, item.epoch);
         } else if (item.signal != null) {
-            out.signal(item.signal, item.from);
+            signalFromWan(item.signal, item.from);
         }
     }
 

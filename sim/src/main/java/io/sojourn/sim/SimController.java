@@ -223,7 +223,8 @@ final class SimController {
 
     private void heard(int gateway, HandoffPlan plan, char role, Phase phase) {
         world.monitor.say("controller hears " + phase + " of " + plan.epoch() + " from " + gateway);
-        if (phase == Phase.ACTIVATED) {
+        // reports may come in any order, or die with their gateway: each tells all that it proves
+        if (phase == Phase.ACTIVATED || phase == Phase.RELEASED) {
             commit(world.vm(plan), plan.after());
         }
         for (Migration migration : migrations) {
@@ -258,6 +259,10 @@ final class SimController {
         migration.progress = done ? Progress.DONE : Progress.ROLLED_BACK;
         world.monitor.mix(32, migration.plan.epoch().number(), done ? 1 : 0);
         world.monitor.say("controller: " + migration.plan.epoch() + " " + migration.progress);
+        forget(migration);
+    }
+
+    private void forget(Migration migration) {
         for (GatewayId gateway : migration.plan.correspondents()) {
             boolean[] told = new boolean[1];
             call(
@@ -381,6 +386,8 @@ final class SimController {
                 abort(migration, "the controller restarted before the start");
             } else if (migration.progress == Progress.STARTED) {
                 begin(migration);
+            } else {
+                forget(migration);
             }
         }
     }

@@ -22,16 +22,13 @@ import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import java.util.ArrayList;
-import java.util.Comparator;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.function.LongConsumer;
-import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,6 +45,7 @@ final class SmallWorld {
 
     private static final GatewayId[] NAMES = {new GatewayId("s"), new GatewayId("d"), new GatewayId("c")};
     private static final VmId VM = new VmId("vm0");
+    private static final VmId[] VMS = {VM};
     private static final long NOW_NS = 1_000_000_000_000_000L;
     private static final Flow INBOUND = new Flow(new FlowName(0, -1, 0, C), 0);
     private static final Flow OUTBOUND = new Flow(new FlowName(0, 0, -1, C), 1);
@@ -84,23 +82,66 @@ final class SmallWorld {
     }
 
     /** One of packet and signal; {@code to} and {@code from} only matter where there is no path. */
-    private record Item(@Nullable Packet packet, @Nullable Signal signal, int to, int from, long epoch) {}
+    private record Item(@Nullable Packet packet, @Nullable Signal signal, int to, int from, long epoch, long id) {
+        Item(@Nullable Packet packet, @Nullable Signal signal, int to, int from, long epoch) {
+            this(packet, signal, to, from, epoch, idOf(packet, signal, to, from, epoch));
+        }
+
+        private static long idOf(@Nullable Packet packet, @Nullable Signal signal, int to, int from, long epoch) {
+            int what = packet != null
+                    ? (int) (packet.flow.index * 1000 + packet.number)
+                    : signal != null ? 10_000 + number(signal) : 0;
+            return ((long) what * 16 + to * 3 + from) * 16 + epoch + 8;
+        }
+    }
+
+    private static final Map<Object, Integer> NUMBERS = new HashMap<>();
+
+    /** Equal objects have equal numbers. */
+    private static int number(Object object) {
+        return NUMBERS.computeIfAbsent(object, k -> NUMBERS.size());
+    }
 
     static final class Machine {
-        Object state;
+        private Object state;
+        private int number;
         boolean finished;
-        final Set<Timer> timers = new TreeSet<>(Comparator.comparing(Timer::toString));
+        /** One bit for each of {@link #TIMERS}. */
+        int timers;
 
         Machine(Object state) {
             this.state = state;
+            number = number(state);
+        }
+
+        private Machine(Machine other) {
+            state = other.state;
+            number = other.number;
+            finished = other.finished;
+            timers = other.timers;
         }
 
         Machine copy() {
-            Machine copy = new Machine(state);
-            copy.finished = finished;
-            copy.timers.addAll(timers);
-            return copy;
+            return new Machine(this);
         }
+
+        void become(Object next) {
+            if (next != state) {
+                state = next;
+                number = number(next);
+            }
+        }
+    }
+
+    private static final List<Timer> TIMERS = new ArrayList<>();
+
+    private static int bit(Timer timer) {
+        int at = TIMERS.indexOf(timer);
+        if (at < 0) {
+            at = TIMERS.size();
+            TIMERS.add(timer);
+        }
+        return 1 << at;
     }
 
     private final HandoffPlan plan;
@@ -108,6 +149,8 @@ final class SmallWorld {
     private final @Nullable Machine[] machines = new Machine[3];
     private final boolean[] up = {true, true, true};
     private final Forwarder[] forwarders = new Forwarder[3];
+    /** A forwarder that another state may share is copied before it is changed. */
+    private final boolean[] mine = new boolean[3];
     private final long[] diskEpoch = {1, 1, 1};
     private final int[] diskTo = {S, S, S};
     private final List<List<Item>> paths = new ArrayList<>();
@@ -162,8 +205,9 @@ final class SmallWorld {
             paths.add(new ArrayList<>());
         }
         for (int gateway = 0; gateway < 3; gateway++) {
-            forwarders[gateway] = new Forwarder(gateway, NAMES, 1, 1000, new Paths(gateway));
-            forwarders[gateway].installRoute(0, S, 1);
+            forwarders[gateway] = new Forwarder(gateway, NAMES, VMS, 1000, new Paths(gateway));
+            mine[gateway] = true;
+            forwarder(gateway).installRoute(0, S, 1);
         }
         begin(D, DestinationHandoff.arm(plan, NOW_NS));
         begin(S, SourceHandoff.arm(plan, NOW_NS));
@@ -178,11 +222,14 @@ final class SmallWorld {
             Machine machine = other.machines[i];
             machines[i] = machine == null ? null : machine.copy();
             up[i] = other.up[i];
-            forwarders[i] = other.forwarders[i].copy(new Paths(i));
+            forwarders[i] = other.forwarders[i];
+            other.mine[i] = false;
             diskEpoch[i] = other.diskEpoch[i];
             diskTo[i] = other.diskTo[i];
         }
-        other.paths.forEach(p -> paths.add(new ArrayList<>(p)));
+        for (List<Item> path : other.paths) {
+            paths.add(path.isEmpty() ? new ArrayList<>(2) : new ArrayList<>(path));
+        }
         loose.addAll(other.loose);
         for (int i = 0; i < 2; i++) {
             journal[i] = other.journal[i];
@@ -271,7 +318,11 @@ final class SmallWorld {
                 continue;
             }
             int which = gateway;
-            for (Timer timer : machine.timers) {
+            for (int t = 0; t < TIMERS.size(); t++) {
+                if ((machine.timers & 1 << t) == 0) {
+                    continue;
+                }
+                Timer timer = TIMERS.get(t);
                 int tier =
                         switch (timer.kind()) {
                             case RETRANSMIT, QUIET, DRAIN_BOUND -> 1;
@@ -281,7 +332,7 @@ final class SmallWorld {
                 choices.add(new Choice(tier, "timer " + gateway + " " + timer, w -> {
                     Machine at = w.machines[which];
                     if (at != null) {
-                        at.timers.remove(timer);
+                        at.timers &= ~bit(timer);
                         w.post(which, new HandoffEvent.TimerFired(timer));
                     }
                 }));
@@ -295,7 +346,7 @@ final class SmallWorld {
                 w.toSend--;
                 Packet packet = packet(INBOUND, ++w.inboundSent);
                 if (w.up[C]) {
-                    w.forwarders[C].fromHost(packet);
+                    w.forwarder(C).fromHost(packet);
                 } else {
                     w.lost(packet, Loss.DEAD_GATEWAY);
                 }
@@ -316,7 +367,7 @@ final class SmallWorld {
                             w.post(D, new HandoffEvent.FirstFrame());
                             w.drain();
                         }
-                        w.forwarders[which].fromGuest(0, packet);
+                        w.forwarder(which).fromGuest(0, packet);
                     }));
                 }
             }
@@ -373,6 +424,14 @@ final class SmallWorld {
         }
     }
 
+    private Forwarder forwarder(int gateway) {
+        if (!mine[gateway]) {
+            forwarders[gateway] = forwarders[gateway].copy(new Paths(gateway));
+            mine[gateway] = true;
+        }
+        return forwarders[gateway];
+    }
+
     /** Makes a choice in a copy of this state. */
     SmallWorld after(Choice choice) {
         SmallWorld next = copy();
@@ -390,9 +449,9 @@ final class SmallWorld {
             }
         } else if (item.packet != null) {
             // the sign in the item's epoch says that it was passed on
-            forwarders[to].fromWan(item.packet, item.from, Math.abs(item.epoch), item.epoch < 0);
+            forwarder(to).fromWan(item.packet, item.from, Math.abs(item.epoch), item.epoch < 0);
         } else if (item.signal != null && item.epoch == 0) {
-            forwarders[to].signalFromWan(item.signal, item.from);
+            forwarder(to).signalFromWan(item.signal, item.from);
         } else if (item.signal != null) {
             signal(to, item.signal, item.from);
         }
@@ -517,8 +576,9 @@ final class SmallWorld {
         crashed = true;
         up[gateway] = false;
         machines[gateway] = null;
-        forwarders[gateway].die();
-        forwarders[gateway] = new Forwarder(gateway, NAMES, 1, 1000, new Paths(gateway));
+        forwarder(gateway).die();
+        forwarders[gateway] = new Forwarder(gateway, NAMES, VMS, 1000, new Paths(gateway));
+        mine[gateway] = true;
         if (gateway != C) {
             commands.get(gateway).clear();
             told.get(gateway).clear();
@@ -528,7 +588,7 @@ final class SmallWorld {
 
     private void restart(int gateway) {
         up[gateway] = true;
-        forwarders[gateway].installRoute(0, diskTo[gateway], diskEpoch[gateway]);
+        forwarder(gateway).installRoute(0, diskTo[gateway], diskEpoch[gateway]);
         if (gateway == C || journal[gateway] == JournalRecord.Stage.INVALID) {
             return;
         }
@@ -555,12 +615,10 @@ final class SmallWorld {
 
     private void begin(int at, Step<?> first) {
         Step<?> step = mutator.mutate(this, new HandoffEvent.Start(), first);
-        Machine machine = new Machine(step.state());
-        machines[at] = machine;
+        machines[at] = new Machine(plain(step.state()));
         for (HandoffAction action : step.actions()) {
             execute(at, action);
         }
-        machine.state = plain(machine.state);
     }
 
     private void post(int at, HandoffEvent event) {
@@ -592,11 +650,12 @@ final class SmallWorld {
             return;
         }
         step = mutator.mutate(machine.state, event, step);
-        machine.state = step.state();
+        if (step.state() != machine.state) {
+            machine.become(plain(step.state()));
+        }
         for (HandoffAction action : step.actions()) {
             execute(at, action);
         }
-        machine.state = plain(machine.state);
     }
 
     /** How often something was tried only matters for the time until the next try. */
@@ -631,7 +690,6 @@ final class SmallWorld {
     }
 
     private void execute(int at, HandoffAction action) {
-        Forwarder forwarder = forwarders[at];
         Machine machine = machines[at];
         switch (action) {
             case HandoffAction.Send(GatewayId to, Signal signal) -> send(at, to, signal, false);
@@ -648,36 +706,36 @@ final class SmallWorld {
             case HandoffAction.ContinueGuest() -> command(D, Command.CONTINUE);
             case HandoffAction.QuitGuest() -> command(at, Command.QUIT);
             case HandoffAction.RedirectOn(GatewayId to, Epoch epoch) ->
-                forwarder.redirectOn(0, index(to), epoch.number());
+                forwarder(at).redirectOn(0, index(to), epoch.number());
             case HandoffAction.RedirectOff(GatewayId from, Epoch epoch, long bound) ->
-                forwarder.redirectOff(0, index(from), epoch.number());
+                forwarder(at).redirectOff(0, index(from), epoch.number());
             case HandoffAction.AwaitQueueDrained(long bound) -> told.get(S).add(new HandoffEvent.QueueDrained());
-            case HandoffAction.StartBuffering(Epoch epoch, long bound) -> forwarder.startBuffering(0, epoch.number());
-            case HandoffAction.FlushBuffer() -> forwarder.flushBuffer(0, 2);
-            case HandoffAction.DeliverLive() -> forwarder.deliverLive(0, 2);
+            case HandoffAction.StartBuffering(Epoch epoch, long bound) -> forwarder(at).startBuffering(0, epoch.number());
+            case HandoffAction.FlushBuffer() -> forwarder(at).flushBuffer(0, 2);
+            case HandoffAction.DeliverLive() -> forwarder(at).deliverLive(0, 2);
             case HandoffAction.ReturnBuffer(GatewayId to, Epoch epoch) ->
-                post(at, new HandoffEvent.BufferReturned(forwarder.returnBuffer(0, index(to), epoch.number())));
-            case HandoffAction.DropBuffer() -> forwarder.dropBuffer(0, 2);
-            case HandoffAction.HoldFrom(GatewayId from, long bound) -> forwarder.holdFrom(0, index(from), 2);
-            case HandoffAction.ReleaseHold(GatewayId from) -> forwarder.releaseHold(0, index(from));
+                post(at, new HandoffEvent.BufferReturned(forwarder(at).returnBuffer(0, index(to), epoch.number())));
+            case HandoffAction.DropBuffer() -> forwarder(at).dropBuffer(0, 2);
+            case HandoffAction.HoldFrom(GatewayId from, long bound) -> forwarder(at).holdFrom(0, index(from), 2);
+            case HandoffAction.ReleaseHold(GatewayId from) -> forwarder(at).releaseHold(0, index(from));
             case HandoffAction.HoldOutbound(GatewayId from, Epoch epoch, long bound) ->
-                forwarder.holdOutbound(0, index(from), epoch.number());
-            case HandoffAction.ReleaseOutbound(GatewayId from) -> forwarder.releaseOutbound(0, index(from));
+                forwarder(at).holdOutbound(0, index(from), epoch.number());
+            case HandoffAction.ReleaseOutbound(GatewayId from) -> forwarder(at).releaseOutbound(0, index(from));
             case HandoffAction.InstallRoute(Binding binding) -> install(at, binding);
             case HandoffAction.ForwardLate(GatewayId to, Epoch epoch) ->
-                forwarder.forwardLate(0, index(to), epoch.number());
+                forwarder(at).forwardLate(0, index(to), epoch.number());
             case HandoffAction.CheckQuiet() -> post(at, new HandoffEvent.Quiet(0));
             case HandoffAction.RefreshNeighbours() -> {}
-            case HandoffAction.Tombstone(Binding now) -> forwarder.tombstone(0);
-            case HandoffAction.DeleteState(VmId vm, Epoch epoch) -> forwarder.deleteState(0, epoch.number());
+            case HandoffAction.Tombstone(Binding now) -> forwarder(at).tombstone(0);
+            case HandoffAction.DeleteState(VmId vm, Epoch epoch) -> forwarder(at).deleteState(0, epoch.number());
             case HandoffAction.SetTimer(Timer timer, long atNs) -> {
                 if (machine != null) {
-                    machine.timers.add(timer);
+                    machine.timers |= bit(timer);
                 }
             }
             case HandoffAction.CancelTimer(Timer timer) -> {
                 if (machine != null) {
-                    machine.timers.remove(timer);
+                    machine.timers &= ~bit(timer);
                 }
             }
             case HandoffAction.Journal(JournalRecord entry) -> journal[at] = entry.stage();
@@ -686,7 +744,7 @@ final class SmallWorld {
             case HandoffAction.Finished() -> {
                 if (machine != null) {
                     machine.finished = true;
-                    machine.timers.clear();
+                    machine.timers = 0;
                 }
             }
         }
@@ -710,7 +768,7 @@ final class SmallWorld {
         int to = index(name);
         if (to == from) {
             if (inOrder) {
-                forwarders[from].signalFromWan(signal, from);
+                forwarder(from).signalFromWan(signal, from);
             } else {
                 signal(from, signal, from);
             }
@@ -722,7 +780,7 @@ final class SmallWorld {
     }
 
     private void install(int at, Binding binding) {
-        if (forwarders[at].installRoute(0, index(binding.gateway()), binding.epoch().number())) {
+        if (forwarder(at).installRoute(0, index(binding.gateway()), binding.epoch().number())) {
             diskTo[at] = index(binding.gateway());
             diskEpoch[at] = binding.epoch().number();
         }
@@ -879,32 +937,37 @@ final class SmallWorld {
 
     // telling states apart
 
-    void encode(LongConsumer to, ToIntFunction<Object> ids) {
+    void encode(LongConsumer to) {
         for (int i = 0; i < 3; i++) {
             Machine machine = machines[i];
-            to.accept(machine == null ? -1 : ids.applyAsInt(machine.state));
-            if (machine != null) {
-                for (Timer timer : machine.timers) {
-                    to.accept(ids.applyAsInt(timer));
-                }
-            }
+            to.accept(machine == null ? -1 : machine.number);
+            to.accept(machine == null ? 0 : machine.timers + (machine.finished ? 1L << 40 : 0));
             to.accept(up[i] ? -2 : -3);
-            forwarders[i].encode(to, ids::applyAsInt);
+            forwarders[i].encode(to, SmallWorld::number);
             to.accept(diskEpoch[i]);
         }
         for (List<Item> path : paths) {
             to.accept(-4);
-            path.forEach(item -> to.accept(id(item, ids)));
+            for (Item item : path) {
+                to.accept(item.id);
+            }
         }
         to.accept(-5);
-        loose.stream().mapToLong(item -> id(item, ids)).sorted().forEach(to);
+        long[] looseIds = new long[loose.size()];
+        for (int i = 0; i < looseIds.length; i++) {
+            looseIds[i] = loose.get(i).id;
+        }
+        Arrays.sort(looseIds);
+        for (long id : looseIds) {
+            to.accept(id);
+        }
         for (int i = 0; i < 2; i++) {
             to.accept(-6);
             to.accept(journal[i].ordinal());
             to.accept(guests[i].ordinal());
             commands.get(i).forEach(c -> to.accept(c.ordinal()));
             to.accept(-7);
-            told.get(i).forEach(e -> to.accept(ids.applyAsInt(e)));
+            told.get(i).forEach(e -> to.accept(number(e)));
         }
         to.accept(-8);
         stalled.forEach(p -> to.accept(p.number));
@@ -913,13 +976,6 @@ final class SmallWorld {
         to.accept(inboundLast + 64 * outboundLast + 4096L * inboundSent + 262144L * outboundSent);
         to.accept((crashed ? 1 : 0) + (counted.contains(Counter.MARKER_MISSED) ? 2 : 0)
                 + (counted.contains(Counter.RETURN_MISSED) ? 4 : 0));
-    }
-
-    private static long id(Item item, ToIntFunction<Object> ids) {
-        int what = item.packet != null
-                ? (int) (item.packet.flow.index * 1000 + item.packet.number)
-                : 10_000 + ids.applyAsInt(java.util.Objects.requireNonNull(item.signal));
-        return ((long) what * 8 + item.to * 3 + item.from) * 16 + item.epoch + 8;
     }
 
     int packetsLost() {
