@@ -38,6 +38,8 @@ final class SimController {
         Progress progress = Progress.ARMING;
         // in memory
         final Set<Integer> armed = new HashSet<>();
+        long beganNs;
+        long endedNs = Long.MAX_VALUE;
         boolean endedAtSource;
         boolean endedAtDestination;
 
@@ -123,6 +125,7 @@ final class SimController {
                 world.scenario.strict() ? Ordering.STRICT : Ordering.RELAXED,
                 world.timing());
         Migration migration = new Migration(plan, move);
+        migration.beganNs = world.timeline.nowNs();
         migrations.add(migration);
         world.monitor.mix(30, move.vm(), epoch.number());
         world.monitor.say("controller plans " + plan);
@@ -257,6 +260,7 @@ final class SimController {
         }
         boolean done = registry[migration.move.vm()].epoch().compareTo(migration.plan.epoch()) >= 0;
         migration.progress = done ? Progress.DONE : Progress.ROLLED_BACK;
+        migration.endedNs = world.timeline.nowNs();
         world.monitor.mix(32, migration.plan.epoch().number(), done ? 1 : 0);
         world.monitor.say("controller: " + migration.plan.epoch() + " " + migration.progress);
         forget(migration);
@@ -392,8 +396,22 @@ final class SimController {
         }
     }
 
-    @Nullable
-    Migration find(HandoffPlan plan) {
+    /** Both VMs have been on the move at one time. */
+    boolean crossed(int a, int b) {
+        for (Migration one : migrations) {
+            for (Migration other : migrations) {
+                if (one.move.vm() == a
+                        && other.move.vm() == b
+                        && one.beganNs < other.endedNs
+                        && other.beganNs < one.endedNs) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    @Nullable Migration find(HandoffPlan plan) {
         for (Migration migration : migrations) {
             if (migration.plan.migration().equals(plan.migration())) {
                 return migration;
