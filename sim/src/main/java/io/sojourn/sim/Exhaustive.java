@@ -18,7 +18,8 @@ final class Exhaustive {
     private final List<String> violations = new ArrayList<>();
     private List<String> path = List.of();
 
-    private record Node(SmallWorld world, long hash, @Nullable Node parent, String by) {}
+    private record Node(
+            SmallWorld world, long hash, @Nullable Node parent, String by) {}
 
     /** @param limit states after which the search stops, unfinished */
     static SimRunner.Exhausted search(SmallWorld.Budget budget, Mutation mutation, boolean strict, long limit) {
@@ -102,9 +103,9 @@ final class Exhaustive {
     private long hash(SmallWorld world) {
         long[] hash = {0x9e3779b97f4a7c15L};
         world.encode(value -> {
-                    long h = (hash[0] ^ value) * 0xbf58476d1ce4e5b9L;
-                    hash[0] = (h ^ h >>> 29) * 0x94d049bb133111ebL ^ h >>> 32;
-                });
+            long h = (hash[0] ^ value) * 0xbf58476d1ce4e5b9L;
+            hash[0] = (h ^ h >>> 29) * 0x94d049bb133111ebL ^ h >>> 32;
+        });
         return hash[0] == 0 ? 1 : hash[0];
     }
 

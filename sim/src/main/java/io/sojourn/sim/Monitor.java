@@ -207,7 +207,8 @@ final class Monitor {
     private boolean disorderExplained(Packet packet) {
         FlowName name = packet.flow.name;
         return disturbed(packet)
-                // the old path through the other's source has no end marker of its own (docs/protocol/handoff.md, Limits)
+                // the old path through the other's source has no end marker of its own (docs/protocol/handoff.md,
+                // Limits)
                 || (name.sourceVm() >= 0 && name.targetVm() >= 0 && crossing.test(name.sourceVm(), name.targetVm()))
                 || counted(packet, Counter.MARKER_MISSED) > 0
                 || counted(packet, Counter.RETURN_MISSED) > 0;

@@ -411,7 +411,8 @@ final class SimController {
         return false;
     }
 
-    @Nullable Migration find(HandoffPlan plan) {
+    @Nullable
+    Migration find(HandoffPlan plan) {
         for (Migration migration : migrations) {
             if (migration.plan.migration().equals(plan.migration())) {
                 return migration;

@@ -151,6 +151,7 @@ final class SmallWorld {
     private final Forwarder[] forwarders = new Forwarder[3];
     /** A forwarder that another state may share is copied before it is changed. */
     private final boolean[] mine = new boolean[3];
+
     private final long[] diskEpoch = {1, 1, 1};
     private final int[] diskTo = {S, S, S};
     private final List<List<Item>> paths = new ArrayList<>();
@@ -274,7 +275,8 @@ final class SmallWorld {
         for (int path = 0; path < 9; path++) {
             if (!paths.get(path).isEmpty()) {
                 int which = path;
-                choices.add(new Choice(0, "path " + path, w -> w.arrive(w.paths.get(which).removeFirst())));
+                choices.add(new Choice(
+                        0, "path " + path, w -> w.arrive(w.paths.get(which).removeFirst())));
             }
         }
         for (int i = 0; i < loose.size(); i++) {
@@ -323,12 +325,11 @@ final class SmallWorld {
                     continue;
                 }
                 Timer timer = TIMERS.get(t);
-                int tier =
-                        switch (timer.kind()) {
-                            case RETRANSMIT, QUIET, DRAIN_BOUND -> 1;
-                            case MARKER_BOUND, RETURN_BOUND, PAUSE_BOUND -> 2;
-                            case GIVE_UP, ARM_EXPIRY -> 3;
-                        };
+                int tier = switch (timer.kind()) {
+                    case RETRANSMIT, QUIET, DRAIN_BOUND -> 1;
+                    case MARKER_BOUND, RETURN_BOUND, PAUSE_BOUND -> 2;
+                    case GIVE_UP, ARM_EXPIRY -> 3;
+                };
                 choices.add(new Choice(tier, "timer " + gateway + " " + timer, w -> {
                     Machine at = w.machines[which];
                     if (at != null) {
@@ -604,9 +605,7 @@ final class SmallWorld {
                         case RUNNING -> new HandoffEvent.GuestResumed(0);
                         case GONE -> new HandoffEvent.GuestGone();
                         default ->
-                            gateway == S
-                                    ? new HandoffEvent.GuestStopped(0)
-                                    : new HandoffEvent.IncomingFailed("found");
+                            gateway == S ? new HandoffEvent.GuestStopped(0) : new HandoffEvent.IncomingFailed("found");
                     });
         });
     }
@@ -668,23 +667,14 @@ final class SmallWorld {
                 new SourceHandoff.TakingBack(s.plan(), "", s.resuming(), s.burnt(), s.returned(), s.armed(), 0);
             case SourceHandoff.Draining s ->
                 new SourceHandoff.Draining(
-                        s.plan(),
-                        s.now(),
-                        s.unmarked(),
-                        s.unflipped(),
-                        s.tableAgrees(),
-                        s.guestGone(),
-                        s.sinceNs(),
-                        0);
-            case DestinationHandoff.Continuing s ->
-                new DestinationHandoff.Continuing(s.plan(), s.sourceStopped(), 0);
+                        s.plan(), s.now(), s.unmarked(), s.unflipped(), s.tableAgrees(), s.guestGone(), s.sinceNs(), 0);
+            case DestinationHandoff.Continuing s -> new DestinationHandoff.Continuing(s.plan(), s.sourceStopped(), 0);
             case DestinationHandoff.Active s ->
                 new DestinationHandoff.Active(s.plan(), s.unacked(), s.held(), s.outboundHeld(), 0);
             case DestinationHandoff.Burning s ->
                 new DestinationHandoff.Burning(s.plan(), "", s.guestGone(), s.asked(), s.returned(), 0);
             case CorrespondentHandoff.Flipped s ->
-                new CorrespondentHandoff.Flipped(
-                        s.plan(), s.self(), s.now(), s.inboundPending(), s.outboundHeld(), 0);
+                new CorrespondentHandoff.Flipped(s.plan(), s.self(), s.now(), s.inboundPending(), s.outboundHeld(), 0);
             default -> state;
         };
     }
@@ -710,13 +700,15 @@ final class SmallWorld {
             case HandoffAction.RedirectOff(GatewayId from, Epoch epoch, long bound) ->
                 forwarder(at).redirectOff(0, index(from), epoch.number());
             case HandoffAction.AwaitQueueDrained(long bound) -> told.get(S).add(new HandoffEvent.QueueDrained());
-            case HandoffAction.StartBuffering(Epoch epoch, long bound) -> forwarder(at).startBuffering(0, epoch.number());
+            case HandoffAction.StartBuffering(Epoch epoch, long bound) ->
+                forwarder(at).startBuffering(0, epoch.number());
             case HandoffAction.FlushBuffer() -> forwarder(at).flushBuffer(0, 2);
             case HandoffAction.DeliverLive() -> forwarder(at).deliverLive(0, 2);
             case HandoffAction.ReturnBuffer(GatewayId to, Epoch epoch) ->
                 post(at, new HandoffEvent.BufferReturned(forwarder(at).returnBuffer(0, index(to), epoch.number())));
             case HandoffAction.DropBuffer() -> forwarder(at).dropBuffer(0, 2);
-            case HandoffAction.HoldFrom(GatewayId from, long bound) -> forwarder(at).holdFrom(0, index(from), 2);
+            case HandoffAction.HoldFrom(GatewayId from, long bound) ->
+                forwarder(at).holdFrom(0, index(from), 2);
             case HandoffAction.ReleaseHold(GatewayId from) -> forwarder(at).releaseHold(0, index(from));
             case HandoffAction.HoldOutbound(GatewayId from, Epoch epoch, long bound) ->
                 forwarder(at).holdOutbound(0, index(from), epoch.number());
@@ -727,7 +719,8 @@ final class SmallWorld {
             case HandoffAction.CheckQuiet() -> post(at, new HandoffEvent.Quiet(0));
             case HandoffAction.RefreshNeighbours() -> {}
             case HandoffAction.Tombstone(Binding now) -> forwarder(at).tombstone(0);
-            case HandoffAction.DeleteState(VmId vm, Epoch epoch) -> forwarder(at).deleteState(0, epoch.number());
+            case HandoffAction.DeleteState(VmId vm, Epoch epoch) ->
+                forwarder(at).deleteState(0, epoch.number());
             case HandoffAction.SetTimer(Timer timer, long atNs) -> {
                 if (machine != null) {
                     machine.timers |= bit(timer);
@@ -780,7 +773,8 @@ final class SmallWorld {
     }
 
     private void install(int at, Binding binding) {
-        if (forwarder(at).installRoute(0, index(binding.gateway()), binding.epoch().number())) {
+        if (forwarder(at)
+                .installRoute(0, index(binding.gateway()), binding.epoch().number())) {
             diskTo[at] = index(binding.gateway());
             diskEpoch[at] = binding.epoch().number();
         }
@@ -915,7 +909,8 @@ final class SmallWorld {
         boolean here = guests[S] == Vm.RUNNING && guests[D] == Vm.GONE;
         boolean there = guests[D] == Vm.RUNNING && guests[S] == Vm.GONE;
         if (!here && !there) {
-            violate("invariant 6: the VM ends " + guests[S] + " at the source and " + guests[D] + " at the destination");
+            violate("invariant 6: the VM ends " + guests[S] + " at the source and " + guests[D]
+                    + " at the destination");
         }
         int at = here ? S : D;
         if (forwarders[at].routeTo(0) != at) {
@@ -974,7 +969,8 @@ final class SmallWorld {
         to.accept(stream.ordinal());
         to.accept(crashes + 8L * losses + 64L * doubles + 512L * aborts + 4096L * toSend + 32768L * toAnswer);
         to.accept(inboundLast + 64 * outboundLast + 4096L * inboundSent + 262144L * outboundSent);
-        to.accept((crashed ? 1 : 0) + (counted.contains(Counter.MARKER_MISSED) ? 2 : 0)
+        to.accept((crashed ? 1 : 0)
+                + (counted.contains(Counter.MARKER_MISSED) ? 2 : 0)
                 + (counted.contains(Counter.RETURN_MISSED) ? 4 : 0));
     }
 
