@@ -28,8 +28,9 @@ public sealed interface HandoffAction {
 
     /**
      * One datagram behind all data already queued for that gateway, on the same path; may be lost. Whoever receives an
-     * {@link Signal.EndMarker} lets it wait behind what it holds (HoldFrom, HoldOutbound) of the same gateway's packets. {@code to} may be
-     * this gateway itself: then it waits behind what is held of its own LAN's packets.
+     * {@link Signal.EndMarker} lets it wait behind what it holds (HoldFrom, HoldOutbound, of any VM's handoff) of that
+     * gateway's packets to (INBOUND) or from (OUTBOUND) the marker's VM. {@code to} may be this gateway itself: then it
+     * waits behind what is held of its own LAN's packets.
      */
     record SendInOrder(GatewayId to, Signal signal) implements HandoffAction {}
 

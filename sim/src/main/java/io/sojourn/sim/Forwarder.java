@@ -3,10 +3,13 @@ package io.sojourn.sim;
 
 import io.sojourn.handoff.HandoffEvent;
 import io.sojourn.handoff.Signal;
+import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongConsumer;
+import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -60,6 +63,15 @@ final class Forwarder {
             this.epoch = epoch;
             this.from = from;
         }
+
+        Queue copy() {
+            Queue copy = new Queue(epoch, from);
+            copy.items.addAll(items);
+            copy.started = started;
+            copy.active = active;
+            copy.returnTo = returnTo;
+            return copy;
+        }
     }
 
     private static final class VmPath {
@@ -77,22 +89,80 @@ final class Forwarder {
         final List<Queue> outboundHolds = new ArrayList<>();
         boolean tombstone;
         long lastForwardedNs;
+
+        VmPath copy() {
+            VmPath copy = new VmPath();
+            copy.routeTo = routeTo;
+            copy.routeEpoch = routeEpoch;
+            copy.redirectTo = redirectTo;
+            copy.redirectEpoch = redirectEpoch;
+            copy.takenBack = takenBack == null ? null : takenBack.copy();
+            copy.returnedEpoch = returnedEpoch;
+            buffers.forEach(q -> copy.buffers.add(q.copy()));
+            holds.forEach(q -> copy.holds.add(q.copy()));
+            outboundHolds.forEach(q -> copy.outboundHolds.add(q.copy()));
+            copy.tombstone = tombstone;
+            return copy;
+        }
     }
 
     private final int self;
     private final GatewayId[] names;
+    private final VmId[] vms;
     private final VmPath[] paths;
     private final Out out;
     private final int limit;
 
-    Forwarder(int self, GatewayId[] names, int vms, int limit, Out out) {
+    Forwarder(int self, GatewayId[] names, VmId[] vms, int limit, Out out) {
         this.self = self;
         this.names = names;
         this.out = out;
         this.limit = limit;
-        paths = new VmPath[vms];
-        for (int vm = 0; vm < vms; vm++) {
+        this.vms = vms;
+        paths = new VmPath[vms.length];
+        for (int vm = 0; vm < vms.length; vm++) {
             paths[vm] = new VmPath();
+        }
+    }
+
+    /** The same state, leading on elsewhere; for the exhaustive search. */
+    Forwarder copy(Out elsewhere) {
+        Forwarder copy = new Forwarder(self, names, vms, limit, elsewhere);
+        for (int vm = 0; vm < paths.length; vm++) {
+            copy.paths[vm] = paths[vm].copy();
+        }
+        return copy;
+    }
+
+    /** All that tells this state from another one, as numbers. */
+    void encode(LongConsumer to, ToIntFunction<Signal> signals) {
+        for (VmPath path : paths) {
+            to.accept(path.routeTo);
+            to.accept(path.routeEpoch);
+            to.accept(path.redirectTo);
+            to.accept(path.redirectEpoch);
+            to.accept(path.returnedEpoch);
+            to.accept(path.tombstone ? 1 : 0);
+            encode(path.takenBack == null ? List.of() : List.of(path.takenBack), to, signals);
+            encode(path.buffers, to, signals);
+            encode(path.holds, to, signals);
+            encode(path.outboundHolds, to, signals);
+        }
+    }
+
+    private static void encode(List<Queue> queues, LongConsumer to, ToIntFunction<Signal> signals) {
+        to.accept(queues.size());
+        for (Queue queue : queues) {
+            to.accept(queue.epoch * 64 + queue.from + 1);
+            to.accept((queue.started ? 1 : 0) + (queue.active ? 2 : 0) + 4L * (queue.returnTo + 1));
+            to.accept(queue.items.size());
+            for (Item item : queue.items) {
+                to.accept(item.epoch * 64 + item.from + 1);
+                to.accept(
+                        item.packet != null
+                                ? item.packet.flow.index * 1000L + item.packet.number
+                                : item.signal != null ? -1L - signals.applyAsInt(item.signal) : 0);
+            }
         }
     }
 
@@ -149,13 +219,13 @@ final class Forwarder {
         }
     }
 
-    /** A signal that came behind data: it stays behind what is held of that data. */
+    /** A signal that came behind data: an end marker stays behind what is held of the data that it ends. */
     void signalFromWan(Signal signal, int from) {
-        if (signal.body() instanceof Signal.EndMarker) {
+        if (signal.body() instanceof Signal.EndMarker(GatewayId origin, Signal.Direction direction)) {
             for (VmPath path : paths) {
                 for (List<Queue> holds : List.of(path.outboundHolds, path.holds)) {
                     Queue hold = find(holds, from);
-                    if (hold != null && !hold.items.isEmpty()) {
+                    if (hold != null && hold.items.stream().anyMatch(item -> ends(signal, direction, item))) {
                         hold.items.add(new Item(null, signal, from, 0));
                         return;
                     }
@@ -163,6 +233,15 @@ final class Forwarder {
             }
         }
         out.signal(signal, from);
+    }
+
+    private boolean ends(Signal marker, Signal.Direction direction, Item item) {
+        if (item.packet == null) {
+            return false;
+        }
+        FlowName flow = item.packet.flow.name;
+        int vm = direction == Signal.Direction.INBOUND ? flow.targetVm() : flow.sourceVm();
+        return vm >= 0 && vms[vm].equals(marker.vm());
     }
 
     private void toVm(Packet packet, int from, long epoch) {
@@ -378,7 +457,7 @@ final class Forwarder {
         paths[vm].outboundHolds.remove(hold);
         for (Item item : hold.items) {
             if (item.signal != null) {
-                out.signal(item.signal, item.from);
+                signalFromWan(item.signal, item.from);
             } else if (item.packet != null && item.from == self) {
                 emit(item.packet, item.epoch);
             } else if (item.packet != null) {
@@ -391,7 +470,7 @@ final class Forwarder {
         if (item.packet != null) {
             dispatch(vm, item.packet, item.from, item.epoch);
         } else if (item.signal != null) {
-            out.signal(item.signal, item.from);
+            signalFromWan(item.signal, item.from);
         }
     }
 

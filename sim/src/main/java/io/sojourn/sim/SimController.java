@@ -38,6 +38,8 @@ final class SimController {
         Progress progress = Progress.ARMING;
         // in memory
         final Set<Integer> armed = new HashSet<>();
+        long beganNs;
+        long endedNs = Long.MAX_VALUE;
         boolean endedAtSource;
         boolean endedAtDestination;
 
@@ -123,6 +125,7 @@ final class SimController {
                 world.scenario.strict() ? Ordering.STRICT : Ordering.RELAXED,
                 world.timing());
         Migration migration = new Migration(plan, move);
+        migration.beganNs = world.timeline.nowNs();
         migrations.add(migration);
         world.monitor.mix(30, move.vm(), epoch.number());
         world.monitor.say("controller plans " + plan);
@@ -223,7 +226,8 @@ final class SimController {
 
     private void heard(int gateway, HandoffPlan plan, char role, Phase phase) {
         world.monitor.say("controller hears " + phase + " of " + plan.epoch() + " from " + gateway);
-        if (phase == Phase.ACTIVATED) {
+        // reports may come in any order, or die with their gateway: each tells all that it proves
+        if (phase == Phase.ACTIVATED || phase == Phase.RELEASED) {
             commit(world.vm(plan), plan.after());
         }
         for (Migration migration : migrations) {
@@ -256,8 +260,13 @@ final class SimController {
         }
         boolean done = registry[migration.move.vm()].epoch().compareTo(migration.plan.epoch()) >= 0;
         migration.progress = done ? Progress.DONE : Progress.ROLLED_BACK;
+        migration.endedNs = world.timeline.nowNs();
         world.monitor.mix(32, migration.plan.epoch().number(), done ? 1 : 0);
         world.monitor.say("controller: " + migration.plan.epoch() + " " + migration.progress);
+        forget(migration);
+    }
+
+    private void forget(Migration migration) {
         for (GatewayId gateway : migration.plan.correspondents()) {
             boolean[] told = new boolean[1];
             call(
@@ -381,8 +390,25 @@ final class SimController {
                 abort(migration, "the controller restarted before the start");
             } else if (migration.progress == Progress.STARTED) {
                 begin(migration);
+            } else {
+                forget(migration);
             }
         }
+    }
+
+    /** Both VMs have been on the move at one time. */
+    boolean crossed(int a, int b) {
+        for (Migration one : migrations) {
+            for (Migration other : migrations) {
+                if (one.move.vm() == a
+                        && other.move.vm() == b
+                        && one.beganNs < other.endedNs
+                        && other.beganNs < one.endedNs) {
+                    return true;
+                }
+            }
+        }
+        return false;
     }
 
     @Nullable

@@ -556,7 +556,7 @@ final class SimGateway {
     }
 
     private Forwarder newForwarder() {
-        return new Forwarder(index, world.names, world.vms.length, world.scenario.bufferPackets(), new Paths());
+        return new Forwarder(index, world.names, world.vms, world.scenario.bufferPackets(), new Paths());
     }
 
     /** How this gateway's packet path leads on. */

@@ -441,8 +441,9 @@ final class SimHost {
     void query(HandoffPlan plan, char role) {
         Guest guest = role == 'S' ? sourceGuest(plan) : targetGuest(plan);
         int host = world.index(role == 'S' ? plan.source() : plan.destination());
-        long latencyNs = latencyNs();
-        world.timeline.in(latencyNs, () -> {
+        String connection = plan.migration() + " " + role; // what the last life had written is done first
+        long atNs = Math.max(world.timeline.nowNs() + latencyNs(), lastCommandNs.getOrDefault(connection, 0L) + 1);
+        world.timeline.at(atNs, () -> {
             GuestState state = guest == null ? GuestState.GONE : guest.state;
             long nowNs = world.timeline.nowNs();
             HandoffEvent event = switch (state) {

@@ -128,6 +128,35 @@ public final class SimRunner {
         return mutants;
     }
 
+    /**
+     * @param states told apart
+     * @param ends states in which nothing more can happen by itself
+     * @param complete all were visited, and no invariant broke
+     * @param path what led to the violation
+     */
+    public record Exhausted(
+            long states,
+            long transitions,
+            long ends,
+            boolean complete,
+            double seconds,
+            List<String> violations,
+            List<String> path) {}
+
+    /**
+     * Visits every state of a small world: two sites and a correspondent's, one VM, one move.
+     *
+     * @param limit states after which the search gives up
+     */
+    public static Exhausted exhaustive(
+            int crashes, int losses, int doubles, int aborts, int inboundPackets, int outboundPackets, long limit) {
+        return Exhaustive.search(
+                new SmallWorld.Budget(crashes, losses, doubles, aborts, inboundPackets, outboundPackets),
+                Mutation.NONE,
+                true,
+                limit);
+    }
+
     private static Mutant hunt(Mutation mutation, long limit, long seed) {
         long migrations = 0;
         for (long run = 0; migrations < limit; run++) {

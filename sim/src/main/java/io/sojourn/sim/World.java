@@ -69,6 +69,7 @@ final class World implements Wan.Receiver {
         }
         host = new SimHost(this);
         controller = new SimController(this);
+        monitor.crossing(controller::crossed);
         gateways = new SimGateway[names.length];
         for (int i = 0; i < gateways.length; i++) {
             gateways[i] = new SimGateway(this, i);
