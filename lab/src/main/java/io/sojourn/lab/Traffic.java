@@ -64,12 +64,6 @@ final class Traffic implements AutoCloseable {
             site++;
         }
         ssh = new SshSession(run, correspondents.getLast(), image, address4);
-        for (Place place : correspondents) {
-            probes.add(new UdpProbe(place, socket(address4), RATE4_HZ));
-            probes.add(new UdpProbe(place, socket(address6), RATE6_HZ));
-            pings.add(new PingProbe(run, place, address4));
-            pings.add(new PingProbe(run, place, address6));
-        }
     }
 
     /** Starts everything and returns once every stream is connected and SSH has answered. */
@@ -77,12 +71,22 @@ final class Traffic implements AutoCloseable {
             Run run, List<Place> correspondents, GuestImage image, String address4, String address6, long seed) {
         Traffic traffic = new Traffic(run, correspondents, image, address4, address6, seed);
         try {
-            traffic.streams.forEach(group -> group.awaitConnected(Duration.ofSeconds(20)));
-            traffic.ssh.awaitFirstEcho(Duration.ofSeconds(20));
+            traffic.streams.forEach(group -> group.awaitConnected(Duration.ofSeconds(40)));
+            traffic.ssh.awaitFirstEcho(Duration.ofSeconds(40));
+            traffic.startProbes(run, correspondents, address4, address6);
             return traffic;
         } catch (RuntimeException e) {
             traffic.close();
             throw e;
+        }
+    }
+
+    private void startProbes(Run run, List<Place> correspondents, String address4, String address6) {
+        for (Place place : correspondents) {
+            probes.add(new UdpProbe(place, socket(address4), RATE4_HZ));
+            probes.add(new UdpProbe(place, socket(address6), RATE6_HZ));
+            pings.add(new PingProbe(run, place, address4));
+            pings.add(new PingProbe(run, place, address6));
         }
     }
 
