@@ -10,12 +10,12 @@ import tools.jackson.databind.node.JsonNodeFactory;
 @Command(
         name = "cancel",
         description = "Cancel a move; the VM stays where it is. Too late once the switch has begun.",
-        footer = {"", "Examples:", "  sojourn cancel m-1"})
+        footer = {"", "Examples:", "  sojourn cancel web1-e2"})
 final class CancelCommand implements Runnable {
     @Mixin
     ControllerOptions options = new ControllerOptions();
 
-    @Parameters(paramLabel = "ID", description = "The migration's id, such as m-1.")
+    @Parameters(paramLabel = "ID", description = "The migration's id, such as web1-e2.")
     String id = "";
 
     @Override

@@ -9,12 +9,12 @@ import tools.jackson.databind.JsonNode;
 @Command(
         name = "certificate",
         description = "What both gateways counted in a move, and its steps.",
-        footer = {"", "Examples:", "  sojourn certificate m-1", "  sojourn certificate m-1 --json > m-1.json"})
+        footer = {"", "Examples:", "  sojourn certificate web1-e2", "  sojourn certificate web1-e2 --json > web1-e2.json"})
 final class CertificateCommand implements Runnable {
     @Mixin
     ControllerOptions options = new ControllerOptions();
 
-    @Parameters(paramLabel = "ID", description = "The migration's id, such as m-1.")
+    @Parameters(paramLabel = "ID", description = "The migration's id, such as web1-e2.")
     String id = "";
 
     @Override

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.cli;
 
+import io.sojourn.lab.ScenarioOptions;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 @Command(
         name = "demo",
@@ -20,6 +23,18 @@ import picocli.CommandLine.Option;
             "  sojourn demo --headless --report r.json"
         })
 final class DemoCommand implements Callable<Integer> {
+    private static final String NEXT = """
+
+            Next:
+              sudo ./sojourn lab up                         the same three sites, left standing for you to try things in
+              sudo ./sojourn lab run loop --moves 30        thirty moves in a row
+              less docs/operations.md                       two sites of your own, by hand
+            """;
+
+    @Spec
+    @SuppressWarnings("NullAway.Init") // by picocli
+    CommandSpec spec;
+
     @Mixin
     HelpOption helpOption = new HelpOption();
 
@@ -45,6 +60,15 @@ final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Privileges.requireRoot("./sojourn demo", "it makes network namespaces and taps");
-        return Labs.demo(headless, json, report, mechanism);
+        if (!mechanism.equals("overlay")) {
+            throw CommandFailure.wrongUse("--mechanism " + mechanism + ": there is only 'overlay' so far");
+        }
+        Labs labs = new Labs(spec.commandLine().getOut(), headless, json);
+        int status = labs.run(ScenarioOptions.demo(), report);
+        if (status == 0 && !json && !headless) {
+            spec.commandLine().getOut().print(NEXT);
+            spec.commandLine().getOut().flush();
+        }
+        return status;
     }
 }

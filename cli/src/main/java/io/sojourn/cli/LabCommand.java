@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.cli;
 
+import io.sojourn.lab.Scenario;
+import io.sojourn.lab.ScenarioOptions;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -12,6 +14,9 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
 
 /** Sites in network namespaces of this machine. */
 @Command(
@@ -49,10 +54,29 @@ final class LabCommand {
         @Option(names = "--prefix", description = "Of its namespaces' names; made up if left out.")
         String prefix = "";
 
+        @Option(names = "--json", description = "As JSON.")
+        boolean json;
+
+        @Spec
+        @SuppressWarnings("NullAway.Init") // by picocli
+        CommandSpec spec;
+
         @Override
         public Integer call() {
             Privileges.requireRoot("./sojourn lab up", REASON);
-            return Labs.up(prefix);
+            Labs labs = new Labs(spec.commandLine().getOut(), false, json);
+            String made = io.sojourn.lab.Labs.up(prefix, 1, labs.progress());
+            String in = "sudo ./sojourn lab exec --prefix " + made;
+            spec.commandLine()
+                    .getOut()
+                    .print(json ? "{\"prefix\":\"" + made + "\"}\n" : """
+                            lab %s stands: VM web1 (10.10.1.10) at st-andrews, hosts st-andrews-c, hiroshima-c and gainesville-c
+                              %s hiroshima-c -- ping -c 3 10.10.1.10
+                              %s controller -- ./sojourn migrate web1 --to hiroshima --watch
+                              sudo ./sojourn lab down --prefix %s
+                            """.formatted(made, in, in, made));
+            spec.commandLine().getOut().flush();
+            return 0;
         }
     }
 
@@ -75,7 +99,7 @@ final class LabCommand {
         @Override
         public Integer call() {
             Privileges.requireRoot("./sojourn lab down", "it removes network namespaces");
-            List<String> removed = Labs.down(Optional.ofNullable(prefix));
+            List<String> removed = io.sojourn.lab.Labs.down(Optional.ofNullable(prefix));
             var out = spec.commandLine().getOut();
             if (json) {
                 out.println(ControllerClient.JSON.valueToTree(removed).toString());
@@ -96,9 +120,35 @@ final class LabCommand {
         @Option(names = "--json", description = "As JSON.")
         boolean json;
 
+        @Spec
+        @SuppressWarnings("NullAway.Init") // by picocli
+        CommandSpec spec;
+
         @Override
         public Integer call() {
-            return Labs.list(json);
+            var out = spec.commandLine().getOut();
+            List<String> standing = io.sojourn.lab.Labs.standing();
+            if (json) {
+                ObjectNode answer = JsonNodeFactory.instance.objectNode();
+                ArrayNode scenarios = answer.putArray("scenarios");
+                for (Scenario scenario : Scenario.values()) {
+                    scenarios
+                            .addObject()
+                            .put("id", scenario.id())
+                            .put("description", scenario.description())
+                            .put("moves", scenario.moves());
+                }
+                standing.forEach(answer.putArray("labs")::add);
+                out.println(answer.toPrettyString());
+                return 0;
+            }
+            Table table = new Table("SCENARIO", "MOVES", "WHAT");
+            for (Scenario scenario : Scenario.values()) {
+                table.row(scenario.id(), Integer.toString(scenario.moves()), scenario.description());
+            }
+            table.lines().forEach(out::println);
+            out.println(standing.isEmpty() ? "no lab stands" : "standing: " + String.join(", ", standing));
+            return 0;
         }
     }
 
@@ -113,8 +163,8 @@ final class LabCommand {
         @Parameters(paramLabel = "SCENARIO", description = "Which one.")
         String scenario = "";
 
-        @Option(names = "--moves", description = "How many moves (default: ${DEFAULT-VALUE}).")
-        int moves = 30;
+        @Option(names = "--moves", description = "How many moves; as many as the scenario has of itself if left out.")
+        int moves;
 
         @Option(names = "--seed", description = "Of everything that is random (default: ${DEFAULT-VALUE}).")
         long seed = 1;
@@ -126,10 +176,27 @@ final class LabCommand {
         @Nullable
         Path report;
 
+        @Option(names = "--headless", description = "No colour, no line that changes in place.")
+        boolean headless;
+
+        @Option(names = "--json", description = "Print the report to stdout instead of the table.")
+        boolean json;
+
+        @Option(names = "--prefix", description = "Of its namespaces' names; made up if left out.")
+        String prefix = "";
+
+        @Option(names = "--keep", description = "Leave the lab standing, with its logs, if a move was not ok.")
+        boolean keep;
+
+        @Spec
+        @SuppressWarnings("NullAway.Init") // by picocli
+        CommandSpec spec;
+
         @Override
         public Integer call() {
             Privileges.requireRoot("./sojourn lab run " + scenario, REASON);
-            return Labs.run(scenario, moves, seed, report);
+            ScenarioOptions options = new ScenarioOptions(Scenario.named(scenario), moves, seed, prefix, keep);
+            return new Labs(spec.commandLine().getOut(), headless, json).run(options, report);
         }
     }
 
@@ -154,7 +221,7 @@ final class LabCommand {
         @Override
         public Integer call() {
             Privileges.requireRoot("./sojourn lab exec " + place, "it enters a network namespace");
-            return Labs.exec(Optional.ofNullable(prefix), place, command);
+            return io.sojourn.lab.Labs.exec(prefix == null ? "" : prefix, place, command);
         }
     }
 
@@ -179,7 +246,7 @@ final class LabCommand {
 
         @Override
         public Integer call() {
-            Labs.image(out);
+            io.sojourn.lab.Labs.image(out);
             spec.commandLine().getOut().println("vmlinuz, initrd.gz and id_ed25519 are in " + out);
             return 0;
         }

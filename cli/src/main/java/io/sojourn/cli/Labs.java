@@ -1,62 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.cli;
 
-import io.sojourn.lab.GuestImage;
-import io.sojourn.lab.Lab;
-import java.io.IOException;
+import io.sojourn.lab.Progress;
+import io.sojourn.lab.Report;
+import io.sojourn.lab.ReportTable;
+import io.sojourn.lab.ScenarioOptions;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** The lab, as this module sees it. */
+/** Running a scenario and showing what came of it: progress on stderr, then the table or the JSON on stdout. */
 final class Labs {
-    private Labs() {}
+    private final PrintWriter out;
+    private final boolean lively;
+    private final boolean json;
 
-    private static CommandFailure notYet() {
-        return new CommandFailure("this build has no lab yet");
+    /** @param headless no colour and no line that changes in place, even on a terminal */
+    Labs(PrintWriter out, boolean headless, boolean json) {
+        this.out = out;
+        this.lively = !headless && Terminal.hasOne();
+        this.json = json;
     }
 
-    static int demo(boolean headless, boolean json, @Nullable Path report, String mechanism) {
-        throw notYet();
+    Progress progress() {
+        return new Progress(System.err, lively);
     }
 
-    static int up(String prefix) {
-        throw notYet();
+    /**
+     * Returns the exit status: 0 if every move was ok.
+     *
+     * @param reportFile also gets the JSON; it is tried first, as a report that cannot be written is better known before than after
+     */
+    int run(ScenarioOptions options, @Nullable Path reportFile) {
+        if (reportFile != null) {
+            requireWritable(reportFile);
+        }
+        Report report = io.sojourn.lab.Labs.run(options, progress());
+        if (reportFile != null) {
+            report.write(reportFile);
+        }
+        out.println(json ? report.json() : ReportTable.render(report, lively && Terminal.isStdout()));
+        out.flush();
+        return report.exitStatus();
     }
 
-    static List<String> down(Optional<String> prefix) {
-        return Lab.down(prefix);
-    }
-
-    static int list(boolean json) {
-        throw notYet();
-    }
-
-    static int run(String scenario, int moves, long seed, @Nullable Path report) {
-        throw notYet();
-    }
-
-    static int exec(Optional<String> prefix, String place, List<String> command) {
-        throw notYet();
-    }
-
-    /** Copies the guest out of the lab's cache: vmlinuz, initrd.gz and id_ed25519, the key that its root accepts. */
-    static void image(Path out) {
-        GuestImage image = GuestImage.prepare();
-        try {
-            Files.createDirectories(out);
-            for (Path file : List.of(image.kernel(), image.initrd(), image.sshKey())) {
-                Files.copy(
-                        file,
-                        out.resolve(file.getFileName()),
-                        StandardCopyOption.REPLACE_EXISTING,
-                        StandardCopyOption.COPY_ATTRIBUTES);
-            }
-        } catch (IOException e) {
-            throw new CommandFailure("cannot write to " + out + ": " + CommandFailure.reason(e), e);
+    private static void requireWritable(Path file) {
+        Path folder = file.toAbsolutePath().getParent();
+        if (folder == null || !Files.isDirectory(folder) || Files.isDirectory(file)) {
+            throw new CommandFailure("--report " + file + ": give a file in a folder that exists");
         }
     }
 }

@@ -73,7 +73,7 @@ final class MigrationCommands {
         @Mixin
         ControllerOptions options = new ControllerOptions();
 
-        @Parameters(paramLabel = "ID", description = "Its id, such as m-1.")
+        @Parameters(paramLabel = "ID", description = "Its id, such as web1-e2.")
         String id = "";
 
         @Override

@@ -11,8 +11,17 @@ final class Terminal {
 
     /** Whether stderr is a terminal: the kernel names it in /proc/self/fd/2. {@code System.console()} answers for stdin and stdout only. */
     static boolean hasOne() {
+        return isTerminal(2);
+    }
+
+    static boolean isStdout() {
+        return isTerminal(1);
+    }
+
+    private static boolean isTerminal(int descriptor) {
         try {
-            String target = Files.readSymbolicLink(Path.of("/proc/self/fd/2")).toString();
+            String target = Files.readSymbolicLink(Path.of("/proc/self/fd/" + descriptor))
+                    .toString();
             return (target.startsWith("/dev/pts/") || target.startsWith("/dev/tty"))
                     && !"dumb".equals(System.getenv("TERM"));
         } catch (IOException e) {

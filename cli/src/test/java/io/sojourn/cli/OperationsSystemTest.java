@@ -51,7 +51,7 @@ class OperationsSystemTest {
         assertThat(text)
                 .as(text)
                 .contains(" 0% packet loss")
-                .contains("m-1  web1  a -> b  DONE")
+                .contains("web1-e2  web1  a -> b  DONE")
                 .contains("web1  b -> a  DONE");
         assertThat(Path.of("/run/netns"))
                 .satisfiesAnyOf(

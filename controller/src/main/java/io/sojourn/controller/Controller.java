@@ -18,7 +18,6 @@ final class Controller implements AutoCloseable {
     private static final int CLOCK_PROBE_S = 10;
     private static final int HYPERVISORS_S = 2;
 
-    private final BindingStore store;
     private final ForwardingTable table;
     private final Gateways gateways;
     private final Orchestrator orchestrator;
@@ -32,7 +31,6 @@ final class Controller implements AutoCloseable {
 
     Controller(BindingStore store, String token, ControllerConfig.Timeouts timeouts, Clock clock) {
         Time time = new Time(clock);
-        this.store = store;
         Realm realm = new Realm(store);
         table = new ForwardingTable(realm);
         gateways = new Gateways(realm, table, time);
@@ -80,9 +78,5 @@ final class Controller implements AutoCloseable {
         orchestrator.close(); // first: that we end is not a fault of any gateway, and must not look like one to a move
         gateways.endAll();
         table.close();
-    }
-
-    BindingStore store() {
-        return store;
     }
 }

@@ -133,7 +133,8 @@ public final class MoveMachine {
     }
 
     private Outcome disarm(String reason, SortedSet<String> whom, boolean certain) {
-        return to(new Disarming(reason, whom, NOBODY, certain), new Abort(whom, reason));
+        boolean beyondHold = state instanceof AbortingSource aborting && aborting.beyondHold();
+        return to(new Disarming(reason, whom, NOBODY, certain, beyondHold), new Abort(whom, reason));
     }
 
     private Outcome sourceHasTheGuest(String reason) {
@@ -168,7 +169,8 @@ public final class MoveMachine {
         return switch (state) {
             case AbortingSource aborting ->
                 aborting.beyondHold() || !gateway.equals(parties.source()) ? stay() : aborted(gateway, "");
-            case Disarming _ -> aborted(gateway, "");
+            case Disarming disarming ->
+                disarming.beyondHold() && gateway.equals(parties.source()) ? stay() : aborted(gateway, "");
             case Draining _ ->
                 gateway.equals(parties.source())
                         ? to(new Releasing(parties.all(), NOBODY), new Release(parties.all()))
@@ -209,7 +211,8 @@ public final class MoveMachine {
                     disarming.reason(),
                     without(disarming.waiting(), gateway),
                     without(disarming.gone(), gateway),
-                    certain));
+                    certain,
+                    disarming.beyondHold()));
         }
         if (state instanceof RolledBack rolledBack) {
             return to(new RolledBack(rolledBack.reason(), without(rolledBack.owed(), gateway)));
@@ -260,7 +263,11 @@ public final class MoveMachine {
             return to(new Switching(), new Note("too-late", reason));
         }
         Disarming rest = new Disarming(
-                disarming.reason(), without(disarming.waiting(), gateway), disarming.gone(), disarming.certain());
+                disarming.reason(),
+                without(disarming.waiting(), gateway),
+                disarming.gone(),
+                disarming.certain(),
+                disarming.beyondHold());
         Outcome outcome = disarmed(rest);
         return to(outcome.state(), new Note("not-disarmed", reason));
     }
@@ -295,7 +302,8 @@ public final class MoveMachine {
                                 disarming.reason(),
                                 disarming.waiting(),
                                 without(disarming.gone(), gateway),
-                                disarming.certain()),
+                                disarming.certain(),
+                                disarming.beyondHold()),
                         new Abort(it, disarming.reason()));
             case Releasing releasing
             when releasing.waiting().contains(gateway) ->
@@ -419,8 +427,12 @@ public final class MoveMachine {
                 if (disarming.waiting().contains(gateway)) {
                     gone.add(gateway);
                 }
-                yield disarmed(
-                        new Disarming(disarming.reason(), disarming.waiting(), gateways(gone), disarming.certain()));
+                yield disarmed(new Disarming(
+                        disarming.reason(),
+                        disarming.waiting(),
+                        gateways(gone),
+                        disarming.certain(),
+                        disarming.beyondHold()));
             }
             case Draining _ -> isSource ? to(new Releasing(parties.all(), NOBODY), new Release(parties.all())) : stay();
             case Releasing releasing -> {

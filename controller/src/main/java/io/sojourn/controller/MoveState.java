@@ -78,8 +78,10 @@ public sealed interface MoveState {
      * @param waiting gateways whose answer is missing
      * @param gone of those, the ones away for longer than the grace period
      * @param certain the source or the destination has said that the guest does not run at the destination and never will
+     * @param beyondHold as in {@link AbortingSource}
      */
-    record Disarming(String reason, SortedSet<String> waiting, SortedSet<String> gone, boolean certain)
+    record Disarming(
+            String reason, SortedSet<String> waiting, SortedSet<String> gone, boolean certain, boolean beyondHold)
             implements MoveState {}
 
     /** @param owed gateways that were away and must still be told to forget the move when they come back */

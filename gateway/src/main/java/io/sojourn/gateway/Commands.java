@@ -121,7 +121,7 @@ final class Commands {
     }
 
     private void event(String migration, HandoffEvent event) {
-        MigrationId id = MigrationName.idOf(migration);
+        MigrationId id = MigrationId.parse(migration);
         forwarder.post(() -> forwarder.handoffs().event(id, event));
     }
 
@@ -152,7 +152,7 @@ final class Commands {
     private void armDestination(ArmDestination arm, Reply.Builder reply) {
         Vm vm = arm.getVm();
         VmId id = new VmId(vm.getName());
-        MigrationId migration = MigrationName.idOf(arm.getMigration());
+        MigrationId migration = MigrationId.parse(arm.getMigration());
         Peer source = peer(arm.getSource());
         VmEntry entry = entry(id, vm);
         HandoffPlan plan = plan(
@@ -177,7 +177,7 @@ final class Commands {
             begin(
                     new Handoff(plan, entry, new Handoff.AtDestination(first.state()), new Settling(arrival, hosted)),
                     first.actions());
-            reply.setStreamToken(token.hex()).setDetail(hosted.qmp.toString());
+            reply.setStreamToken(token.hex()).setQmp(hosted.qmp.toString());
         } catch (RuntimeException e) {
             guests.left(hosted);
             throw e;
@@ -273,7 +273,7 @@ final class Commands {
     private void armSource(ArmSource arm) {
         Vm vm = arm.getVm();
         VmId id = new VmId(vm.getName());
-        MigrationId migration = MigrationName.idOf(arm.getMigration());
+        MigrationId migration = MigrationId.parse(arm.getMigration());
         guests.want(id, vm.getQmp());
         HostedGuest hosted = guests.require(id);
         GuestState state = hosted.guest().status();
@@ -403,7 +403,7 @@ final class Commands {
                 limits.getMaxTotalS() == 0 ? usual.armExpiryNs() : limits.getMaxTotalS() * 1_000_000_000L,
                 bufferBytes == 0 ? usual.bufferBytes() : bufferBytes);
         return new HandoffPlan(
-                MigrationName.idOf(migration),
+                MigrationId.parse(migration),
                 new VmId(vm.getName()),
                 new GatewayId(source),
                 new GatewayId(destination),

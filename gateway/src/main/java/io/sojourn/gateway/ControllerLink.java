@@ -6,6 +6,7 @@ import io.grpc.Status;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.StreamObserver;
 import io.sojourn.rpc.Applied;
+import io.sojourn.rpc.ClockEcho;
 import io.sojourn.rpc.Command;
 import io.sojourn.rpc.FromGateway;
 import io.sojourn.rpc.GatewayControlGrpc;
@@ -139,11 +140,19 @@ final class ControllerLink implements AutoCloseable {
                     long upTo = message.getReportAck().getSequence();
                     thread.execute(() -> unacked.removeIf(report -> report.getSequence() == upTo));
                 }
+                case CLOCK -> echo(message.getClock().getSentUs());
                 case MESSAGE_NOT_SET -> LOG.debug("a message of a newer controller was ignored");
             }
         } catch (RuntimeException e) {
             LOG.error("a message of the controller could not be carried out: {}", message.getMessageCase(), e);
         }
+    }
+
+    /** At once, from gRPC's own thread: what waits here would count as distance. */
+    private void echo(long sentUs) {
+        ClockEcho echo =
+                ClockEcho.newBuilder().setSentUs(sentUs).setAtUs(WallClock.nowUs()).build();
+        send(FromGateway.newBuilder().setClock(echo).build());
     }
 
     private void welcomed() {

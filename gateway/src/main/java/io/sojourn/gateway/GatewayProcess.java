@@ -201,6 +201,7 @@ public final class GatewayProcess implements AutoCloseable {
                     .setHeartbeat(Heartbeat.newBuilder()
                             .setAtUs(WallClock.nowUs())
                             .setHost(host.read())
+                            .addAllHosted(guests.list())
                             .putAllCounters(forwarder.counters().snapshot()))
                     .build());
         } catch (RuntimeException e) {

@@ -568,7 +568,7 @@ final class Handoffs {
             case Handoff.AtCorrespondent c -> Role.CORRESPONDENT;
         };
         return MigrationReport.newBuilder()
-                .setMigration(MigrationName.of(h.plan))
+                .setMigration(h.plan.migration().toString())
                 .setVm(h.vm.id.name())
                 .setEpoch(h.plan.epoch().number())
                 .setGateway(table.self().name())

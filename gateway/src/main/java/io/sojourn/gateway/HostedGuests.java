@@ -155,6 +155,7 @@ final class HostedGuests {
             out.add(HostedVm.newBuilder()
                     .setVm(vm.name())
                     .setState(state.name().toLowerCase(Locale.ROOT))
+                    .setQmp(guest.qmp.toString())
                     .build());
         });
         return out;

@@ -58,7 +58,7 @@ public final class Labs {
         try (Traffic traffic = Traffic.start(
                 lab.run(), lab.correspondents(), lab.image(), plan.address4(), plan.address6(), options.seed())) {
             progress.say(
-                    since(startNs) + "traffic from every site: 1 kHz probes, 50 TCP streams, SSH, ping, IPv4 and IPv6");
+                    since(startNs) + "traffic from every site: a 1 kHz probe and slower ones, 50 TCP streams, SSH, ping, IPv4 and IPv6");
             traffic.calmDown(Duration.ofSeconds(2));
             traffic.begin();
             Mover mover = new Mover(lab, plan, traffic, direct, addedBytes, acceleration, progress);
@@ -175,6 +175,11 @@ public final class Labs {
         } catch (java.io.IOException e) {
             throw new LabException("cannot write to " + folder + ": " + e.getMessage(), e);
         }
+    }
+
+    /** Prefixes of the labs that stand. */
+    public static List<String> standing() {
+        return Run.all().stream().filter(Run::stands).map(Run::prefix).toList();
     }
 
     /** Removes labs that nobody drives: their prefixes. */
