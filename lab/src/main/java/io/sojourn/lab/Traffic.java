@@ -10,7 +10,8 @@ import java.util.List;
 
 /**
  * All that goes to and from the guest while it moves: from the last site's correspondent a 1 kHz IPv4 probe, from the others' one of 100 Hz, and from a
- * correspondent in each site a 100 Hz IPv6 probe, ping and ping -6 and its share of 50 TCP streams; and one SSH session. A guest without KVM answers no more. What is seen is cut into windows, one a move, that follow each other without a hole.
+ * correspondent in each site a 100 Hz IPv6 probe, ping and ping -6 and its share of 50 TCP streams; and one SSH session. A guest without KVM answers no more.
+ * What is seen is cut into windows, one a move, that follow each other without a hole.
  */
 final class Traffic implements AutoCloseable {
     private static final int ECHO_PORT = 7;
