@@ -58,7 +58,8 @@ public final class Labs {
         try (Traffic traffic = Traffic.start(
                 lab.run(), lab.correspondents(), lab.image(), plan.address4(), plan.address6(), options.seed())) {
             progress.say(
-                    since(startNs) + "traffic from every site: 1 kHz probes, 50 TCP streams, SSH, ping, IPv4 and IPv6");
+                    since(startNs)
+                            + "traffic from every site: a 1 kHz probe and slower ones, 50 TCP streams, SSH, ping, IPv4 and IPv6");
             traffic.calmDown(Duration.ofSeconds(2));
             traffic.begin();
             Mover mover = new Mover(lab, plan, traffic, direct, addedBytes, acceleration, progress);

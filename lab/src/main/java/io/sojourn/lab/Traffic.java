@@ -10,7 +10,8 @@ import java.util.List;
 
 /**
  * All that goes to and from the guest while it moves: from the last site's correspondent a 1 kHz IPv4 probe, from the others' one of 100 Hz, and from a
- * correspondent in each site a 100 Hz IPv6 probe, ping and ping -6 and its share of 50 TCP streams; and one SSH session. A guest without KVM answers no more. What is seen is cut into windows, one a move, that follow each other without a hole.
+ * correspondent in each site a 100 Hz IPv6 probe, ping and ping -6 and its share of 50 TCP streams; and one SSH session. A guest without KVM answers no more.
+ * What is seen is cut into windows, one a move, that follow each other without a hole.
  */
 final class Traffic implements AutoCloseable {
     private static final int ECHO_PORT = 7;
@@ -64,13 +65,6 @@ final class Traffic implements AutoCloseable {
             site++;
         }
         ssh = new SshSession(run, correspondents.getLast(), image, address4);
-        for (Place place : correspondents) {
-            boolean fast = place == correspondents.getLast();
-            probes.add(new UdpProbe(place, socket(address4), fast ? FAST_HZ : SLOW_HZ));
-            probes.add(new UdpProbe(place, socket(address6), SLOW_HZ));
-            pings.add(new PingProbe(run, place, address4));
-            pings.add(new PingProbe(run, place, address6));
-        }
     }
 
     /** Starts everything and returns once every stream is connected and SSH has answered. */
@@ -78,12 +72,23 @@ final class Traffic implements AutoCloseable {
             Run run, List<Place> correspondents, GuestImage image, String address4, String address6, long seed) {
         Traffic traffic = new Traffic(run, correspondents, image, address4, address6, seed);
         try {
-            traffic.streams.forEach(group -> group.awaitConnected(Duration.ofSeconds(20)));
-            traffic.ssh.awaitFirstEcho(Duration.ofSeconds(20));
+            traffic.streams.forEach(group -> group.awaitConnected(Duration.ofSeconds(40)));
+            traffic.ssh.awaitFirstEcho(Duration.ofSeconds(40));
+            traffic.startProbes(run, correspondents, address4, address6);
             return traffic;
         } catch (RuntimeException e) {
             traffic.close();
             throw e;
+        }
+    }
+
+    private void startProbes(Run run, List<Place> correspondents, String address4, String address6) {
+        for (Place place : correspondents) {
+            boolean fast = place == correspondents.getLast();
+            probes.add(new UdpProbe(place, socket(address4), fast ? FAST_HZ : SLOW_HZ));
+            probes.add(new UdpProbe(place, socket(address6), SLOW_HZ));
+            pings.add(new PingProbe(run, place, address4));
+            pings.add(new PingProbe(run, place, address6));
         }
     }
 
