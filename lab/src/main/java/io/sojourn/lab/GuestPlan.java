@@ -29,7 +29,8 @@ record GuestPlan(String name, String mac, String address4, String address6, Topo
      * display, no network boot; one NIC on the tap of its bridge.
      */
     static LaunchTemplate template(String acceleration) {
-        // TCG pays for every feature a kernel can make use of: a plain model costs a fifth less for each packet, measured.
+        // TCG pays for every feature a kernel can make use of: a plain model costs a fifth less for each packet,
+        // measured.
         String processor = acceleration.equals("kvm") ? "max" : "Nehalem";
         return new LaunchTemplate(
                 TEMPLATE,
@@ -80,7 +81,8 @@ record GuestPlan(String name, String mac, String address4, String address6, Topo
         parameters.put("initrd", image.initrd().toString());
         parameters.put(
                 "append",
-                "console=ttyS0 quiet mitigations=off panic=-1 random.trust_cpu=on sojourn.name=" + name + " sojourn.nic="
+                "console=ttyS0 quiet mitigations=off panic=-1 random.trust_cpu=on sojourn.name=" + name
+                        + " sojourn.nic="
                         + String.join(",", mac, address4 + "/24", home.lan4(1), address6 + "/64", home.lan6(1)));
         return parameters;
     }
