@@ -18,12 +18,14 @@ import java.util.List;
  * Locking: none, the forwarder's thread only.
  */
 final class LocalDelivery {
-    /** A guest that has just resumed reads slowly, and its sockets hold little: it is fed a little at a time. */
-    private static final int FLUSH_FRAMES = 12;
+    /**
+     * A guest that has just resumed reads slowly, and its sockets hold little. It could take what came at the rate at which it
+     * came; it is given what waited at twice that rate, so that it catches up without a socket running over.
+     */
+    private static final double CATCH_UP = 2;
 
+    private static final double LEAST_FRAMES_PER_TURN = 4;
     private static final long FLUSH_EVERY_NS = 1_000_000;
-    /** However much waits, it is given within about this time. */
-    private static final int FLUSH_TURNS = 100;
 
     private final ForwardingTable table;
     private final Counters counters;
@@ -74,6 +76,9 @@ final class LocalDelivery {
     void keep(VmEntry vm, MemorySegment s, long at, int length, long mac) {
         Ethernet.putDestination(s, at, mac);
         HoldBuffer kept = vm.kept;
+        if (kept != null && kept.isEmpty()) {
+            vm.keptSinceNs = System.nanoTime();
+        }
         if (kept != null && kept.add(s, at, length)) {
             vm.counts.buffered++;
             counters.add(Kind.BUFFERED);
@@ -87,6 +92,8 @@ final class LocalDelivery {
     void startFlush(VmEntry vm, long nowNs) {
         if (!vm.flushing && vm.kept != null) {
             vm.flushing = true;
+            double turnsWaited = Math.max(1, (double) (nowNs - vm.keptSinceNs) / FLUSH_EVERY_NS);
+            vm.framesPerTurn = Math.max(LEAST_FRAMES_PER_TURN, Math.ceil(CATCH_UP * vm.kept.count() / turnsWaited));
             flushing.add(vm);
             nextFlushNs = nowNs;
             flushDue(nowNs);
@@ -126,7 +133,7 @@ final class LocalDelivery {
         if (kept == null) {
             return 0;
         }
-        int turn = Math.max(FLUSH_FRAMES, kept.highWater() / FLUSH_TURNS);
+        int turn = (int) vm.framesPerTurn;
         int given = 0;
         for (; given < turn && !kept.isEmpty(); given++) {
             int length = kept.frameLength();

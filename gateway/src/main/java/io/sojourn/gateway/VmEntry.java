@@ -78,6 +78,10 @@ final class VmEntry {
     Peer returnTo;
     /** Set while {@code kept} is being given to the guest. */
     boolean flushing;
+    /** When the oldest of what is kept came, and how many frames go out in one turn of the flush. */
+    long keptSinceNs;
+
+    double framesPerTurn;
     /** To the VM: straight from this gateway's side (our own LAN under our own name). */
     final Map<GatewayId, Hold> holds = new HashMap<>();
     /** From the VM: what comes from this gateway. */

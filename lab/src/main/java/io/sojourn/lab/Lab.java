@@ -4,7 +4,6 @@ package io.sojourn.lab;
 import io.sojourn.hypervisor.AccelerationProbe;
 import io.sojourn.hypervisor.LaunchTemplate;
 import io.sojourn.hypervisor.ProbeResult;
-import io.sojourn.hypervisor.TcgMemory;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -283,7 +282,6 @@ public final class Lab implements AutoCloseable {
         Map<String, String> variables = new HashMap<>(plan.parameters(image));
         variables.putAll(Map.of(
                 "vm", plan.name(), "qmp", qmp.toString(), "accel", acceleration, "mac.0", plan.mac(), "tap.0", tap));
-        variables.put("memory", TcgMemory.sizeFor(plan.memoryMb(), acceleration));
         LaunchTemplate template = GuestPlan.template(acceleration);
         List<String> command = new ArrayList<>(template.fill(plan.name(), variables));
         command.addAll(List.of("-qmp", "unix:" + qmp + ",server=on,wait=off"));
