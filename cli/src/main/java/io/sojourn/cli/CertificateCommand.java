@@ -9,7 +9,12 @@ import tools.jackson.databind.JsonNode;
 @Command(
         name = "certificate",
         description = "What both gateways counted in a move, and its steps.",
-        footer = {"", "Examples:", "  sojourn certificate web1-e2", "  sojourn certificate web1-e2 --json > web1-e2.json"})
+        footer = {
+            "",
+            "Examples:",
+            "  sojourn certificate web1-e2",
+            "  sojourn certificate web1-e2 --json > web1-e2.json"
+        })
 final class CertificateCommand implements Runnable {
     @Mixin
     ControllerOptions options = new ControllerOptions();
