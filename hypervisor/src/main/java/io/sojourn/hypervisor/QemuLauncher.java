@@ -33,10 +33,17 @@ public final class QemuLauncher {
     private static final int MAX_SOCKET_PATH_BYTES = 107;
 
     private final Path directory;
+    private final List<String> wrapper;
 
     /** {@code directory} holds sockets, pid files and logs; it is made if it is missing. */
     public QemuLauncher(Path directory) {
+        this(directory, List.of());
+    }
+
+    /** As above; {@code wrapper} are words before QEMU's own, of a program that replaces itself by it, such as {@code nice -n 10}. */
+    public QemuLauncher(Path directory, List<String> wrapper) {
         this.directory = directory.toAbsolutePath();
+        this.wrapper = List.copyOf(wrapper);
     }
 
     /** Starts a QEMU that waits for {@link Guest#listenForMigration}; returns once QMP answers. The caller attaches with {@link QemuGuest#attach}. */
@@ -73,6 +80,7 @@ public final class QemuLauncher {
         all.put("qmp", qmp.toString());
         memory(vm, variables).ifPresent(size -> all.putIfAbsent("memory", size));
         List<String> command = new ArrayList<>(List.of("setsid"));
+        command.addAll(wrapper);
         command.addAll(template.fill(vm, all));
         command.addAll(extra);
         if (!template.says("-qmp")) {
