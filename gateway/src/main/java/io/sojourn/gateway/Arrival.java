@@ -13,6 +13,7 @@ import io.sojourn.transfer.StreamToken;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -30,6 +31,7 @@ final class Arrival implements GuestSide {
     private final Consumer<HostedGuest> gone;
     private final DestinationCarrier carrier;
     private final AtomicBoolean complete = new AtomicBoolean();
+    private final ExecutorService hand;
 
     /** The incoming QEMU must already listen at {@code socket}. */
     Arrival(
@@ -47,6 +49,7 @@ final class Arrival implements GuestSide {
         this.forwarder = forwarder;
         this.ports = ports;
         this.gone = gone;
+        hand = Hands.of(hosted);
         hosted.hold(this::guestEvent);
         carrier = DestinationCarrier.connectTo(
                 token,
@@ -111,7 +114,7 @@ final class Arrival implements GuestSide {
 
     @Override
     public void continueGuest() {
-        Thread.ofVirtual().name("continue-" + hosted.vm).start(() -> {
+        hand.execute(() -> {
             try {
                 hosted.guest().cont();
             } catch (RuntimeException e) {
@@ -122,7 +125,7 @@ final class Arrival implements GuestSide {
 
     @Override
     public void quitGuest() {
-        Thread.ofVirtual().name("quit-" + hosted.vm).start(() -> {
+        hand.execute(() -> {
             try {
                 if (hosted.attached()) {
                     hosted.guest().quit(PATIENCE);
@@ -142,5 +145,6 @@ final class Arrival implements GuestSide {
         if (!stays) {
             quitGuest();
         }
+        hand.shutdown();
     }
 }

@@ -165,7 +165,15 @@ final class Commands {
                 arm.getOrdering(),
                 arm.getBufferBytes(),
                 Limits.getDefaultInstance());
-        HostedGuest hosted = arm.getLandingQmp().isEmpty() ? launch(vm) : landing(id, Path.of(arm.getLandingQmp()));
+        // Before there is a port of the guest's on the bridge into which its frames could be flooded.
+        forwarder.ask(() -> forwarder.handoffs().expect(entry));
+        HostedGuest hosted;
+        try {
+            hosted = arm.getLandingQmp().isEmpty() ? launch(vm) : landing(id, Path.of(arm.getLandingQmp()));
+        } catch (RuntimeException e) {
+            forwarder.ask(() -> forwarder.handoffs().expectNoMore(entry));
+            throw e;
+        }
         try {
             Path socket = socket(migration, "in");
             hosted.guest().listenForMigration(socket);
@@ -180,6 +188,7 @@ final class Commands {
             reply.setStreamToken(token.hex()).setQmp(hosted.qmp.toString());
         } catch (RuntimeException e) {
             guests.left(hosted);
+            forwarder.ask(() -> forwarder.handoffs().expectNoMore(entry));
             throw e;
         }
     }

@@ -51,6 +51,7 @@ final class Departure implements GuestSide {
     private final Consumer<MigrationReport.Builder> reports;
     private final Consumer<HostedGuest> left;
     private final ExecutorService thread;
+    private final ExecutorService hand;
     private final MigrationPilot pilot;
     private volatile @Nullable SourceCarrier carrier;
     private volatile boolean copying;
@@ -87,6 +88,7 @@ final class Departure implements GuestSide {
                         Math.min(parameters.capBytesPerS(), ASSUMED_BYTES_PER_S), Duration.ofNanos(destination.rttNs)),
                 limits,
                 EXPECTED_HOLD);
+        this.hand = Hands.of(hosted);
         hosted.hold(this::guestEvent);
     }
 
@@ -277,7 +279,7 @@ final class Departure implements GuestSide {
 
     /** On a thread of its own: the pilot may be in the middle of a question, and the moment does not wait. */
     private void hypervisor(String what, Runnable command) {
-        Thread.ofVirtual().name(what + "-" + hosted.vm).start(() -> {
+        hand.execute(() -> {
             try {
                 command.run();
             } catch (RuntimeException e) {
@@ -298,6 +300,7 @@ final class Departure implements GuestSide {
         }
         hosted.hold(event -> {});
         thread.shutdownNow();
+        hand.shutdown();
     }
 
     /** Bytes that this move has put on the WAN. */

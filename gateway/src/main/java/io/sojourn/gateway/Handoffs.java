@@ -123,6 +123,23 @@ final class Handoffs {
         execute(handoff, first, System.nanoTime());
     }
 
+    /** A guest is about to get a port here that nobody reads yet. True when there is something to undo. */
+    boolean expect(VmEntry vm) {
+        if (vm.local || vm.captured) {
+            return false;
+        }
+        LocalDelivery.capture(vm);
+        return true;
+    }
+
+    boolean expectNoMore(VmEntry vm) {
+        if (vm.local || !vm.captured || isMoving(vm.id)) {
+            return false;
+        }
+        LocalDelivery.release(vm);
+        return true;
+    }
+
     /** Opens the ways to the guest's ports that need no bridge; a port that is not known is reached through the bridge. */
     private static void openDirect(VmEntry vm, List<Integer> ports) {
         if (ports.isEmpty()) {

@@ -18,7 +18,7 @@ import java.nio.channels.SocketChannel;
 final class EchoStream {
     /** How a stream behaves: {@code bytes} at once, each {@code periodMs}. A silent one says nothing until it is woken. */
     enum Pace {
-        BUSY(1_000, 100),
+        BUSY(2_000, 200),
         IDLE(16, 1_000),
         SILENT(16, 0);
 

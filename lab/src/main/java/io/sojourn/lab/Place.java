@@ -2,6 +2,7 @@
 package io.sojourn.lab;
 
 import io.sojourn.linux.Netns;
+import io.sojourn.linux.Threads;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -13,6 +14,8 @@ import java.util.concurrent.Callable;
 
 /** A network namespace of the lab, and what can be done inside it. {@code name} is what a person calls it, {@code namespace} carries the run's prefix. */
 public record Place(String name, String namespace) {
+    private static final int JUDGES_NICENESS = -10;
+
     /** A command line that runs {@code command} here. */
     public List<String> command(List<String> command) {
         List<String> all = new ArrayList<>(List.of("ip", "netns", "exec", namespace));
@@ -59,6 +62,8 @@ public record Place(String name, String namespace) {
     Thread start(String threadName, Runnable task) {
         return Thread.ofPlatform().daemon().name(threadName).start(() -> {
             Netns.enter(namespace);
+            // A judge that is late itself would call the network late.
+            Threads.setNiceness(JUDGES_NICENESS);
             task.run();
         });
     }
