@@ -47,6 +47,9 @@ public final class DestinationHandoff {
     /** The hypervisor has been told to continue: no way back from here. */
     public record Continuing(HandoffPlan plan, boolean sourceStopped, int attempt) implements State {}
 
+    /** The VM was seen here, although it is bound elsewhere and no move was armed: S, or the table, must agree. */
+    public record Claiming(HandoffPlan plan, int attempt) implements State {}
+
     /** A restarted gateway, which does not know yet whether the guest runs. */
     public record Finding(HandoffPlan plan) implements State {}
 
@@ -88,6 +91,76 @@ public final class DestinationHandoff {
     }
 
     /**
+     * The VM was moved behind our back: a frame with its registered MAC and address came out of a port here. Nothing is
+     * journalled; after a restart it will be seen again.
+     *
+     * @param plan with a fresh migration id and the next epoch, from the controller, or the known one's successor
+     */
+    public static Step<State> claim(HandoffPlan plan, long nowNs) {
+        return Step.of(
+                new Claiming(plan, 0),
+                new StartBuffering(plan.epoch(), plan.timing().bufferBytes()),
+                new Send(plan.source(), claimSignal(plan)),
+                new Report(Phase.ARMED, "claim", "seen at " + plan.destination()),
+                Gateways.retransmit(plan, 0, nowNs),
+                new SetTimer(Timer.of(Timer.Kind.GIVE_UP), nowNs + plan.timing().giveUpNs()));
+    }
+
+    private static Signal claimSignal(HandoffPlan plan) {
+        return plan.signal(plan.destination(), new Signal.Claim(plan.previous(), plan.ordering()));
+    }
+
+    private static Step<State> claiming(Claiming s, HandoffEvent.AtDestination event, long nowNs) {
+        HandoffPlan plan = s.plan;
+        return switch (event) {
+            case SignalReceived(Signal signal, GatewayId from)
+            when isOf(plan, signal) && signal.sender().equals(plan.source()) ->
+                switch (signal.body()) {
+                    case AnnounceAck() -> activate(plan, "claim", true, false, nowNs);
+                    case Abort(String reason) -> refused(s, reason);
+                    default -> otherClaim(s, event);
+                };
+            // S is lost, and the controller has decided
+            case TableSaysBinding(GatewayId gateway, var epoch)
+            when plan.after().equals(new Binding(plan.vm(), gateway, epoch)) ->
+                activate(plan, "claim", true, false, nowNs);
+            case TimerFired(Timer timer) when timer.kind() == Timer.Kind.RETRANSMIT -> claimAgain(s, nowNs);
+            case PeerReachable(GatewayId gateway) when gateway.equals(plan.source()) -> claimAgain(s, nowNs);
+            case TimerFired(Timer timer) when timer.kind() == Timer.Kind.GIVE_UP -> refused(s, "nobody agreed");
+            case GuestGone() -> refused(s, "the guest ended");
+            case AbortRequested(String reason) -> refused(s, reason);
+            case Forget() -> refused(s, "forgotten");
+            default -> otherClaim(s, event);
+        };
+    }
+
+    private static Step<State> claimAgain(Claiming s, long nowNs) {
+        return Step.of(
+                new Claiming(s.plan, s.attempt + 1),
+                new Send(s.plan.source(), claimSignal(s.plan)),
+                new Count(Counter.RETRANSMITTED, 1),
+                Gateways.retransmit(s.plan, s.attempt + 1, nowNs));
+    }
+
+    private static Step<State> otherClaim(Claiming s, HandoffEvent.AtDestination event) {
+        return claim(s.plan, event)
+                .filter(b -> b.epoch().compareTo(s.plan.epoch()) >= 0)
+                .map(b -> refused(s, "the VM is bound as " + b))
+                .orElse(Step.of(s));
+    }
+
+    /** Whatever was seen, it is left alone: a claim has no right to end a QEMU. */
+    private static Step<State> refused(Claiming s, String reason) {
+        return Step.of(
+                new Burnt(s.plan, 0),
+                new Count(Counter.REFUSED, 1),
+                new DropBuffer(),
+                new DeleteState(s.plan.vm(), s.plan.epoch()),
+                new Report(Phase.ABORTED, "claim-refused", reason),
+                new Finished());
+    }
+
+    /**
      * After a restart of the gateway; its buffer and its carrier are gone with it.
      *
      * <pre>
@@ -117,6 +190,7 @@ public final class DestinationHandoff {
         return switch (state) {
             case Armed s -> armed(s, event, nowNs);
             case Continuing s -> continuing(s, event, nowNs);
+            case Claiming s -> claiming(s, event, nowNs);
             case Finding s -> finding(s, event, nowNs);
             case Active s -> active(s, event, nowNs);
             case Burning s -> burning(s, event, nowNs);
@@ -194,8 +268,9 @@ public final class DestinationHandoff {
     private static Step<State> finding(Finding s, HandoffEvent.AtDestination event, long nowNs) {
         return switch (event) {
             case GuestResumed(long atNs) -> activate(s.plan, "found-running", true, true, nowNs);
-            case Rarp() -> activate(s.plan, "rarp", true, true, nowNs);
-            case FirstFrame() -> activate(s.plan, "first-frame", true, true, nowNs);
+            // the hypervisor is being asked; a frame proves less than its answer
+            case Rarp() -> Step.of(s, new Count(Counter.EARLY_SIGN, 1));
+            case FirstFrame() -> Step.of(s, new Count(Counter.EARLY_SIGN, 1));
             case IncomingFailed(String reason) -> burn(s.plan, reason, false, false, nowNs);
             case GuestGone() -> burn(s.plan, "the incoming QEMU ended", true, false, nowNs);
             default -> fenced(s, event, nowNs);

@@ -42,12 +42,21 @@ public final class Late {
                                 new HandoffAction.Send(signal.sender(), by(self, signal, new Signal.AbortAck(0))));
             case Signal.Failed f ->
                 superseded ? List.of() : reply(signal, self, new Signal.Abort("not under way at " + self));
+            case Signal.Claim c ->
+                superseded
+                        ? moved(signal, self, now.get())
+                        : reply(signal, self, new Signal.Abort("refused by " + self));
             case Signal.AnnounceAck a -> List.of();
             case Signal.EndMarkerAck a -> List.of();
             case Signal.AbortAck a -> List.of();
             case Signal.ReturnEnd r -> List.of();
             case Signal.Moved m -> List.of();
         };
+    }
+
+    /** The guest runs at this gateway, or is on an orderly move: whoever claims to have seen it elsewhere is wrong. */
+    public static List<HandoffAction> refuse(Signal claim, GatewayId self, String reason) {
+        return reply(claim, self, new Signal.Abort(reason));
     }
 
     private static List<HandoffAction> moved(Signal signal, GatewayId self, Binding now) {

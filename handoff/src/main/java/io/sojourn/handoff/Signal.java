@@ -56,6 +56,12 @@ public record Signal(MigrationId migration, VmId vm, Epoch epoch, GatewayId send
     /** Whoever knows better, to a late sender: the binding that holds now. */
     public record Moved(GatewayId gateway, Epoch now) implements Body {}
 
+    /**
+     * D to S: the VM was seen here, moved behind our back. S agrees with ANNOUNCE_ACK if its own guest does not run, and
+     * else answers ABORT. Proves nothing.
+     */
+    public record Claim(Epoch previous, Ordering ordering) implements Body {}
+
     /** The binding that this signal proves active, if it proves one. */
     public java.util.Optional<Binding> proves() {
         return switch (body) {

@@ -24,7 +24,7 @@ import javax.crypto.spec.SecretKeySpec;
  *    0  'S' (0x53)            Sojourn control datagram
  *    1  1                     signal
  *    2  1                     version
- *    3  kind                  1 ANNOUNCE … 9 MOVED
+ *    3  kind                  1 ANNOUNCE … 10 CLAIM
  *    4  migration             16 octets, UUID
  *   20  epoch                 u64
  *   28  number                u64, grows with every datagram of a sender
@@ -54,6 +54,7 @@ public final class SignalCodec {
     private static final byte RETURN_END = 7;
     private static final byte FAILED = 8;
     private static final byte MOVED = 9;
+    private static final byte CLAIM = 10;
 
     /** What octets turn out to be. */
     public sealed interface Decoded {}
@@ -114,6 +115,8 @@ public final class SignalCodec {
             case Signal.AbortAck(long returned) -> out.putLong(returned);
             case Signal.ReturnEnd(long returned) -> out.putLong(returned);
             case Signal.Failed(String reason) -> putText(reason);
+            case Signal.Claim(Epoch previous, Ordering ordering) ->
+                out.putLong(previous.number()).put((byte) ordering.ordinal());
             case Signal.Moved(GatewayId gateway, Epoch now) -> {
                 putName(gateway.name());
                 out.putLong(now.number());
@@ -151,7 +154,7 @@ public final class SignalCodec {
         if (!MessageDigest.isEqual(Arrays.copyOf(tag, TAG_BYTES), Arrays.copyOfRange(datagram, end, length))) {
             return new Rejected(Reason.NOT_AUTHENTIC);
         }
-        if (datagram[3] < ANNOUNCE || datagram[3] > MOVED) {
+        if (datagram[3] < ANNOUNCE || datagram[3] > CLAIM) {
             return new Rejected(Reason.UNKNOWN_KIND);
         }
         try {
@@ -181,6 +184,7 @@ public final class SignalCodec {
             case RETURN_END -> new Signal.ReturnEnd(count(in));
             case FAILED -> new Signal.Failed(text(in));
             case MOVED -> new Signal.Moved(new GatewayId(name(in)), new Epoch(in.getLong()));
+            case CLAIM -> new Signal.Claim(new Epoch(in.getLong()), constant(Ordering.values(), in));
             default -> throw new IllegalArgumentException("kind");
         };
         return new Accepted(new Signal(migration, vm, epoch, sender, body), number);
@@ -197,6 +201,7 @@ public final class SignalCodec {
             case Signal.ReturnEnd r -> RETURN_END;
             case Signal.Failed f -> FAILED;
             case Signal.Moved m -> MOVED;
+            case Signal.Claim c -> CLAIM;
         };
     }
 

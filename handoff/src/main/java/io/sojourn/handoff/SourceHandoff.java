@@ -188,6 +188,35 @@ public final class SourceHandoff {
         };
     }
 
+    /**
+     * A gateway that holds the binding, has no handoff of the VM under way, and whose hypervisor says that the guest does
+     * not run here (any more) agrees to a {@link Signal.Claim}. Otherwise it must answer {@link Late#refuse}.
+     *
+     * @param correspondents the other gateways of the VM's networks
+     */
+    public static Step<State> claimed(
+            Signal claim, GatewayId self, List<GatewayId> correspondents, Timing timing, long nowNs) {
+        if (!(claim.body() instanceof Signal.Claim(var previous, Ordering ordering))) {
+            throw new IllegalArgumentException("not a claim: " + claim);
+        }
+        HandoffPlan plan = new HandoffPlan(
+                claim.migration(),
+                claim.vm(),
+                self,
+                claim.sender(),
+                previous,
+                claim.epoch(),
+                correspondents,
+                ordering,
+                timing);
+        Step<State> drained = drain(plan, plan.after(), Set.of(), Path.LIVE, nowNs);
+        List<HandoffAction> actions = new ArrayList<>();
+        actions.add(new Count(Counter.UNHELD, 1));
+        actions.addAll(drained.actions());
+        actions.add(new Send(claim.sender(), plan.signal(self, new AnnounceAck())));
+        return new Step<>(drained.state(), actions);
+    }
+
     public static Step<State> apply(State state, HandoffEvent.AtSource event, long nowNs) {
         return switch (state) {
             case Armed s -> armed(s, event, nowNs);
@@ -633,6 +662,9 @@ public final class SourceHandoff {
                 d == Direction.OUTBOUND
                         ? Step.of(s, new ReleaseOutbound(plan.destination()))
                         : Step.of(s.flipped(origin), new SendInOrder(s.now.gateway(), signal));
+            case SignalReceived(Signal signal, GatewayId from)
+            when isOf(plan, signal) && signal.body() instanceof Signal.Claim ->
+                Step.of(s, new Send(signal.sender(), plan.signal(plan.source(), new AnnounceAck())));
             case SignalReceived(Signal signal, GatewayId from) ->
                 signal.proves().map(b -> newer(s, b, false, signal)).orElse(Step.of(s));
             case TableSaysBinding(GatewayId gateway, var epoch) ->

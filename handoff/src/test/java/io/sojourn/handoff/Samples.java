@@ -76,6 +76,7 @@ final class Samples {
         states.put("Armed", new DestinationHandoff.Armed(PLAN, false));
         states.put("Armed(source stopped)", new DestinationHandoff.Armed(PLAN, true));
         states.put("Continuing", new DestinationHandoff.Continuing(PLAN, true, 0));
+        states.put("Claiming", new DestinationHandoff.Claiming(PLAN, 0));
         states.put("Finding", new DestinationHandoff.Finding(PLAN));
         states.put("Active", new DestinationHandoff.Active(PLAN, Set.of(S, C1, C2), Set.of(C1, C2, D), true, 0));
         states.put("Active(but s)", new DestinationHandoff.Active(PLAN, Set.of(S), Set.of(), false, 0));
@@ -159,6 +160,7 @@ final class Samples {
         events.put("ABORT_ACK(c1)", received(C1, new Signal.AbortAck(0)));
         events.put("RETURN_END", received(D, new Signal.ReturnEnd(3)));
         events.put("FAILED", received(D, new Signal.Failed("why")));
+        events.put("CLAIM", received(D, new Signal.Claim(PLAN.previous(), PLAN.ordering())));
         events.put("MOVED(d e7)", received(X, new Signal.Moved(D, new Epoch(7))));
         events.put("MOVED(x e8)", received(X, new Signal.Moved(X, new Epoch(8))));
         return events;

@@ -286,6 +286,39 @@ class StoryTest {
     }
 
     @Test
+    void aMoveBehindOurBackIsClaimedWithTheSourcesConsent() {
+        c1 = new CorrespondentHandoff.Armed(PLAN, C1, true); // as unarmed: nothing is held
+        c2 = new CorrespondentHandoff.Armed(PLAN, C2, true);
+        Step<DestinationHandoff.State> claim = DestinationHandoff.claim(PLAN, NOW_NS);
+        d = claim.state();
+        HandoffAction.Send sent = (HandoffAction.Send) claim.actions().get(1);
+        Step<SourceHandoff.State> consent =
+                SourceHandoff.claimed(sent.signal(), S, List.of(C1, C2), PLAN.timing(), NOW_NS);
+        s = consent.state();
+        tell("S", consent.actions());
+        arrive();
+        assertThat(s).isInstanceOf(SourceHandoff.Draining.class);
+        assertThat(d).isInstanceOf(DestinationHandoff.Settled.class);
+        assertThat(c1).isInstanceOf(CorrespondentHandoff.Settled.class);
+        assertThat(told).containsSubsequence("S: RedirectOn d e7", "D: FlushBuffer", "C1: route d e7");
+    }
+
+    @Test
+    void aForgedClaimMovesNothing() {
+        Step<DestinationHandoff.State> claim = DestinationHandoff.claim(PLAN, NOW_NS);
+        HandoffAction.Send sent = (HandoffAction.Send) claim.actions().get(1);
+        assertThat(sent.signal().proves()).isEmpty();
+        HandoffAction.Send refusal =
+                (HandoffAction.Send) Late.refuse(sent.signal(), S, "runs here").getFirst();
+        Step<DestinationHandoff.State> refused =
+                DestinationHandoff.apply(claim.state(), new HandoffEvent.SignalReceived(refusal.signal(), S), NOW_NS);
+        assertThat(refused.state()).isInstanceOf(DestinationHandoff.Burnt.class);
+        assertThat(refused.actions().stream().map(TransitionTable::brief))
+                .contains("count refused")
+                .doesNotContain("QuitGuest");
+    }
+
+    @Test
     void whatARestartedGatewayMakesOfItsJournal() {
         assertThat(recovered(JournalRecord.Stage.ARMED)).isEqualTo("Asking Finding");
         assertThat(recovered(JournalRecord.Stage.SWITCHING)).isEqualTo("Asking -");

@@ -96,6 +96,9 @@ final class TransitionTable {
             }
         }
         StringBuilder text = new StringBuilder("```mermaid\nstateDiagram-v2\n    [*] --> Armed\n");
+        if (machine.equals("D")) {
+            text.append("    [*] --> Claiming\n");
+        }
         arrows.forEach((arrow, events) -> text.append("    ")
                 .append(arrow)
                 .append(": ")

@@ -8,6 +8,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,15 +57,11 @@ final class Monitor {
         counts = new long[vms][Counter.values().length];
     }
 
-    /** Two VMs, and whether both were on the move at the same time. */
-    interface Crossing {
-        boolean test(int a, int b);
-    }
+    private Predicate<FlowName> unordered = flow -> false;
 
-    private Crossing crossing = (a, b) -> false;
-
-    void crossing(Crossing test) {
-        crossing = test;
+    /** Flows whose order is not promised. */
+    void unordered(Predicate<FlowName> test) {
+        unordered = test;
     }
 
     boolean logging() {
@@ -205,11 +202,8 @@ final class Monitor {
     }
 
     private boolean disorderExplained(Packet packet) {
-        FlowName name = packet.flow.name;
         return disturbed(packet)
-                // the old path through the other's source has no end marker of its own (docs/protocol/handoff.md,
-                // Limits)
-                || (name.sourceVm() >= 0 && name.targetVm() >= 0 && crossing.test(name.sourceVm(), name.targetVm()))
+                || unordered.test(packet.flow.name)
                 || counted(packet, Counter.MARKER_MISSED) > 0
                 || counted(packet, Counter.RETURN_MISSED) > 0;
     }

@@ -83,6 +83,9 @@ record Scenario(
     /** Nothing passes between the two. {@code noticed}: path probers see it and see it end. */
     record Cut(int a, int b, When when, long forNs, boolean noticed) implements Fault {}
 
+    /** Nothing passes between source and destination of the move that it waits for. */
+    record Split(OnState when, long forNs) implements Fault {}
+
     private static final String[] SOURCE_STATES = {
         "Armed", "Copying", "Held", "Stopping", "Paused", "Asking", "TakingBack", "Draining", "Released", "RolledBack"
     };
@@ -100,16 +103,21 @@ record Scenario(
         boolean noisy = random.nextInt(3) > 0;
         List<Move> moves = moves(random, gateways, vms);
         List<Fault> faults = new ArrayList<>();
-        int count = random.nextInt(4);
-        for (int i = 0; i < count; i++) {
-            faults.add(fault(random, gateways, moves.size()));
+        if (random.nextInt(16) == 0) {
+            moves = List.of(undisturbed(moves.getFirst()));
+            faults.add(new Crash(gateways, new OnState(0, 'S', "Copying", 0), WITHOUT_CONTROLLER_NS));
+        } else {
+            int count = random.nextInt(4);
+            for (int i = 0; i < count; i++) {
+                faults.add(fault(random, gateways, moves.size()));
+            }
         }
         return new Scenario(
                 seed,
                 gateways,
                 vms,
                 oneWayNs,
-                noisy ? random.nextDouble(0.3) : 0,
+                noisy ? random.nextDouble(random.nextInt(4) == 0 ? 0.01 : 0.3) : 0,
                 noisy ? random.nextDouble(0.3) : 0,
                 noisy ? random.nextDouble(0.3) : 0,
                 random.nextInt(4) == 0 ? random.nextDouble(0.02) : 0,
@@ -121,6 +129,22 @@ record Scenario(
                 (3 + random.nextInt(25)) * MS,
                 moves,
                 faults);
+    }
+
+    /** So long the controller is away, where nothing else goes wrong. */
+    private static final long WITHOUT_CONTROLLER_NS = 8 * SECOND;
+
+    private static Move undisturbed(Move move) {
+        return new Move(
+                move.atNs(), move.vm(), move.to(), move.copyNs(), move.restNs(), Mishap.NONE, move.rarpNs(), -1);
+    }
+
+    /** The controller dies when all is armed and started, and comes back when all must be over (invariant 8). */
+    boolean withoutController() {
+        return faults.size() == 1
+                && faults.getFirst() instanceof Crash(int who, When when, long forNs)
+                && who == gateways
+                && forNs == WITHOUT_CONTROLLER_NS;
     }
 
     private static long[][] delays(SplittableRandom random, int gateways) {
@@ -165,6 +189,9 @@ record Scenario(
             default -> random.nextLong(6 * SECOND);
         };
         int parties = gateways + 1;
+        if (when instanceof OnState on && random.nextInt(5) == 0) {
+            return new Split(on, random.nextInt(3) == 0 ? 10 * SECOND + random.nextLong(4 * SECOND) : forNs);
+        }
         if (random.nextBoolean()) {
             return new Crash(random.nextInt(parties), when, forNs);
         }

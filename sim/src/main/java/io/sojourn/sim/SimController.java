@@ -396,6 +396,14 @@ final class SimController {
         }
     }
 
+    /** The cases of docs/protocol/handoff.md, Limits, in which order is not promised. */
+    boolean unordered(FlowName flow) {
+        if (flow.sourceVm() >= 0 && flow.targetVm() >= 0) {
+            return crossed(flow.sourceVm(), flow.targetVm());
+        }
+        return flow.sourceVm() >= 0 && forgotten(flow.sourceVm(), flow.hostAt());
+    }
+
     /** Both VMs have been on the move at one time. */
     boolean crossed(int a, int b) {
         for (Migration one : migrations) {
@@ -409,6 +417,12 @@ final class SimController {
             }
         }
         return false;
+    }
+
+    /** This gateway was killed while the VM was on the move: it has forgotten what it was to hold. */
+    boolean forgotten(int vm, int gateway) {
+        long killedNs = world.gateway(gateway).lastKilledNs();
+        return migrations.stream().anyMatch(m -> m.move.vm() == vm && m.beganNs < killedNs && killedNs < m.endedNs);
     }
 
     @Nullable

@@ -62,6 +62,7 @@ final class SimGateway {
     // in memory
     private boolean up = true;
     private int life;
+    private long lastKilledNs = -1;
     private Forwarder forwarder;
     private final Map<MigrationId, Machine> machines = new LinkedHashMap<>();
     private final ArrayDeque<Posted> events = new ArrayDeque<>();
@@ -74,6 +75,10 @@ final class SimGateway {
         codec = new SignalCodec(World.KEY);
         clockOffsetNs = world.random.nextLong(1_000 * Scenario.SECOND);
         forwarder = newForwarder();
+    }
+
+    long lastKilledNs() {
+        return lastKilledNs;
     }
 
     boolean isUp() {
@@ -509,6 +514,7 @@ final class SimGateway {
     void kill() {
         up = false;
         life++;
+        lastKilledNs = world.timeline.nowNs();
 
         world.monitor.say("gateway " + index + " is killed");
         for (Machine machine : machines.values()) {

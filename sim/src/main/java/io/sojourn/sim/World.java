@@ -69,7 +69,7 @@ final class World implements Wan.Receiver {
         }
         host = new SimHost(this);
         controller = new SimController(this);
-        monitor.crossing(controller::crossed);
+        monitor.unordered(controller::unordered);
         gateways = new SimGateway[names.length];
         for (int i = 0; i < gateways.length; i++) {
             gateways[i] = new SimGateway(this, i);
@@ -216,6 +216,9 @@ final class World implements Wan.Receiver {
                 if (controller.isUp()) {
                     controller.kill();
                     timeline.in(forNs, () -> {
+                        if (scenario.withoutController()) {
+                            judgeWithoutController();
+                        }
                         controller.start();
                         healed();
                     });
@@ -234,27 +237,47 @@ final class World implements Wan.Receiver {
                     healed();
                 }
             }
-            case Scenario.Cut(int a, int b, var when, long forNs, boolean noticed) -> {
-                monitor.say("cut between " + a + " and " + b);
-                wan.cut(a, b);
-                boolean gatewaysOnly = a < gateways.length && b < gateways.length;
-                timeline.in(forNs, () -> {
-                    monitor.say("healed between " + a + " and " + b);
-                    wan.heal(a, b);
-                    healed();
-                    if (noticed && gatewaysOnly) {
-                        timeline.in(2 * wan.delayNs(a, b) + random.nextLong(50 * MS), () -> {
-                            gateways[a].reachable(names[b], true);
-                            gateways[b].reachable(names[a], true);
-                        });
-                    }
+            case Scenario.Cut(int a, int b, var when, long forNs, boolean noticed) -> cut(a, b, forNs, noticed);
+            case Scenario.Split(Scenario.OnState when, long forNs) -> {
+                Scenario.Move move = scenario.moves().get(when.move());
+                HandoffPlan plan = controller.migrations().stream()
+                        .filter(m -> m.move == move)
+                        .findFirst()
+                        .orElseThrow()
+                        .plan;
+                cut(index(plan.source()), index(plan.destination()), forNs, true);
+            }
+        }
+    }
+
+    private void cut(int a, int b, long forNs, boolean noticed) {
+        monitor.say("cut between " + a + " and " + b);
+        wan.cut(a, b);
+        boolean gatewaysOnly = noticed && a < gateways.length && b < gateways.length;
+        timeline.in(forNs, () -> {
+            monitor.say("healed between " + a + " and " + b);
+            wan.heal(a, b);
+            healed();
+            if (gatewaysOnly) {
+                timeline.in(2 * wan.delayNs(a, b) + random.nextLong(50 * MS), () -> {
+                    gateways[a].reachable(names[b], true);
+                    gateways[b].reachable(names[a], true);
                 });
-                if (noticed && gatewaysOnly && forNs > 200 * MS) {
-                    timeline.in(200 * MS, () -> {
-                        gateways[a].reachable(names[b], false);
-                        gateways[b].reachable(names[a], false);
-                    });
-                }
+            }
+        });
+        if (gatewaysOnly && forNs > 200 * MS) {
+            timeline.in(200 * MS, () -> {
+                gateways[a].reachable(names[b], false);
+                gateways[b].reachable(names[a], false);
+            });
+        }
+    }
+
+    private void judgeWithoutController() {
+        Scenario.Move move = scenario.moves().getFirst();
+        for (SimGateway gateway : gateways) {
+            if (gateway.forwarder().routeTo(move.vm()) != move.to()) {
+                monitor.violate(8, "gateway " + gateway.index + " has not flipped without the controller");
             }
         }
     }
@@ -295,7 +318,7 @@ final class World implements Wan.Receiver {
     /** A bound is for when something is wrong. */
     private void judgeCounts() {
         boolean killed = scenario.faults().stream().anyMatch(Scenario.Crash.class::isInstance);
-        boolean cut = scenario.faults().stream().anyMatch(Scenario.Cut.class::isInstance);
+        boolean cut = scenario.faults().stream().anyMatch(f -> !(f instanceof Scenario.Crash));
         for (int vm = 0; vm < vms.length; vm++) {
             if (!killed && !cut) {
                 none(vm, Counter.UNANSWERED);

@@ -15,6 +15,33 @@ class SimulationTest {
     }
 
     @Test
+    void everyOrderOfASmallMoveIsFine() {
+        SimRunner.Exhausted calm = SimRunner.exhaustive(0, 0, 0, 0, 1, 1, 1_000_000);
+        assertThat(calm.violations()).isEmpty();
+        assertThat(calm.complete()).isTrue();
+        SimRunner.Exhausted killed = SimRunner.exhaustive(1, 0, 0, 0, 0, 0, 1_000_000);
+        assertThat(killed.violations()).isEmpty();
+        assertThat(killed.complete()).isTrue();
+        assertThat(killed.states()).isGreaterThan(100_000);
+    }
+
+    @Test
+    void theExhaustiveSearchFindsPlantedFaults() {
+        assertThat(searched(Mutation.RESUMED_WITHOUT_ASKING, 1, 1, 0, 0)).isNotEmpty();
+        assertThat(searched(Mutation.NO_JOURNAL, 1, 0, 0, 0)).isNotEmpty();
+        assertThat(searched(Mutation.NO_OUTBOUND_HOLD, 0, 0, 0, 2)).isNotEmpty();
+        assertThat(searched(Mutation.NO_INBOUND_HOLD, 0, 0, 2, 0)).isNotEmpty();
+        assertThat(searched(Mutation.BUFFER_NOT_RETURNED, 0, 1, 1, 0)).isNotEmpty();
+    }
+
+    private static java.util.List<String> searched(
+            Mutation mutation, int crashes, int aborts, int inbound, int outbound) {
+        return Exhaustive.search(
+                        new SmallWorld.Budget(crashes, 0, 0, aborts, inbound, outbound), mutation, true, 2_000_000)
+                .violations();
+    }
+
+    @Test
     void aSeedIsOneStory() {
         for (long seed = 1; seed <= 200; seed++) {
             assertThat(Simulation.run(seed).hash())
@@ -37,7 +64,7 @@ class SimulationTest {
     @Test
     void plantedFaultsAreFound() {
         assertThat(SimRunner.mutations()).hasSizeGreaterThanOrEqualTo(20);
-        assertThat(SimRunner.mutants(10_000, 1, mutant -> {}))
+        assertThat(SimRunner.mutants(30_000, 1, mutant -> {}))
                 .allSatisfy(
                         mutant -> assertThat(mutant.killed()).as(mutant.name()).isTrue());
     }
