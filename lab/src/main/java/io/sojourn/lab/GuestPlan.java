@@ -60,7 +60,7 @@ record GuestPlan(String name, String mac, String address4, String address6, Topo
                         "-netdev",
                         "tap,id=nic0,ifname=${tap.0},script=no,downscript=no",
                         "-device",
-                        "virtio-net-pci,netdev=nic0,mac=${mac.0},romfile=",
+                        "virtio-net-pci,netdev=nic0,mac=${mac.0},romfile=,mrg_rxbuf=off,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off",
                         "-serial",
                         "file:${qmp}" + CONSOLE_SUFFIX,
                         "-trace",

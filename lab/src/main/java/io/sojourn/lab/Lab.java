@@ -88,6 +88,10 @@ public final class Lab implements AutoCloseable {
         return place;
     }
 
+    List<Place> places() {
+        return List.copyOf(places.values());
+    }
+
     /** The plain hosts, one a site. */
     List<Place> correspondents() {
         return topology.sites().stream().map(site -> place(site.name() + "-c")).toList();

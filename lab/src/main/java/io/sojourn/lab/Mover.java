@@ -25,6 +25,7 @@ final class Mover {
     private final String acceleration;
     private final int addedBytes;
     private String at;
+    private Map<String, Long> drops;
 
     Mover(
             Lab lab,
@@ -42,6 +43,7 @@ final class Mover {
         this.acceleration = acceleration;
         this.progress = progress;
         this.at = plan.home().name();
+        this.drops = DropCounters.read(lab);
     }
 
     String at() {
@@ -93,6 +95,11 @@ final class Mover {
     private Report.Move judge(
             String from, String to, long startUs, JsonNode migration, boolean done, Traffic.Window window) {
         List<String> problems = new ArrayList<>(window.faults());
+        Map<String, Long> dropsBefore = drops;
+        drops = DropCounters.read(lab);
+        if (window.lost() > 0) {
+            DropCounters.grown(dropsBefore, drops).forEach(counter -> problems.add("meanwhile " + counter));
+        }
         if (!done) {
             problems.addFirst("migration ended as " + migration.path("state").asString("") + ": "
                     + migration.path("error").asString("no reason given"));

@@ -68,7 +68,7 @@ public final class ReportTable {
                 out.insert(1, "    ");
             } else {
                 report.moves().get(r - 1).problems().stream()
-                        .limit(6)
+                        .limit(12)
                         .forEach(problem -> out.append("      ").append(problem).append('\n'));
             }
         }
