@@ -14,6 +14,7 @@ import io.sojourn.handoff.Phase;
 import io.sojourn.handoff.Signal;
 import io.sojourn.handoff.SignalCodec;
 import io.sojourn.handoff.Timer;
+import io.sojourn.linux.PacketSocket;
 import io.sojourn.linux.TapQueue;
 import io.sojourn.model.binding.Binding;
 import io.sojourn.model.binding.Epoch;
@@ -36,6 +37,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -117,7 +119,29 @@ final class Handoffs {
         active.put(handoff.plan.migration(), handoff);
         handoff.vm.watched = true;
         handoff.vm.counts.reset();
+        openDirect(handoff.vm, handoff.guest.ports());
         execute(handoff, first, System.nanoTime());
+    }
+
+    /** Opens the ways to the guest's ports that need no bridge; a port that is not known is reached through the bridge. */
+    private static void openDirect(VmEntry vm, List<Integer> ports) {
+        if (ports.isEmpty()) {
+            return;
+        }
+        closeDirect(vm);
+        vm.guestPorts = List.copyOf(ports);
+        for (int i = 0; i < vm.nics.size() && i < ports.size(); i++) {
+            if (ports.get(i) >= 0) {
+                // It only sends: a filter that passes nothing spares the kernel a copy of every frame.
+                vm.direct.put(vm.nics.get(i).mac(), PacketSocket.open(ports.get(i), 0, Set.of()));
+            }
+        }
+    }
+
+    private static void closeDirect(VmEntry vm) {
+        vm.direct.values().forEach(PacketSocket::close);
+        vm.direct.clear();
+        vm.guestPorts = List.of();
     }
 
     /** Something has happened to a migration; ignored when this gateway has no part in it (any more). */
@@ -273,7 +297,7 @@ final class Handoffs {
                 vm.keeping = Keeping.MARKED;
                 // The incoming guest's port is on the bridge already, and nobody reads it: what is flooded there would wait in its
                 // queue and reach the guest a second time.
-                captureStations(vm);
+                LocalDelivery.capture(vm);
                 if (vm.kept == null) {
                     vm.kept = new HoldBuffer(bound);
                 }
@@ -336,18 +360,9 @@ final class Handoffs {
         vm.route = table.peer(to);
         vm.routeEpoch = epoch.number();
         vm.local = false;
-        captureStations(vm);
+        LocalDelivery.capture(vm);
         vm.keeping = Keeping.NOTHING;
         sendKept(vm, vm.route, epoch.number());
-    }
-
-    private static void captureStations(VmEntry vm) {
-        for (VmEntry.Nic nic : vm.nics) {
-            LanPort port = nic.network().port;
-            if (port != null) {
-                port.captureStation(nic.mac());
-            }
-        }
     }
 
     private void redirectOff(VmEntry vm, GatewayId from, Epoch epoch, long boundBytes) {
@@ -393,24 +408,11 @@ final class Handoffs {
         VmEntry vm = h.vm;
         vm.local = true;
         vm.gateway = table.self();
-        List<Integer> guestPorts = h.guest.ports();
-        for (int i = 0; i < vm.nics.size(); i++) {
-            VmEntry.Nic nic = vm.nics.get(i);
-            LanPort port = nic.network().port;
-            if (port == null) {
-                continue;
-            }
-            int guestPort = i < guestPorts.size() ? guestPorts.get(i) : -1;
-            if (guestPort >= 0) {
-                port.placeStation(guestPort, nic.mac());
-            } else {
-                port.releaseStation(nic.mac());
-            }
-        }
         HoldBuffer kept = vm.kept;
         if (kept == null || kept.isEmpty()) {
             vm.keeping = Keeping.NOTHING;
             delivery.drop(vm);
+            delivery.giveBackToBridge(vm);
         } else {
             vm.keeping = Keeping.BEHIND;
             delivery.startFlush(vm, nowNs);
@@ -443,12 +445,7 @@ final class Handoffs {
         if (!vm.local) {
             delivery.drop(vm);
             vm.keeping = Keeping.NOTHING;
-            for (VmEntry.Nic nic : vm.nics) {
-                LanPort port = nic.network().port;
-                if (port != null) {
-                    port.releaseStation(nic.mac());
-                }
-            }
+            LocalDelivery.release(vm);
         }
     }
 
@@ -599,6 +596,12 @@ final class Handoffs {
         }
         for (GatewayId gateway : new ArrayList<>(h.vm.outboundHolds.keySet())) {
             releaseOutbound(h.vm, gateway);
+        }
+        if (h.vm.captured && h.vm.local) {
+            LocalDelivery.release(h.vm);
+        }
+        if (!isMoving(h.vm.id)) {
+            closeDirect(h.vm);
         }
         h.guest.finished(h.vm.local);
     }

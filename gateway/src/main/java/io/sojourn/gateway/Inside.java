@@ -77,6 +77,11 @@ final class Inside {
         if (sender != null && (sender.watched || !sender.local)) {
             sightings.sighted(sender, isAnnouncement(), nowNs);
         }
+        VmEntry target = port.network.vmByMac.get(f.destinationMac());
+        if (target != null && target.captured && target.local) {
+            delivery.pass(port, target, table.self(), s, at, length);
+            return;
+        }
         switch (f.family()) {
             case ARP -> arp(port, sender);
             case IPV4 -> ip(port, s, at, sender);
@@ -225,7 +230,7 @@ final class Inside {
         if (hold == null) {
             return false;
         }
-        delivery.hold(sender, hold, s, at, f.unpaddedLength(), LanPort.ANYCAST_MAC);
+        delivery.hold(sender, hold, s, at, f.unpaddedLength());
         return true;
     }
 

@@ -4,6 +4,8 @@ package io.sojourn.gateway;
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.VmEntry.Hold;
 import io.sojourn.gateway.VmEntry.Keeping;
+import io.sojourn.linux.PacketSocket;
+import io.sojourn.linux.SyscallException;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.Ethernet;
@@ -38,27 +40,51 @@ final class LocalDelivery {
     }
 
     /**
-     * Gives a frame to a VM that is bound here.
+     * Gives a packet to a VM that is bound here: addressed to it, and from the gateway.
      *
      * @param via the gateway that it came straight from; our own for our own LAN
      */
     void deliver(LanPort port, VmEntry vm, GatewayId via, MemorySegment s, long at, int length, long mac) {
+        Ethernet.putDestination(s, at, mac);
+        Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
+        pass(port, vm, via, s, at, length);
+    }
+
+    /** Gives a frame to a VM that is bound here, as it stands. */
+    void pass(LanPort port, VmEntry vm, GatewayId via, MemorySegment s, long at, int length) {
         if (!vm.holds.isEmpty()) {
             Hold hold = vm.holds.get(via);
             if (hold != null) {
-                hold(vm, hold, s, at, length, mac);
+                hold(vm, hold, s, at, length);
                 return;
             }
         }
         if (vm.keeping == Keeping.BEHIND) {
-            keep(vm, s, at, length, mac);
+            keep(vm, s, at, length);
         } else {
-            port.deliver(s, at, length, mac);
+            write(port, vm, s, at, length);
         }
     }
 
-    void hold(VmEntry vm, Hold hold, MemorySegment s, long at, int length, long mac) {
-        Ethernet.putDestination(s, at, mac);
+    /** The guest's port: past the bridge while that brings the VM's frames to us. */
+    void write(LanPort port, VmEntry vm, MemorySegment s, long at, int length) {
+        PacketSocket direct = vm.captured ? vm.direct.get(Ethernet.destination(s, at)) : null;
+        if (direct == null) {
+            port.write(s, at, length);
+            return;
+        }
+        try {
+            if (direct.send(s, at, length) == PacketSocket.AGAIN) {
+                counters.drop(DropReason.TAP_FULL);
+            } else {
+                counters.add(Kind.LAN_OUT);
+            }
+        } catch (SyscallException e) {
+            counters.drop(DropReason.TAP_ERROR); // the guest's port is gone, and the guest with it
+        }
+    }
+
+    void hold(VmEntry vm, Hold hold, MemorySegment s, long at, int length) {
         if (hold.buffer.add(s, at, length)) {
             vm.counts.held++;
             counters.add(Kind.HELD);
@@ -72,9 +98,15 @@ final class LocalDelivery {
         }
     }
 
-    /** Puts a frame behind what is kept for the VM. */
+    /** Keeps a packet for a VM, addressed to it and from the gateway, behind what is kept already. */
     void keep(VmEntry vm, MemorySegment s, long at, int length, long mac) {
         Ethernet.putDestination(s, at, mac);
+        Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
+        keep(vm, s, at, length);
+    }
+
+    /** Keeps a frame as it stands. */
+    private void keep(VmEntry vm, MemorySegment s, long at, int length) {
         HoldBuffer kept = vm.kept;
         if (kept != null && kept.isEmpty()) {
             vm.keptSinceNs = System.nanoTime();
@@ -121,6 +153,7 @@ final class LocalDelivery {
                 if (vm.keeping == Keeping.BEHIND) {
                     vm.keeping = Keeping.NOTHING;
                     drop(vm);
+                    giveBackToBridge(vm);
                 }
             }
         }
@@ -140,7 +173,7 @@ final class LocalDelivery {
             long mac = Ethernet.destination(kept.frames(), kept.frameAt());
             LanPort port = portFor(vm, mac);
             if (port != null) {
-                port.deliver(kept.frames(), kept.frameAt(), length, mac);
+                write(port, vm, kept.frames(), kept.frameAt(), length);
                 vm.counts.flushed++;
                 counters.add(Kind.FLUSHED);
             }
@@ -169,15 +202,48 @@ final class LocalDelivery {
             long mac = Ethernet.destination(b.frames(), b.frameAt());
             LanPort port = portFor(vm, mac);
             if (port != null) {
-                // The others' holds stay; via self is right for nobody is held under it any more if from is self.
                 if (vm.keeping == Keeping.BEHIND) {
-                    keep(vm, b.frames(), b.frameAt(), length, mac);
+                    keep(vm, b.frames(), b.frameAt(), length);
                 } else {
-                    port.deliver(b.frames(), b.frameAt(), length, mac);
+                    write(port, vm, b.frames(), b.frameAt(), length);
                 }
             }
         }
         hold.buffer.close();
+        giveBackToBridge(vm);
+    }
+
+    /** From now on the bridge brings what is for the VM's MACs to us. */
+    static void capture(VmEntry vm) {
+        vm.captured = true;
+        for (VmEntry.Nic nic : vm.nics) {
+            LanPort port = nic.network().port;
+            if (port != null) {
+                port.captureStation(nic.mac());
+            }
+        }
+    }
+
+    /** The bridge may bring frames to the guest's port itself again, as soon as none of ours would be overtaken. */
+    void giveBackToBridge(VmEntry vm) {
+        if (vm.captured && vm.local && vm.keeping == Keeping.NOTHING && !vm.holds.containsKey(table.self())) {
+            release(vm);
+        }
+    }
+
+    /** The bridge does as it does with any station. */
+    static void release(VmEntry vm) {
+        vm.captured = false;
+        for (int i = 0; i < vm.nics.size(); i++) {
+            VmEntry.Nic nic = vm.nics.get(i);
+            LanPort port = nic.network().port;
+            int guestPort = i < vm.guestPorts.size() ? vm.guestPorts.get(i) : -1;
+            if (port != null && vm.local && guestPort >= 0) {
+                port.placeStation(guestPort, nic.mac());
+            } else if (port != null) {
+                port.releaseStation(nic.mac());
+            }
+        }
     }
 
     /** Frees the buffer; what it still holds is lost and counted. */
@@ -194,10 +260,5 @@ final class LocalDelivery {
             vm.flushing = false;
             flushing.remove(vm);
         }
-    }
-
-    /** True when {@code id} is this gateway. */
-    boolean isSelf(GatewayId id) {
-        return id.equals(table.self());
     }
 }

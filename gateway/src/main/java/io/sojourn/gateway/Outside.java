@@ -118,7 +118,7 @@ final class Outside {
         if (source != null && !source.outboundHolds.isEmpty()) {
             Hold hold = source.outboundHolds.get(peer.id);
             if (hold != null) {
-                delivery.hold(source, hold, s, at, f.unpaddedLength(), Ethernet.destination(s, at));
+                delivery.hold(source, hold, s, at, f.unpaddedLength());
                 return;
             }
         }
@@ -172,7 +172,9 @@ final class Outside {
             case ALL -> {
                 if (marked && peer != null && peer.id.equals(vm.returnsFrom)) {
                     if (port != null) {
-                        port.deliver(s, at, length, mac);
+                        Ethernet.putDestination(s, at, mac);
+                        Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
+                        delivery.write(port, vm, s, at, length);
                     }
                 } else {
                     delivery.keep(vm, s, at, length, mac);

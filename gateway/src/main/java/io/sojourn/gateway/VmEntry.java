@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.linux.PacketSocket;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
+import it.unimi.dsi.fastutil.longs.Long2ObjectOpenHashMap;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -88,6 +90,15 @@ final class VmEntry {
     final Map<GatewayId, Hold> outboundHolds = new HashMap<>();
     /** When a packet last came over the old path and was sent on; 0: never. */
     long lastForwardedNs;
+    /**
+     * True while the bridge brings what is for the VM's MAC to the gateway instead of the guest's port: it is not here, or what comes
+     * must wait its turn. Frames then reach the guest through {@link #direct} alone.
+     */
+    boolean captured;
+    /** The guest's bridge ports, in the order of {@code nics}; -1 where not known. Set while a handoff is under way. */
+    List<Integer> guestPorts = List.of();
+    /** Ways to the guest's ports past the bridge, by MAC. */
+    final Long2ObjectOpenHashMap<PacketSocket> direct = new Long2ObjectOpenHashMap<>();
     /** Set while a handoff of this VM wants to know of its frames on our LAN. */
     boolean watched;
 

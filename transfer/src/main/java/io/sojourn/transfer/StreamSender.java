@@ -102,6 +102,9 @@ public final class StreamSender implements StreamEnd {
 
     // The final burst.
     private volatile boolean expedited;
+    /** Copied in any case. */
+    private static final int TAIL_DATAGRAMS = 16;
+
     private boolean copying;
     private final long[] copyCursors = new long[MAX_COPIES];
     private long copyDueNs = Long.MAX_VALUE;
@@ -294,6 +297,13 @@ public final class StreamSender implements StreamEnd {
             Arrays.fill(copyCursors, oldestInFlight);
         }
         copyDueNs = Long.MAX_VALUE;
+        if (lostDatagrams == 0) {
+            // A path that has lost nothing so far is trusted with all but the very end, where a loss would show last.
+            if (ring.end() < 0 || sentOffset < ring.end()) {
+                return 0;
+            }
+            copyCursors[0] = Math.max(copyCursors[0], packets.next() - TAIL_DATAGRAMS);
+        }
         int copies = Math.min(MAX_COPIES, parameters.extraCopies() + (rate.lossRatio() > LOSSY ? 1 : 0));
         for (int rank = 0; rank < copies; rank++) {
             long cursor = Math.max(copyCursors[rank], packets.base());
