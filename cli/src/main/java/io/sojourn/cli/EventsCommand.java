@@ -74,9 +74,16 @@ final class EventsCommand implements Runnable {
                         event.path("revision").asLong(0),
                         event.path("at").asString(""),
                         event.path("kind").asString(""),
-                        event.path("name").asString(""),
+                        name(event),
                         detail(event))
                 .stripTrailing());
+    }
+
+    private static String name(JsonNode event) {
+        boolean migration = event.path("kind").asString("").equals("migration") && event.hasNonNull("value");
+        return migration
+                ? MigrationText.name(event.path("value"))
+                : event.path("name").asString("");
     }
 
     private static String detail(JsonNode event) {

@@ -74,11 +74,11 @@ final class MigrateCommand implements Callable<Integer> {
     public Integer call() {
         ControllerClient client = options.client();
         JsonNode migration = client.post("/v1/migrations", request());
-        String id = migration.path("id").asString();
+        String name = MigrationText.name(migration);
         if (!watch) {
             if (!options.printedAsJson(migration)) {
-                options.println(id);
-                options.note(vm + " is on its way to " + to + "; 'sojourn migration " + id + "' shows how far it is");
+                options.println(name);
+                options.note(vm + " is on its way to " + to + "; 'sojourn migration " + name + "' shows how far it is");
             }
             return 0;
         }

@@ -21,7 +21,7 @@ final class MigrationCommands {
         Table table = new Table("MIGRATION", "VM", "FROM", "TO", "STATE", "PAUSE", "TOTAL", "OVER THE WAN", "ERROR");
         for (JsonNode migration : migrations) {
             table.row(
-                    migration.path("id").asString(),
+                    MigrationText.name(migration),
                     migration.path("vm").asString(),
                     Figures.word(migration.path("from")),
                     Figures.word(migration.path("to")),

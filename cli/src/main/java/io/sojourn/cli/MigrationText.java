@@ -11,15 +11,20 @@ import tools.jackson.databind.JsonNode;
 final class MigrationText {
     private MigrationText() {}
 
+    /** {@code web1-e2}: the VM and the epoch that the move makes. The controller takes this name as well as the id. */
+    static String name(JsonNode move) {
+        String id = move.path("id").asString(move.path("migration").asString(""));
+        return move.path("epoch").asLong(0) > 0 && move.hasNonNull("vm")
+                ? move.path("vm").asString() + "-e" + move.path("epoch").asLong()
+                : id;
+    }
+
     static List<String> lines(JsonNode move) {
         List<String> lines = new ArrayList<>();
-        String id = move.has("id")
-                ? move.path("id").asString()
-                : move.path("migration").asString();
         String state = move.has("outcome")
                 ? move.path("outcome").asString()
                 : move.path("state").asString();
-        lines.add(id + "  " + move.path("vm").asString() + "  "
+        lines.add(name(move) + "  " + move.path("vm").asString() + "  "
                 + move.path("from").asString() + " -> " + move.path("to").asString() + "  " + state + "  epoch "
                 + move.path("epoch").asLong(0));
         if (move.hasNonNull("error") && !move.path("error").asString().isEmpty()) {

@@ -27,6 +27,7 @@ final class MigrationWatch {
     /** Returns the exit status: 0 the VM arrived, 1 it stayed at the source, 130 interrupted with the move left running. */
     int watch(JsonNode migration) {
         String id = migration.path("id").asString();
+        String name = MigrationText.name(migration);
         latest = migration;
         while (!isOver(latest)) {
             try {
@@ -48,8 +49,8 @@ final class MigrationWatch {
             if (interrupts.happened() && !isOver(latest)) {
                 clearLine();
                 if (!cancels(id)) {
-                    options.note(id + " is left running; 'sojourn migration " + id
-                            + "' shows how far it is, 'sojourn cancel " + id + "' cancels it");
+                    options.note(name + " is left running; 'sojourn migration " + name
+                            + "' shows how far it is, 'sojourn cancel " + name + "' cancels it");
                     return INTERRUPTED;
                 }
             }
@@ -63,7 +64,7 @@ final class MigrationWatch {
             Console console = System.console();
             String answer = console == null || !onTerminal
                     ? ""
-                    : console.readLine("%s is still under way. Cancel it? [y/N] ", id);
+                    : console.readLine("%s is still under way. Cancel it? [y/N] ", MigrationText.name(latest));
             if (answer == null || !answer.strip().toLowerCase(Locale.ROOT).startsWith("y")) {
                 return false;
             }
@@ -103,7 +104,7 @@ final class MigrationWatch {
                     + migration.path("from").asString("") + " -> "
                     + migration.path("to").asString("") + "  " + ProgressLine.of(migration));
         } else if (!state.equals(lastState)) {
-            options.note(migration.path("id").asString("") + "  " + ProgressLine.of(migration));
+            options.note(MigrationText.name(migration) + "  " + ProgressLine.of(migration));
         }
         lastState = state;
     }

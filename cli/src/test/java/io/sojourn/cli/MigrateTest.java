@@ -46,7 +46,7 @@ class MigrateTest {
                 controller, "migrate", "web1", "--to", "hiroshima", "--bandwidth", "400", "--max-pause-ms", "300");
 
         assertThat(typed.status()).isZero();
-        assertThat(typed.out()).isEqualToNormalizingNewlines("m-1\n");
+        assertThat(typed.out()).isEqualToNormalizingNewlines("web1-e2\n");
         assertThat(controller.requests())
                 .containsExactly(
                         "POST /v1/migrations {\"vm\":\"web1\",\"to\":\"hiroshima\",\"bandwidthMbit\":400,\"maxPauseMs\":300}");
@@ -63,7 +63,7 @@ class MigrateTest {
         assertThat(typed.status()).isZero();
         assertThat(typed.err()).contains("[##################......]  75 %  copying, pass 2  100 Mbit/s  1.5 s left");
         assertThat(typed.out())
-                .contains("m-1  web1  st-andrews -> hiroshima  DONE  epoch 2")
+                .contains("web1-e2  web1  st-andrews -> hiroshima  DONE  epoch 2")
                 .contains("pause          131.4 ms")
                 .contains("source         gw-a: redirected 12")
                 .contains("correspondent  gw-c: flipped 1")
@@ -135,6 +135,6 @@ class MigrateTest {
                 .hasSize(1)
                 .first()
                 .asString()
-                .contains("m-1  COPYING st-andrews -> hiroshima");
+                .contains("web1-e2  COPYING st-andrews -> hiroshima");
     }
 }

@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# SPDX-License-Identifier: Apache-2.0
 # First process of a lab guest. Kernel command line: sojourn.nic=MAC,IPV4/LEN,GATEWAY4,IPV6/LEN,GATEWAY6 (once a NIC; parts may be empty),
 # sojourn.name=NAME. Says "SOJOURN GUEST READY" on the console when every service answers.
 /bin/busybox --install -s /bin
