@@ -28,7 +28,7 @@ import java.util.stream.Stream;
  */
 public record GuestImage(Path kernel, Path initrd, Path sshKey, String hostKey) {
     /** Counts up when what is in the image changes. */
-    private static final int EDITION = 1;
+    private static final int EDITION = 2;
 
     public static final String READY = "SOJOURN GUEST READY";
 

@@ -153,6 +153,11 @@ public final class Lab implements AutoCloseable {
         controller.awaitReady(START_BOUND);
         gateways.forEach(gateway -> gateway.awaitReady(START_BOUND));
         rest = new RestClient(place(Topology.CONTROLLER), "http://127.0.0.1:" + Configs.REST_PORT);
+        awaitGateways();
+    }
+
+    /** Until the controller sees every gateway. */
+    void awaitGateways() {
         await("all gateways are connected", START_BOUND, () -> {
             int connected = 0;
             for (JsonNode gateway : rest().get("/v1/gateways").path("items")) {

@@ -55,14 +55,20 @@ public final class Labs {
                 since(startNs) + "underlay measured; a packet between sites carries " + addedBytes + " octets more");
         List<Report.Move> moves = new ArrayList<>();
         List<String> problems = new ArrayList<>();
-        try (Traffic traffic = Traffic.start(
-                lab.run(), lab.correspondents(), lab.image(), plan.address4(), plan.address6(), options.seed())) {
+        try (Standstill standstill = new Standstill();
+                Traffic traffic = Traffic.start(
+                        lab.run(),
+                        lab.correspondents(),
+                        lab.image(),
+                        plan.address4(),
+                        plan.address6(),
+                        options.seed())) {
             progress.say(
                     since(startNs)
                             + "traffic from every site: a 1 kHz probe and slower ones, 50 TCP streams, SSH, ping, IPv4 and IPv6");
             traffic.calmDown(Duration.ofSeconds(2));
             traffic.begin();
-            Mover mover = new Mover(lab, plan, traffic, direct, addedBytes, acceleration, progress);
+            Mover mover = new Mover(lab, plan, traffic, direct, addedBytes, acceleration, standstill, progress);
             for (String destination : destinations) {
                 if (destination.equals(mover.at())) {
                     continue;

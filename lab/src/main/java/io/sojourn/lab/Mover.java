@@ -25,6 +25,7 @@ final class Mover {
     private final String acceleration;
     private final int addedBytes;
     private String at;
+    private final Standstill standstill;
     private Map<String, Long> drops;
 
     Mover(
@@ -34,6 +35,7 @@ final class Mover {
             DirectPaths direct,
             int addedBytes,
             String acceleration,
+            Standstill standstill,
             Progress progress) {
         this.lab = lab;
         this.plan = plan;
@@ -42,6 +44,7 @@ final class Mover {
         this.addedBytes = addedBytes;
         this.acceleration = acceleration;
         this.progress = progress;
+        this.standstill = standstill;
         this.at = plan.home().name();
         this.drops = DropCounters.read(lab);
     }
@@ -53,15 +56,27 @@ final class Mover {
     /** One move, from wherever the VM is. A move that fails is a move that is not ok; an exception means that the lab itself broke. */
     Report.Move move(String to) {
         String from = at;
+        lab.awaitGateways();
         long startUs = System.currentTimeMillis() * 1_000;
         traffic.moveStarts();
-        JsonNode migration = follow(from, to, lab.rest().post("/v1/migrations", Map.of("vm", plan.name(), "to", to)));
+        JsonNode migration = request(from, to);
         boolean done = migration.path("state").asString("").equals("DONE");
         if (done) {
             at = to;
         }
         LockSupport.parkNanos(SETTLE_NS);
         return judge(from, to, startUs, migration, done, traffic.end());
+    }
+
+    /** The migration as it ended; a refusal looks like one that was rolled back at once. */
+    private JsonNode request(String from, String to) {
+        JsonNode accepted;
+        try {
+            accepted = lab.rest().post("/v1/migrations", Map.of("vm", plan.name(), "to", to));
+        } catch (LabException refused) {
+            return JsonNodeFactory.instance.objectNode().put("state", "REFUSED").put("error", refused.getMessage());
+        }
+        return follow(from, to, accepted);
     }
 
     private JsonNode follow(String from, String to, JsonNode accepted) {
@@ -95,6 +110,12 @@ final class Mover {
     private Report.Move judge(
             String from, String to, long startUs, JsonNode migration, boolean done, Traffic.Window window) {
         List<String> problems = new ArrayList<>(window.faults());
+        long stoodStillMs = standstill.longestMs();
+        if (stoodStillMs > 0) {
+            problems.add(
+                    "the lab itself got no processor for " + stoodStillMs
+                            + " ms meanwhile (a machine that stood still, or is starved): gaps of that length are not the network's doing");
+        }
         Map<String, Long> dropsBefore = drops;
         drops = DropCounters.read(lab);
         if (window.lost() > 0) {
