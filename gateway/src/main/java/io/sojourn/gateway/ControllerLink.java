@@ -150,8 +150,10 @@ final class ControllerLink implements AutoCloseable {
 
     /** At once, from gRPC's own thread: what waits here would count as distance. */
     private void echo(long sentUs) {
-        ClockEcho echo =
-                ClockEcho.newBuilder().setSentUs(sentUs).setAtUs(WallClock.nowUs()).build();
+        ClockEcho echo = ClockEcho.newBuilder()
+                .setSentUs(sentUs)
+                .setAtUs(WallClock.nowUs())
+                .build();
         send(FromGateway.newBuilder().setClock(echo).build());
     }
 

@@ -104,6 +104,7 @@ final class Departure implements GuestSide {
             case GuestEvent.Resumed(long atUs, long receivedNs) ->
                 forwarder.post(() -> forwarder.handoffs().guestResumed(migration, atUs, receivedNs));
             case GuestEvent.MigrationStatus(MigrationPhase phase, long atUs, long receivedNs) -> {
+                LOG.info("VM {}: migration {}", hosted.vm, phase);
                 if (phase == MigrationPhase.FAILED) {
                     copying = false;
                     post(new HandoffEvent.StreamFailed("QEMU at the source gave the migration up"));
@@ -249,8 +250,14 @@ final class Departure implements GuestSide {
     public void releaseStream() {
         SourceCarrier c = carrier;
         if (c != null) {
+            LOG.info("VM {}: stream let go: {}", hosted.vm, c.stats());
             c.expedite();
         }
+    }
+
+    private String carrierStats() {
+        SourceCarrier c = carrier;
+        return c == null ? "" : c.stats().toString();
     }
 
     @Override

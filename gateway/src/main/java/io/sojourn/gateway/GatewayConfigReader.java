@@ -82,7 +82,9 @@ public final class GatewayConfigReader {
             throw new GatewayException("cannot read " + file + ": " + e.getMessage(), e);
         } catch (YamlEngineException e) {
             throw new GatewayException(
-                    file + " is not YAML: " + String.valueOf(e.getMessage()).lines().findFirst().orElse("?"), e);
+                    file + " is not YAML: "
+                            + String.valueOf(e.getMessage()).lines().findFirst().orElse("?"),
+                    e);
         }
     }
 

@@ -312,7 +312,8 @@ final class Handoffs {
                 vm.markedEpoch = epoch.number();
                 vm.returnTo = null;
                 vm.keeping = Keeping.MARKED;
-                // The incoming guest's port is on the bridge already, and nobody reads it: what is flooded there would wait in its
+                // The incoming guest's port is on the bridge already, and nobody reads it: what is flooded there would
+                // wait in its
                 // queue and reach the guest a second time.
                 LocalDelivery.capture(vm);
                 if (vm.kept == null) {

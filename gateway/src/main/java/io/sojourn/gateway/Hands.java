@@ -12,8 +12,8 @@ final class Hands {
     private Hands() {}
 
     static ExecutorService of(HostedGuest hosted) {
-        ExecutorService hand =
-                Executors.newSingleThreadExecutor(r -> Thread.ofPlatform().name("hand-" + hosted.vm).daemon().unstarted(r));
+        ExecutorService hand = Executors.newSingleThreadExecutor(
+                r -> Thread.ofPlatform().name("hand-" + hosted.vm).daemon().unstarted(r));
         hand.execute(() -> {
             try {
                 for (int i = 0; i < REHEARSALS; i++) {

@@ -32,6 +32,8 @@ final class Inside {
     }
 
     private static final int BURST = 64;
+    /** Longer than frames wait in our own tap. */
+    private static final long GIVEN_BACK_NS = 50_000_000;
 
     private final ForwardingTable table;
     private final WanPort wan;
@@ -78,7 +80,7 @@ final class Inside {
             sightings.sighted(sender, isAnnouncement(), nowNs);
         }
         VmEntry target = port.network.vmByMac.get(f.destinationMac());
-        if (target != null && target.captured && target.local) {
+        if (target != null && target.local && (target.captured || nowNs - target.givenBackNs < GIVEN_BACK_NS)) {
             delivery.pass(port, target, table.self(), s, at, length);
             return;
         }

@@ -234,6 +234,7 @@ final class LocalDelivery {
     /** The bridge does as it does with any station. */
     static void release(VmEntry vm) {
         vm.captured = false;
+        vm.givenBackNs = vm.local ? System.nanoTime() : vm.givenBackNs;
         for (int i = 0; i < vm.nics.size(); i++) {
             VmEntry.Nic nic = vm.nics.get(i);
             LanPort port = nic.network().port;

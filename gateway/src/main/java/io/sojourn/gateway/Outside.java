@@ -193,13 +193,15 @@ final class Outside {
     }
 
     /** It came here over an old path: on to where the VM is now, never back, and the sender learns. */
-    private void relay(@Nullable Peer peer, VirtualNetwork network, VmEntry vm, int epoch, MemorySegment s, long at, int length) {
+    private void relay(
+            @Nullable Peer peer, VirtualNetwork network, VmEntry vm, int epoch, MemorySegment s, long at, int length) {
         Peer to = vm.route;
         if (to == null) {
             counters.drop(DropReason.NO_ROUTE);
             return;
         }
-        // Back to where it came from is right if the sender did not know yet; it is a loop if it sent by this same binding.
+        // Back to where it came from is right if the sender did not know yet; it is a loop if it sent by this same
+        // binding.
         if (to == peer && epoch != 0 && Vxlan.compareEpochs(epoch, vm.routeEpoch) == 0) {
             counters.drop(DropReason.LOOP);
             return;

@@ -13,8 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class GatewayConfigReaderTest {
-    private static final String GOOD =
-            """
+    private static final String GOOD = """
             gateway: st-andrews
             site: st-andrews
             controller: 192.0.2.9:7401

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
@@ -21,7 +22,8 @@ import tools.jackson.databind.JsonNode;
  * <p>How a migration is set up, and why (QEMU 7.2, migration/migration.c and migration/ram.c):
  *
  * <ul>
- *   <li>{@code events} on: MIGRATION and MIGRATION_PASS tell states and pass ends at once; all other capabilities off: the stream must be one socket that
+ *   <li>{@code events} on: MIGRATION and MIGRATION_PASS tell states and pass ends at once; {@code xbzrle} on: a page that is sent again goes as what has changed in it, mostly a few hundred bytes, so that passes
+ *       shorten and little is left at the pause; all other capabilities off: the stream must be one socket that
  *       the carrier can park (no multifd, no post-copy, no return path), the guest must not be slowed (no auto-converge), nobody stops before we
  *       say so (no pause-before-switchover).
  *   <li>{@code max-bandwidth} {@value #UNLIMITED_BYTES_PER_S} B/s: the carrier shapes by back-pressure. QEMU's own limiter works in windows of 100 ms.
@@ -31,6 +33,9 @@ import tools.jackson.databind.JsonNode;
  * </ul>
  */
 public final class QemuGuest implements Guest {
+    private static final Set<String> WANTED = Set.of("events", "xbzrle");
+    private static final long LEAST_DELTA_CACHE_BYTES = 64L << 20;
+    private static final long MOST_DELTA_CACHE_BYTES = 512L << 20;
     static final int DOWNTIME_LIMIT_MS = 1;
     /** 1 TB/s; far from overflow when QEMU divides and multiplies it. */
     static final long UNLIMITED_BYTES_PER_S = 1_000_000_000_000L;
@@ -176,16 +181,23 @@ public final class QemuGuest implements Guest {
         Map<String, Object> parameters = new LinkedHashMap<>();
         parameters.put("max-bandwidth", UNLIMITED_BYTES_PER_S);
         parameters.put("downtime-limit", DOWNTIME_LIMIT_MS);
+        parameters.put("xbzrle-cache-size", deltaCacheBytes());
         qmp.execute("migrate-set-parameters", parameters);
         qmp.execute("migrate", Map.of("uri", "unix:" + unixSocket));
     }
 
-    /** {@code events} on, all else off; only what differs is touched, as some of the capabilities cannot be named in every build. */
+    /** All of a small guest, the part of a large one that is written again and again; a power of two (QEMU's rule). */
+    private long deltaCacheBytes() {
+        long ram = Math.clamp(ramBytes(), LEAST_DELTA_CACHE_BYTES, MOST_DELTA_CACHE_BYTES);
+        return Long.highestOneBit(ram - 1) << 1;
+    }
+
+    /** {@code events} and {@code xbzrle} on, all else off; only what differs is touched, as some of the capabilities cannot be named in every build. */
     private void setCapabilities() {
         List<Map<String, Object>> changes = new ArrayList<>();
         for (JsonNode capability : qmp.execute("query-migrate-capabilities")) {
             String name = capability.path("capability").asString("");
-            boolean wanted = name.equals("events");
+            boolean wanted = WANTED.contains(name);
             if (capability.path("state").asBoolean(false) != wanted) {
                 changes.add(Map.of("capability", name, "state", wanted));
             }
