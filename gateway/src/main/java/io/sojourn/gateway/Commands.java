@@ -220,7 +220,7 @@ final class Commands {
 
         @Override
         public void activated() {
-            guests.settled(hosted);
+            threads.execute(() -> guests.settled(hosted)); // it writes a file: not between two packets
         }
 
         @Override

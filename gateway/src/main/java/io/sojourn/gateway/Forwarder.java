@@ -151,6 +151,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     private void run() {
         Threads.preciseTimers();
+        rehearse();
         preferThisThread();
         poller = newPoller();
         long nextTickNs = System.nanoTime();
@@ -181,6 +182,20 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         }
         ports.forEach(LanPort::close);
         wan.close();
+    }
+
+    /** Whole moves of a VM that does not exist, by way of the code that will do it in earnest. */
+    private void rehearse() {
+        Handoffs stage = new Handoffs(
+                this,
+                table,
+                wan,
+                new LocalDelivery(table, new Counters()),
+                outside,
+                new Timers(),
+                new Counters(),
+                Handoffs.Surroundings.NOWHERE);
+        WarmUp.rehearse(stage, table.self());
     }
 
     /** It sleeps whenever it has nothing to do, so it may go before whatever else this host computes; a guest above all. */

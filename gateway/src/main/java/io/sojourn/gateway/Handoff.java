@@ -93,7 +93,7 @@ final class Handoff {
     }
 
     void closeQueues() {
-        queues.forEach(TapQueue::close);
+        Later.close(List.copyOf(queues));
         queues.clear();
     }
 }

@@ -53,6 +53,19 @@ final class Handoffs {
         void report(MigrationReport.Builder report);
 
         void journal(JournalRecord entry);
+
+        /** For a rehearsal. */
+        Surroundings NOWHERE = new Surroundings() {
+            @Override
+            public void report(MigrationReport.Builder report) {
+                report.build();
+            }
+
+            @Override
+            public void journal(JournalRecord entry) {
+                entry.toLine();
+            }
+        };
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(Handoffs.class);
@@ -156,7 +169,7 @@ final class Handoffs {
     }
 
     private static void closeDirect(VmEntry vm) {
-        vm.direct.values().forEach(PacketSocket::close);
+        Later.close(List.copyOf(vm.direct.values()));
         vm.direct.clear();
         vm.guestPorts = List.of();
     }
@@ -548,7 +561,6 @@ final class Handoffs {
             }
         }
         timers.cancel(h.queues);
-        h.closeQueues();
     }
 
     private static VmEntry.@Nullable Nic nicOf(VmEntry vm, long mac) {
@@ -577,6 +589,9 @@ final class Handoffs {
         report.putAllCounts(h.vm.counts.snapshot());
         h.counts.forEach((counter, n) -> report.putCounts(counter.toString(), n));
         surroundings.report(report);
+        if (surroundings == Surroundings.NOWHERE) {
+            return;
+        }
         LOG.info(
                 "VM {} {}: {} {}{}",
                 h.vm.id,

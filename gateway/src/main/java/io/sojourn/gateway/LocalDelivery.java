@@ -27,6 +27,9 @@ final class LocalDelivery {
     private static final double CATCH_UP = 2;
 
     private static final double LEAST_FRAMES_PER_TURN = 4;
+    /** It begins with one frame a turn: a guest that drowns in interrupts answers nobody, and the first answer ends the gap. */
+    private static final int TURNS_PER_FRAME_MORE = 8;
+
     private static final long FLUSH_EVERY_NS = 1_000_000;
 
     private final ForwardingTable table;
@@ -124,6 +127,7 @@ final class LocalDelivery {
     void startFlush(VmEntry vm, long nowNs) {
         if (!vm.flushing && vm.kept != null) {
             vm.flushing = true;
+            vm.flushTurns = 0;
             double turnsWaited = Math.max(1, (double) (nowNs - vm.keptSinceNs) / FLUSH_EVERY_NS);
             vm.framesPerTurn = Math.max(LEAST_FRAMES_PER_TURN, Math.ceil(CATCH_UP * vm.kept.count() / turnsWaited));
             flushing.add(vm);
@@ -166,7 +170,7 @@ final class LocalDelivery {
         if (kept == null) {
             return 0;
         }
-        int turn = (int) vm.framesPerTurn;
+        int turn = (int) Math.min(vm.framesPerTurn, 1 + vm.flushTurns++ / TURNS_PER_FRAME_MORE);
         int given = 0;
         for (; given < turn && !kept.isEmpty(); given++) {
             int length = kept.frameLength();

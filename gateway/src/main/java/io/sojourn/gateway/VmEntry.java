@@ -84,6 +84,7 @@ final class VmEntry {
     long keptSinceNs;
 
     double framesPerTurn;
+    int flushTurns;
     /** To the VM: straight from this gateway's side (our own LAN under our own name). */
     final Map<GatewayId, Hold> holds = new HashMap<>();
     /** From the VM: what comes from this gateway. */

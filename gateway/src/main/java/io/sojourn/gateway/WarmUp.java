@@ -18,6 +18,8 @@ import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.wire.ArpFrames;
 import io.sojourn.wire.Checksum;
+import io.sojourn.wire.NdFrames;
+import io.sojourn.wire.NeighborDiscovery;
 import io.sojourn.wire.ParsedFrame;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -31,6 +33,7 @@ import java.util.UUID;
 final class WarmUp {
     private static final int FRAMES = 20_000;
     private static final int MOVES = 300;
+    private static final int REHEARSALS = 100;
 
     private WarmUp() {}
 
@@ -83,6 +86,86 @@ final class WarmUp {
             actions += rehearsal.run();
         }
         return actions;
+    }
+
+    /** Moves through the runner of the machines, in each role. */
+    static void rehearse(Handoffs stage, GatewayId self) {
+        GatewayId other = new GatewayId("rehearsal-other");
+        GatewayId third = new GatewayId("rehearsal-third");
+        for (int i = 0; i < REHEARSALS; i++) {
+            arrive(stage, plan(i * 3, other, self, third));
+            depart(stage, plan(i * 3 + 1, self, other, third));
+            flip(stage, plan(i * 3 + 2, other, third, self), self);
+        }
+        announce();
+    }
+
+    private static HandoffPlan plan(int number, GatewayId source, GatewayId destination, GatewayId correspondent) {
+        return new HandoffPlan(
+                new MigrationId(new UUID(2, number)),
+                new VmId("rehearsal"),
+                source,
+                destination,
+                new Epoch(1),
+                new Epoch(2),
+                List.of(correspondent),
+                Ordering.STRICT,
+                Timing.forRtt(1_000_000));
+    }
+
+    private static VmEntry extra(HandoffPlan plan) {
+        return new VmEntry(plan.vm(), List.of(), plan.source(), plan.previous());
+    }
+
+    private static void arrive(Handoffs stage, HandoffPlan plan) {
+        Step<DestinationHandoff.State> first = DestinationHandoff.arm(plan, System.nanoTime());
+        stage.begin(
+                new Handoff(plan, extra(plan), new Handoff.AtDestination(first.state()), GuestSide.NONE),
+                first.actions());
+        stage.event(plan.migration(), new HandoffEvent.IncomingComplete());
+        stage.guestResumed(plan.migration(), 1, System.nanoTime());
+        stage.event(plan.migration(), new HandoffEvent.Forget());
+    }
+
+    private static void depart(Handoffs stage, HandoffPlan plan) {
+        Step<SourceHandoff.State> first = SourceHandoff.arm(plan, System.nanoTime());
+        stage.begin(
+                new Handoff(plan, extra(plan), new Handoff.AtSource(first.state()), GuestSide.NONE), first.actions());
+        stage.event(plan.migration(), new HandoffEvent.Start());
+        stage.event(plan.migration(), new HandoffEvent.StreamParked());
+        stage.guestStopped(plan.migration(), 1, System.nanoTime());
+        announced(stage, plan);
+        stage.event(plan.migration(), new HandoffEvent.GuestGone());
+        stage.event(plan.migration(), new HandoffEvent.Forget());
+    }
+
+    private static void flip(Handoffs stage, HandoffPlan plan, GatewayId self) {
+        Step<CorrespondentHandoff.State> first = CorrespondentHandoff.arm(plan, self, System.nanoTime());
+        stage.begin(
+                new Handoff(plan, extra(plan), new Handoff.AtCorrespondent(first.state()), GuestSide.NONE),
+                first.actions());
+        announced(stage, plan);
+        stage.event(plan.migration(), new HandoffEvent.Forget());
+    }
+
+    private static void announced(Handoffs stage, HandoffPlan plan) {
+        Signal announce = new Signal(
+                plan.migration(),
+                plan.vm(),
+                plan.epoch(),
+                plan.destination(),
+                new Signal.Announce(plan.source(), plan.previous(), plan.ordering()));
+        stage.event(plan.migration(), new HandoffEvent.SignalReceived(announce, plan.destination()));
+    }
+
+    private static void announce() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment s = arena.allocate(256);
+            for (int i = 0; i < FRAMES / 10; i++) {
+                ArpFrames.gratuitous(s, 0, LanPort.ANYCAST_MAC, i);
+                NdFrames.unsolicited(s, 0, LanPort.ANYCAST_MAC, i, i, NeighborDiscovery.OVERRIDE);
+            }
+        }
     }
 
     private static final class Rehearsal {
