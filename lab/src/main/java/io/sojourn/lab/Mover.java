@@ -131,7 +131,7 @@ final class Mover {
         }
         double pauseMs = pause.map(RunStates.Pause::ms).orElse(0.0);
         List<Report.Correspondent> correspondents = window.paths().stream()
-                .map(path -> correspondent(path, from, at, pauseMs))
+                .map(path -> correspondent(path, from, at, pause))
                 .toList();
         Report.Correspondent slowest =
                 worst(correspondents.stream().filter(c -> c.family() == 4).toList(), c -> c.addedGapMs());
@@ -185,7 +185,9 @@ final class Mover {
         return Math.abs(c.rttAfterMs() - c.rttDirectMs()) - Math.max(1, c.rttDirectMs() / 10);
     }
 
-    private Report.Correspondent correspondent(Traffic.Path path, String from, String now, double pauseMs) {
+    private Report.Correspondent correspondent(
+            Traffic.Path path, String from, String now, Optional<RunStates.Pause> pause) {
+        double pauseMs = pause.map(RunStates.Pause::ms).orElse(0.0);
         String site = path.correspondent().substring(0, path.correspondent().length() - "-c".length());
         double longerMs = lab.topology().oneWayMs(site, now) - lab.topology().oneWayMs(site, from);
         ProbeFigures figures = path.figures();
@@ -199,9 +201,15 @@ final class Mover {
                 figures.reordered(),
                 Report.round(figures.gapMs()),
                 Report.round(figures.gapMs() - pauseMs - longerMs),
+                Report.round(pause.map(p -> (wallUs(figures.gapAtNs()) - p.pausedUs()) / 1_000.0)
+                        .orElse(0.0)),
                 Report.round(path.rttBeforeMs()),
                 Report.round(path.rttAfterMs()),
                 Report.round(direct.rttMs(site, now)));
+    }
+
+    private static long wallUs(long atNs) {
+        return System.currentTimeMillis() * 1_000 - (System.nanoTime() - atNs) / 1_000;
     }
 
     /** From the hypervisor's RESUMED until the last correspondent's gateway has flipped; null when none of them says when. */

@@ -71,7 +71,7 @@ public record Report(
 
     public record Wire(int addedBytesPerPacket) {}
 
-    /** One probe: {@code family} 4 or 6. */
+    /** One probe: {@code family} 4 or 6. {@code gapEndAfterPauseMs}: when its longest gap ended, counted from PAUSED; negative if before. */
     public record Correspondent(
             String site,
             int family,
@@ -82,6 +82,7 @@ public record Report(
             long reordered,
             double gapMs,
             double addedGapMs,
+            double gapEndAfterPauseMs,
             double rttBeforeMs,
             double rttAfterMs,
             double rttDirectMs) {}

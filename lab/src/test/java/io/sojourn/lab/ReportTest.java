@@ -23,7 +23,8 @@ class ReportTest {
                 new Report.Sessions(51, 0, 0),
                 new Report.PathPart(0.4, 250.6, 250.1),
                 new Report.Wire(50),
-                List.of(new Report.Correspondent("st-andrews", 4, 1000, 9000, 0, 0, 0, 145.2, 14, 0.4, 250.6, 250.1)),
+                List.of(new Report.Correspondent(
+                        "st-andrews", 4, 1000, 9000, 0, 0, 0, 145.2, 14, 160.1, 0.4, 250.6, 250.1)),
                 JsonNodeFactory.instance.nullNode(),
                 JsonNodeFactory.instance.arrayNode(),
                 ok ? List.of() : List.of("ping 4 from hiroshima-c: 1 lost"));
