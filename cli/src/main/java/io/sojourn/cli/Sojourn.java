@@ -19,6 +19,7 @@ import picocli.CommandLine.Spec;
         subcommands = {
             DemoCommand.class,
             LabCommand.class,
+            SimCommand.class,
             TestCommand.class,
             ControllerCommand.class,
             GatewayCommand.class,

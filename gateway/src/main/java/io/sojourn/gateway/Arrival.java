@@ -4,6 +4,7 @@ package io.sojourn.gateway;
 import io.sojourn.handoff.HandoffEvent;
 import io.sojourn.handoff.MigrationId;
 import io.sojourn.hypervisor.GuestEvent;
+import io.sojourn.hypervisor.GuestState;
 import io.sojourn.hypervisor.LaunchedGuest;
 import io.sojourn.hypervisor.MigrationPhase;
 import io.sojourn.transfer.CarrierEvents;
@@ -117,6 +118,9 @@ final class Arrival implements GuestSide {
         hand.execute(() -> {
             try {
                 hosted.guest().cont();
+                if (hosted.guest().status() == GuestState.RUNNING) {
+                    post(new HandoffEvent.GuestResumed(System.nanoTime()));
+                }
             } catch (RuntimeException e) {
                 LOG.error("VM {}: cannot continue: {}", hosted.vm, e.getMessage());
             }

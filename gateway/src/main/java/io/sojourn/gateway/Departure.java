@@ -4,6 +4,7 @@ package io.sojourn.gateway;
 import io.sojourn.handoff.HandoffEvent;
 import io.sojourn.handoff.MigrationId;
 import io.sojourn.hypervisor.GuestEvent;
+import io.sojourn.hypervisor.GuestState;
 import io.sojourn.hypervisor.MigrationPhase;
 import io.sojourn.hypervisor.MigrationPilot;
 import io.sojourn.hypervisor.MigrationPilot.Decision;
@@ -104,7 +105,7 @@ final class Departure implements GuestSide {
             case GuestEvent.Resumed(long atUs, long receivedNs) ->
                 forwarder.post(() -> forwarder.handoffs().guestResumed(migration, atUs, receivedNs));
             case GuestEvent.MigrationStatus(MigrationPhase phase, long atUs, long receivedNs) -> {
-                LOG.info("VM {}: migration {}", hosted.vm, phase);
+                LOG.debug("VM {}: migration {}", hosted.vm, phase);
                 if (phase == MigrationPhase.FAILED) {
                     copying = false;
                     post(new HandoffEvent.StreamFailed("QEMU at the source gave the migration up"));
@@ -250,14 +251,9 @@ final class Departure implements GuestSide {
     public void releaseStream() {
         SourceCarrier c = carrier;
         if (c != null) {
-            LOG.info("VM {}: stream let go: {}", hosted.vm, c.stats());
+            LOG.debug("VM {}: stream let go: {}", hosted.vm, c.stats());
             c.expedite();
         }
-    }
-
-    private String carrierStats() {
-        SourceCarrier c = carrier;
-        return c == null ? "" : c.stats().toString();
     }
 
     @Override
@@ -272,7 +268,13 @@ final class Departure implements GuestSide {
 
     @Override
     public void continueGuest() {
-        hypervisor("continue", () -> hosted.guest().cont());
+        hypervisor("continue", () -> {
+            hosted.guest().cont();
+            // QEMU says nothing if the guest ran anyway.
+            if (hosted.guest().status() == GuestState.RUNNING) {
+                post(new HandoffEvent.GuestResumed(System.nanoTime()));
+            }
+        });
     }
 
     @Override
@@ -281,6 +283,7 @@ final class Departure implements GuestSide {
         hypervisor("quit", () -> {
             hosted.guest().quit(PATIENCE);
             left.accept(hosted);
+            post(new HandoffEvent.GuestGone());
         });
     }
 

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.cli;
+
+import io.sojourn.sim.SimRunner;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "sim",
+        description =
+                "Run the handoff's production code in a simulated world with faults: one thread, virtual time, one seed.",
+        footer = {
+            "",
+            "Examples:",
+            "  sojourn sim --migrations 100000 --seed 1    0 violations, and a hash that is the same every time",
+            "  sojourn sim --mutants                       planted faults, each of which must be found",
+            "  sojourn sim --exhaustive                    every interleaving of a small world",
+            "  sojourn sim --replay 4711                   what one world does, event by event"
+        })
+final class SimCommand implements Callable<Integer> {
+    private static final long STATES_BOUND = 200_000_000;
+    private static final int TRACE_LINES = 40;
+
+    @Mixin
+    HelpOption help = new HelpOption();
+
+    @Spec
+    @Nullable
+    CommandSpec spec;
+
+    @ArgGroup(heading = "%nWhat to run (default: a campaign):%n")
+    What what = new What();
+
+    static final class What {
+        @Option(names = "--mutants", description = "Plant each known protocol fault and see that it is found.")
+        boolean mutants;
+
+        @Option(
+                names = "--exhaustive",
+                description = "Search a small world: one crash, one lost and one doubled message.")
+        boolean exhaustive;
+
+        @Option(names = "--replay", paramLabel = "SEED", description = "Print the events of the world with this seed.")
+        @Nullable
+        Long replay;
+    }
+
+    @Option(
+            names = "--migrations",
+            paramLabel = "N",
+            description = "Migrations of a campaign (default: ${DEFAULT-VALUE}).")
+    long migrations = 10_000;
+
+    @Option(
+            names = "--limit",
+            paramLabel = "N",
+            description = "Migrations spent on a mutant at most (default: ${DEFAULT-VALUE}).")
+    long limit = 30_000;
+
+    @Option(
+            names = "--packets",
+            paramLabel = "N",
+            description =
+                    "Packets in flight each way in the exhaustive search (default: ${DEFAULT-VALUE}; 1 takes a quarter of an hour).")
+    int packets;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "S",
+            description = "Where the randomness comes from (default: ${DEFAULT-VALUE}).")
+    long seed = 1;
+
+    @Override
+    public Integer call() {
+        Long one = what.replay;
+        if (one != null) {
+            SimRunner.replay(one).forEach(out()::println);
+            return 0;
+        }
+        if (what.mutants) {
+            return mutants();
+        }
+        return what.exhaustive ? exhaustive() : campaign();
+    }
+
+    private PrintWriter out() {
+        CommandSpec s = spec;
+        if (s == null) {
+            throw new IllegalStateException("picocli sets the spec");
+        }
+        return s.commandLine().getOut();
+    }
+
+    private void say(String format, Object... arguments) {
+        out().println(String.format(Locale.ROOT, format, arguments));
+        out().flush();
+    }
+
+    private int campaign() {
+        SimRunner.Campaign c = SimRunner.campaign(migrations, seed, done -> {});
+        say(
+                "%,d migrations, %,d done, %,d rolled back, %d violations; %,d packets; %.0f migrations a second; trace hash %s",
+                c.migrations(),
+                c.done(),
+                c.rolledBack(),
+                c.failures().size(),
+                c.packets(),
+                c.migrationsPerSecond(),
+                c.traceHash());
+        for (SimRunner.Failure failure : c.failures()) {
+            say("violation at seed %d: %s", failure.seed(), failure.violation());
+            say("  smallest scenario: %s", failure.scenario());
+            List<String> trace = failure.trace();
+            trace.subList(Math.max(0, trace.size() - TRACE_LINES), trace.size()).forEach(line -> say("  %s", line));
+        }
+        return c.ok() ? 0 : 1;
+    }
+
+    private int mutants() {
+        List<SimRunner.Mutant> all = SimRunner.mutants(
+                limit,
+                seed,
+                m -> say(
+                        "%-36s %s after %,d migrations%s",
+                        m.name(),
+                        m.killed() ? "killed" : "LIVES",
+                        m.migrations(),
+                        m.killed() ? ": " + m.violation() : ""));
+        long killed = all.stream().filter(SimRunner.Mutant::killed).count();
+        say("%d of %d mutants killed", killed, all.size());
+        return killed == all.size() ? 0 : 1;
+    }
+
+    private int exhaustive() {
+        SimRunner.Exhausted e = SimRunner.exhaustive(1, 1, 1, 0, packets, 0, STATES_BOUND);
+        say(
+                "%,d states, %,d transitions, %,d ends, %d violations, %s, %.0f s",
+                e.states(),
+                e.transitions(),
+                e.ends(),
+                e.violations().size(),
+                e.complete() ? "complete" : "not complete",
+                e.seconds());
+        e.violations().forEach(v -> say("violation: %s", v));
+        e.path().forEach(step -> say("  %s", step));
+        return e.complete() && e.violations().isEmpty() ? 0 : 1;
+    }
+}
