@@ -182,9 +182,7 @@ final class Commands {
             Arrival arrival = new Arrival(
                     migration, hosted, forwarder, source, token, socket, parameters(source, 0), ports, guests::left);
             Step<DestinationHandoff.State> first = DestinationHandoff.arm(plan, System.nanoTime());
-            begin(
-                    new Handoff(plan, entry, new Handoff.AtDestination(first.state()), new Settling(arrival, hosted)),
-                    first.actions());
+            begin(Handoff.atDestination(first.state(), entry, new Settling(arrival, hosted)), first.actions());
             reply.setStreamToken(token.hex()).setQmp(hosted.qmp.toString());
         } catch (RuntimeException e) {
             guests.left(hosted);
@@ -319,7 +317,7 @@ final class Commands {
                 reports,
                 guests::left);
         Step<SourceHandoff.State> first = SourceHandoff.arm(plan, System.nanoTime());
-        begin(new Handoff(plan, entry, new Handoff.AtSource(first.state()), departure), first.actions());
+        begin(Handoff.atSource(first.state(), entry, departure), first.actions());
     }
 
     /** The guest's bridge ports: as its hypervisor tells, or where the bridge has learnt its addresses. */
@@ -354,7 +352,7 @@ final class Commands {
                 0,
                 Limits.getDefaultInstance());
         Step<CorrespondentHandoff.State> first = CorrespondentHandoff.arm(plan, config.gateway(), System.nanoTime());
-        begin(new Handoff(plan, entry, new Handoff.AtCorrespondent(first.state()), GuestSide.NONE), first.actions());
+        begin(Handoff.atCorrespondent(first.state(), entry), first.actions());
     }
 
     // --- common

@@ -2,6 +2,7 @@
 package io.sojourn.gateway;
 
 import io.sojourn.handoff.CorrespondentHandoff;
+import io.sojourn.handoff.Counter;
 import io.sojourn.handoff.DestinationHandoff;
 import io.sojourn.handoff.HandoffAction;
 import io.sojourn.handoff.HandoffEvent;
@@ -9,6 +10,7 @@ import io.sojourn.handoff.HandoffPlan;
 import io.sojourn.handoff.SourceHandoff;
 import io.sojourn.handoff.Step;
 import io.sojourn.linux.TapQueue;
+import io.sojourn.rpc.Role;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -16,80 +18,82 @@ import java.util.Map;
 
 /** One gateway's part in one migration: the pure machine of its role, its state, and what belongs to it here. */
 final class Handoff {
-    /** A machine without its role: it takes the events that it understands. */
-    sealed interface Machine {
-        List<HandoffAction> apply(HandoffEvent event, long nowNs);
+    /** The rules of a role: a pure function. */
+    private interface Rules<S, E> {
+        Step<S> apply(S state, E event, long nowNs);
     }
 
-    static final class AtSource implements Machine {
-        SourceHandoff.State state;
+    /** A state that its rules carry from event to event; events of other roles pass it by. */
+    private static final class Machine<S, E extends HandoffEvent> {
+        private final Class<E> understood;
+        private final Rules<S, E> rules;
+        private S state;
 
-        AtSource(SourceHandoff.State state) {
-            this.state = state;
+        Machine(Class<E> understood, Rules<S, E> rules, S first) {
+            this.understood = understood;
+            this.rules = rules;
+            this.state = first;
         }
 
-        @Override
-        public List<HandoffAction> apply(HandoffEvent event, long nowNs) {
-            if (!(event instanceof HandoffEvent.AtSource e)) {
+        List<HandoffAction> apply(HandoffEvent event, long nowNs) {
+            if (!understood.isInstance(event)) {
                 return List.of();
             }
-            Step<SourceHandoff.State> step = SourceHandoff.apply(state, e, nowNs);
+            Step<S> step = rules.apply(state, understood.cast(event), nowNs);
             state = step.state();
             return step.actions();
         }
     }
 
-    static final class AtDestination implements Machine {
-        DestinationHandoff.State state;
-
-        AtDestination(DestinationHandoff.State state) {
-            this.state = state;
-        }
-
-        @Override
-        public List<HandoffAction> apply(HandoffEvent event, long nowNs) {
-            if (!(event instanceof HandoffEvent.AtDestination e)) {
-                return List.of();
-            }
-            Step<DestinationHandoff.State> step = DestinationHandoff.apply(state, e, nowNs);
-            state = step.state();
-            return step.actions();
-        }
-    }
-
-    static final class AtCorrespondent implements Machine {
-        CorrespondentHandoff.State state;
-
-        AtCorrespondent(CorrespondentHandoff.State state) {
-            this.state = state;
-        }
-
-        @Override
-        public List<HandoffAction> apply(HandoffEvent event, long nowNs) {
-            if (!(event instanceof HandoffEvent.AtCorrespondent e)) {
-                return List.of();
-            }
-            Step<CorrespondentHandoff.State> step = CorrespondentHandoff.apply(state, e, nowNs);
-            state = step.state();
-            return step.actions();
-        }
-    }
-
+    final Role role;
     final HandoffPlan plan;
     final VmEntry vm;
-    final Machine machine;
     final GuestSide guest;
-    final Map<io.sojourn.handoff.Counter, Long> counts = new EnumMap<>(io.sojourn.handoff.Counter.class);
+    final Map<Counter, Long> counts = new EnumMap<>(Counter.class);
     /** Source: the guest's ports, watched from the start of the copy so that HOLD knows when they are empty. */
     final List<TapQueue> queues = new ArrayList<>();
     /** When the guest last stopped or resumed by its hypervisor's clock; 0: it has not. */
     long guestEventUs;
 
-    Handoff(HandoffPlan plan, VmEntry vm, Machine machine, GuestSide guest) {
+    private final Machine<?, ?> machine;
+
+    private Handoff(Role role, HandoffPlan plan, VmEntry vm, Machine<?, ?> machine, GuestSide guest) {
+        this.role = role;
         this.plan = plan;
         this.vm = vm;
         this.machine = machine;
         this.guest = guest;
+    }
+
+    static Handoff atSource(SourceHandoff.State first, VmEntry vm, GuestSide guest) {
+        return new Handoff(
+                Role.SOURCE,
+                first.plan(),
+                vm,
+                new Machine<>(HandoffEvent.AtSource.class, SourceHandoff::apply, first),
+                guest);
+    }
+
+    static Handoff atDestination(DestinationHandoff.State first, VmEntry vm, GuestSide guest) {
+        return new Handoff(
+                Role.DESTINATION,
+                first.plan(),
+                vm,
+                new Machine<>(HandoffEvent.AtDestination.class, DestinationHandoff::apply, first),
+                guest);
+    }
+
+    static Handoff atCorrespondent(CorrespondentHandoff.State first, VmEntry vm) {
+        return new Handoff(
+                Role.CORRESPONDENT,
+                first.plan(),
+                vm,
+                new Machine<>(HandoffEvent.AtCorrespondent.class, CorrespondentHandoff::apply, first),
+                GuestSide.NONE);
+    }
+
+    List<HandoffAction> apply(HandoffEvent event, long nowNs) {
+        return machine.apply(event, nowNs);
     }
 
     void closeQueues() {

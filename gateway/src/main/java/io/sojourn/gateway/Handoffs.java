@@ -187,7 +187,7 @@ final class Handoffs {
         if (LOG.isDebugEnabled()) {
             LOG.debug("{} {}: {}", handoff.plan.vm(), handoff.plan.epoch(), event);
         }
-        execute(handoff, handoff.machine.apply(event, now), now);
+        execute(handoff, handoff.apply(event, now), now);
     }
 
     // --- events
@@ -230,7 +230,7 @@ final class Handoffs {
     /** A frame of a VM came out of our LAN while a handoff watches, or while the table has it elsewhere. */
     void sighted(VmEntry vm, boolean announcement, long nowNs) {
         for (Handoff handoff : active.values()) {
-            if (handoff.vm == vm && handoff.machine instanceof Handoff.AtDestination) {
+            if (handoff.vm == vm && handoff.role == Role.DESTINATION) {
                 if (announcement && handoff.guest.attached()) {
                     return; // QEMU announces a guest that has arrived paused, too; its RESUME event is the proof
                 }
@@ -536,7 +536,7 @@ final class Handoffs {
     /** A stopped guest has left frames unread: they follow it, before anything that is redirected from now on. */
     private void rescueUnread(Handoff h) {
         Peer to = table.peer(h.plan.destination());
-        if (!(h.machine instanceof Handoff.AtSource) || to == null) {
+        if (h.role != Role.SOURCE || to == null) {
             return;
         }
         for (TapQueue queue : h.queues) {
@@ -602,17 +602,12 @@ final class Handoffs {
     }
 
     MigrationReport.Builder newReport(Handoff h) {
-        Role role = switch (h.machine) {
-            case Handoff.AtSource s -> Role.SOURCE;
-            case Handoff.AtDestination d -> Role.DESTINATION;
-            case Handoff.AtCorrespondent c -> Role.CORRESPONDENT;
-        };
         return MigrationReport.newBuilder()
                 .setMigration(h.plan.migration().toString())
                 .setVm(h.vm.id.name())
                 .setEpoch(h.plan.epoch().number())
                 .setGateway(table.self().name())
-                .setRole(role);
+                .setRole(h.role);
     }
 
     private void finish(Handoff h) {

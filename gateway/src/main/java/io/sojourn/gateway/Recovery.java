@@ -35,16 +35,12 @@ final class Recovery {
         long now = System.nanoTime();
         if (atSource) {
             SourceHandoff.recover(last, now).ifPresent(step -> {
-                forwarder
-                        .handoffs()
-                        .begin(new Handoff(plan, vm, new Handoff.AtSource(step.state()), found), step.actions());
+                forwarder.handoffs().begin(Handoff.atSource(step.state(), vm, found), step.actions());
                 found.look();
             });
         } else {
             DestinationHandoff.recover(last, now).ifPresent(step -> {
-                forwarder
-                        .handoffs()
-                        .begin(new Handoff(plan, vm, new Handoff.AtDestination(step.state()), found), step.actions());
+                forwarder.handoffs().begin(Handoff.atDestination(step.state(), vm, found), step.actions());
                 found.look();
             });
         }

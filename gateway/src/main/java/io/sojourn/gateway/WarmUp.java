@@ -119,9 +119,7 @@ final class WarmUp {
 
     private static void arrive(Handoffs stage, HandoffPlan plan) {
         Step<DestinationHandoff.State> first = DestinationHandoff.arm(plan, System.nanoTime());
-        stage.begin(
-                new Handoff(plan, extra(plan), new Handoff.AtDestination(first.state()), GuestSide.NONE),
-                first.actions());
+        stage.begin(Handoff.atDestination(first.state(), extra(plan), GuestSide.NONE), first.actions());
         stage.event(plan.migration(), new HandoffEvent.IncomingComplete());
         stage.guestResumed(plan.migration(), 1, System.nanoTime());
         stage.event(plan.migration(), new HandoffEvent.Forget());
@@ -129,8 +127,7 @@ final class WarmUp {
 
     private static void depart(Handoffs stage, HandoffPlan plan) {
         Step<SourceHandoff.State> first = SourceHandoff.arm(plan, System.nanoTime());
-        stage.begin(
-                new Handoff(plan, extra(plan), new Handoff.AtSource(first.state()), GuestSide.NONE), first.actions());
+        stage.begin(Handoff.atSource(first.state(), extra(plan), GuestSide.NONE), first.actions());
         stage.event(plan.migration(), new HandoffEvent.Start());
         stage.event(plan.migration(), new HandoffEvent.StreamParked());
         stage.guestStopped(plan.migration(), 1, System.nanoTime());
@@ -141,9 +138,7 @@ final class WarmUp {
 
     private static void flip(Handoffs stage, HandoffPlan plan, GatewayId self) {
         Step<CorrespondentHandoff.State> first = CorrespondentHandoff.arm(plan, self, System.nanoTime());
-        stage.begin(
-                new Handoff(plan, extra(plan), new Handoff.AtCorrespondent(first.state()), GuestSide.NONE),
-                first.actions());
+        stage.begin(Handoff.atCorrespondent(first.state(), extra(plan)), first.actions());
         announced(stage, plan);
         stage.event(plan.migration(), new HandoffEvent.Forget());
     }
