@@ -73,6 +73,7 @@ final class Handoffs {
     /** The watch on a guest's port must be read now and then, or its socket overflows. */
     private static final long WATCH_POLL_NS = TimeUnit.MILLISECONDS.toNanos(20);
 
+    private static final long DIRECT_FOR_NS = TimeUnit.MILLISECONDS.toNanos(500);
     private static final long MOVED_EVERY_NS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private record TimerKey(MigrationId migration, Timer timer) {}
@@ -628,9 +629,12 @@ final class Handoffs {
         if (h.vm.captured && h.vm.local) {
             LocalDelivery.release(h.vm);
         }
-        if (!isMoving(h.vm.id)) {
-            closeDirect(h.vm);
-        }
+        // A little later: frames that the bridge brought to us before it took over again may still be in our tap.
+        timers.set(h.vm.direct, System.nanoTime() + DIRECT_FOR_NS, () -> {
+            if (!isMoving(h.vm.id)) {
+                closeDirect(h.vm);
+            }
+        });
         h.guest.finished(h.vm.local);
     }
 }

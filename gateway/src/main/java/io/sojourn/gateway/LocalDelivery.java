@@ -69,10 +69,14 @@ final class LocalDelivery {
         }
     }
 
-    /** The guest's port: past the bridge while that brings the VM's frames to us. */
+    /**
+     * The guest's port: past the bridge for as long as there is a way. Through the bridge it would be lost while that brings the VM's
+     * frames to us, and a frame of a station on the LAN would teach the bridge that the station is behind us.
+     */
     void write(LanPort port, VmEntry vm, MemorySegment s, long at, int length) {
-        PacketSocket direct = vm.captured ? vm.direct.get(Ethernet.destination(s, at)) : null;
+        PacketSocket direct = vm.direct.isEmpty() ? null : vm.direct.get(Ethernet.destination(s, at));
         if (direct == null) {
+            Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
             port.write(s, at, length);
             return;
         }
