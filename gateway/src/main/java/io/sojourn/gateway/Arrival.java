@@ -11,6 +11,8 @@ import io.sojourn.transfer.CarrierEvents;
 import io.sojourn.transfer.DestinationCarrier;
 import io.sojourn.transfer.StreamParameters;
 import io.sojourn.transfer.StreamToken;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -31,6 +33,7 @@ final class Arrival implements GuestSide {
     private final List<Integer> ports;
     private final Consumer<HostedGuest> gone;
     private final DestinationCarrier carrier;
+    private final Path socket;
     private final AtomicBoolean complete = new AtomicBoolean();
     private final ExecutorService hand;
 
@@ -50,6 +53,7 @@ final class Arrival implements GuestSide {
         this.forwarder = forwarder;
         this.ports = ports;
         this.gone = gone;
+        this.socket = socket;
         hand = Hands.of(hosted);
         hosted.hold(this::guestEvent);
         carrier = DestinationCarrier.connectTo(
@@ -59,7 +63,7 @@ final class Arrival implements GuestSide {
                 new CarrierEvents() {
                     @Override
                     public void failed(String reason) {
-                        incomingFailed(reason);
+                        incomingFailed(reason + lastWords());
                     }
                 },
                 forwarder::wake);
@@ -149,6 +153,15 @@ final class Arrival implements GuestSide {
         if (!stays) {
             quitGuest();
         }
+        hand.execute(this::removeSocket); // QEMU removes it itself, unless it was killed
         hand.shutdown();
+    }
+
+    private void removeSocket() {
+        try {
+            Files.deleteIfExists(socket);
+        } catch (IOException e) {
+            LOG.warn("cannot remove {}: {}", socket, e.getMessage());
+        }
     }
 }
