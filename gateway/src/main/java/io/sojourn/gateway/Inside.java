@@ -238,10 +238,11 @@ final class Inside {
 
     /**
      * A frame that is not addressed to the gateway and yet is its business: for the MAC of a VM that has left, or from a VM
-     * of ours to a neighbour that it had before it came here.
+     * of ours to a neighbour that it had before it came here. A VM is ours to its last frame: between HOLD and pause it still
+     * speaks here, though what is for it goes elsewhere already.
      */
     private boolean strayed(VirtualNetwork network, @Nullable VmEntry sender) {
-        if (sender != null && sender.local) {
+        if (sender != null && (sender.local || sender.watched)) {
             return true;
         }
         VmEntry target = network.vmByMac.get(f.destinationMac());
