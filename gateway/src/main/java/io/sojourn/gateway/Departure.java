@@ -312,10 +312,4 @@ final class Departure implements GuestSide {
         thread.shutdownNow();
         hand.shutdown();
     }
-
-    /** Bytes that this move has put on the WAN. */
-    long wanBytes() {
-        SourceCarrier c = carrier;
-        return c == null ? 0 : c.stats().wireBytes();
-    }
 }

@@ -34,7 +34,6 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private static final Logger LOG = LoggerFactory.getLogger(Forwarder.class);
     private static final long TICK_NS = 1_000_000_000L;
 
-    private final GatewayConfig config;
     private final Counters counters = new Counters();
     private final ConcurrentLinkedQueue<Runnable> commands = new ConcurrentLinkedQueue<>();
     private final EventFd wake = new EventFd();
@@ -57,7 +56,6 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private @Nullable Thread thread;
 
     Forwarder(GatewayConfig config, Handoffs.Surroundings surroundings) {
-        this.config = config;
         config.attachments().forEach(a -> bridges.put(a.network(), a.bridge()));
         table = new ForwardingTable(config.gateway(), config.site(), this);
         try {
@@ -133,10 +131,6 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     PathProber prober() {
         return prober;
-    }
-
-    Links links() {
-        return links;
     }
 
     void key(byte[] key) {
@@ -335,9 +329,5 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     @Override
     public void late(VmEntry vm, Peer from, long nowNs) {
         handoffs.late(vm, from, nowNs);
-    }
-
-    GatewayConfig config() {
-        return config;
     }
 }

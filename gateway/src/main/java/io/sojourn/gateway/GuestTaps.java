@@ -5,7 +5,6 @@ import io.sojourn.hypervisor.GuestNic;
 import io.sojourn.linux.Links;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Tap;
-import io.sojourn.model.identity.MacAddress;
 import io.sojourn.rpc.Vm;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -72,8 +71,7 @@ final class GuestTaps {
         for (VmEntry.Nic nic : nics) {
             String tap = nic.tap();
             for (GuestNic g : guestNics) {
-                if (new MacAddress(nic.mac()).equals(MacAddress.parse(g.mac().toString()))
-                        && g.tap().isPresent()) {
+                if (nic.mac() == g.mac().bits() && g.tap().isPresent()) {
                     tap = g.tap().get();
                 }
             }

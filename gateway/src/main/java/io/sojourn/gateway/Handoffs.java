@@ -413,12 +413,10 @@ final class Handoffs {
         if (kept != null && to != null) {
             for (; !kept.isEmpty(); kept.remove()) {
                 long mac = Ethernet.destination(kept.frames(), kept.frameAt());
-                for (VmEntry.Nic nic : vm.nics) {
-                    if (nic.mac() == mac) {
-                        wan.sendCopy(to, kept.frames(), kept.frameAt(), kept.frameLength(), nic.network().vni, epoch);
-                        sent++;
-                        break;
-                    }
+                VmEntry.Nic nic = vm.nicWithMac(mac);
+                if (nic != null) {
+                    wan.sendCopy(to, kept.frames(), kept.frameAt(), kept.frameLength(), nic.network().vni, epoch);
+                    sent++;
                 }
             }
         }
@@ -546,7 +544,7 @@ final class Handoffs {
             }
             for (int i = 0; i < queue.unreadCount(); i++) {
                 MemorySegment frame = queue.unread(i);
-                VmEntry.Nic nic = nicOf(h.vm, Ethernet.destination(frame, 0));
+                VmEntry.Nic nic = h.vm.nicWithMac(Ethernet.destination(frame, 0));
                 if (nic != null) {
                     int length = (int) frame.byteSize();
                     wan.sendCopy(
@@ -562,15 +560,6 @@ final class Handoffs {
             }
         }
         timers.cancel(h.queues);
-    }
-
-    private static VmEntry.@Nullable Nic nicOf(VmEntry vm, long mac) {
-        for (VmEntry.Nic nic : vm.nics) {
-            if (nic.mac() == mac) {
-                return nic;
-            }
-        }
-        return null;
     }
 
     // --- the record

@@ -191,12 +191,8 @@ final class LocalDelivery {
     }
 
     private static @org.jspecify.annotations.Nullable LanPort portFor(VmEntry vm, long mac) {
-        for (VmEntry.Nic nic : vm.nics) {
-            if (nic.mac() == mac) {
-                return nic.network().port;
-            }
-        }
-        return null;
+        VmEntry.Nic nic = vm.nicWithMac(mac);
+        return nic == null ? null : nic.network().port;
     }
 
     /** Lets go what was held from a gateway: behind what is kept, or straight to the port. */

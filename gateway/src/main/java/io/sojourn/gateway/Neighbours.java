@@ -12,7 +12,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Stations on one LAN that are no registered VMs: address to MAC, found by ARP (RFC 826) and Neighbor Discovery (RFC 4861).
@@ -103,16 +102,6 @@ final class Neighbours {
             }
             n.pending.clear();
         }
-    }
-
-    void forget(boolean isV6, long high, long low) {
-        table.remove(isV6, high, low);
-    }
-
-    @Nullable
-    Long macOf(boolean isV6, long high, long low) {
-        Neighbour n = table.get(isV6, high, low);
-        return n == null || n.mac < 0 ? null : n.mac;
     }
 
     /** Asks again for those who have not answered; gives up after a few times. Called about once a second. */

@@ -143,6 +143,17 @@ final class VmEntry {
         }
     }
 
+    /** The NIC with this MAC address, if it is one of the VM's. */
+    @Nullable
+    Nic nicWithMac(long mac) {
+        for (int i = 0; i < nics.size(); i++) {
+            if (nics.get(i).mac() == mac) {
+                return nics.get(i);
+            }
+        }
+        return null;
+    }
+
     /** The MAC address of the NIC that has this address in this network; the network's first NIC for want of one. */
     long macFor(VirtualNetwork network, boolean isV6, long high, long low) {
         long first = 0;

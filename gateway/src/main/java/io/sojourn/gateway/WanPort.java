@@ -67,10 +67,6 @@ final class WanPort implements AutoCloseable {
         return in;
     }
 
-    static int slots() {
-        return SLOTS;
-    }
-
     /** The memory in which outgoing frames are built. */
     MemorySegment frames() {
         return out.slab();
