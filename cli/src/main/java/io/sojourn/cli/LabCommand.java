@@ -171,13 +171,16 @@ final class LabCommand {
         @Option(names = "--moves", description = "How many moves; as many as the scenario has of itself if left out.")
         int moves;
 
-        @Option(names = "--vms", description = "How many VMs move together, where several do (default: the scenario's).")
+        @Option(
+                names = "--vms",
+                description = "How many VMs move together, where several do (default: the scenario's).")
         int vms;
 
         @Option(
                 names = "--only",
                 paramLabel = "CELLS",
-                description = "Of a matrix: cells such as s:COPY, or all of a victim (s) or of a step (COPY); commas between.")
+                description =
+                        "Of a matrix: cells such as s:COPY, or all of a victim (s) or of a step (COPY); commas between.")
         String only = "";
 
         @Option(names = "--seed", description = "Of everything that is random (default: ${DEFAULT-VALUE}).")
@@ -209,7 +212,8 @@ final class LabCommand {
         @Override
         public Integer call() {
             Privileges.requireRoot("./sojourn lab run " + scenario, REASON);
-            ScenarioOptions options = new ScenarioOptions(Scenario.named(scenario), moves, vms, only, seed, prefix, keep);
+            ScenarioOptions options =
+                    new ScenarioOptions(Scenario.named(scenario), moves, vms, only, seed, prefix, keep);
             return new Labs(spec.commandLine().getOut(), headless, json).run(options, report);
         }
     }

@@ -82,7 +82,8 @@ final class MigrateCommand implements Callable<Integer> {
             return migrateTogether(client);
         }
         String vm = vms.getFirst();
-        JsonNode migration = client.post("/v1/migrations", request(JsonNodeFactory.instance.objectNode().put("vm", vm)));
+        JsonNode migration = client.post(
+                "/v1/migrations", request(JsonNodeFactory.instance.objectNode().put("vm", vm)));
         String name = MigrationText.name(migration);
         if (!watch) {
             if (!options.printedAsJson(migration)) {

@@ -139,8 +139,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
             List<Move> moves = new ArrayList<>();
             List<Write> records = new ArrayList<>();
             for (MovePlanner.Plan plan : plans) {
-                Epoch epoch =
-                        realm.store().reserveEpoch(new VmId(plan.vm().name()));
+                Epoch epoch = realm.store().reserveEpoch(new VmId(plan.vm().name()));
                 Move move = new Move(plan.document(epoch.number(), time.now()));
                 move.note(time.nowUs(), "planned", "epoch " + epoch.number());
                 moves.add(move);

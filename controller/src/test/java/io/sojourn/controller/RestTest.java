@@ -230,9 +230,11 @@ class RestTest {
                 .startsWith("unknown-vm");
         assertThat(refused("POST", "/v1/gangs", "{\"vms\":[\"web1\",\"web1\"],\"to\":\"b\"}", 400))
                 .contains("twice");
-        assertThat(refused("POST", "/v1/gangs", "{\"vms\":[],\"to\":\"b\"}", 400)).contains("vms");
+        assertThat(refused("POST", "/v1/gangs", "{\"vms\":[],\"to\":\"b\"}", 400))
+                .contains("vms");
         assertThat(world.get("/v1/migrations")).contains("\"items\":[]");
-        assertThat(world.post("/v1/gangs", "{\"vms\":[\"web1\"],\"to\":\"b\"}", 201)).contains("\"epoch\":2");
+        assertThat(world.post("/v1/gangs", "{\"vms\":[\"web1\"],\"to\":\"b\"}", 201))
+                .contains("\"epoch\":2");
         assertThat(refused("POST", "/v1/gangs", "{\"vms\":[\"web1\"],\"to\":\"c\"}", 409))
                 .startsWith("migration-under-way");
     }

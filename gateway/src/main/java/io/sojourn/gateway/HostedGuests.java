@@ -104,8 +104,7 @@ final class HostedGuests {
                 .filter(file -> file.qmp().isPresent())
                 .map(this::guest);
         // A socket that is gone belongs to a QEMU that is: then what the table says is newer.
-        boolean isStale =
-                known.isPresent() && told != null && !Files.exists(known.get().qmp) && Files.exists(told);
+        boolean isStale = known.isPresent() && told != null && !Files.exists(known.get().qmp) && Files.exists(told);
         if (known.isPresent() && !isStale) {
             return known.get();
         }

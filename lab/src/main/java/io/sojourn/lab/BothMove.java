@@ -6,7 +6,11 @@ import java.util.List;
 /** Two VMs that talk to each other move at the same time: to different sites, past each other, and to the same site. */
 final class BothMove extends Scenario {
     BothMove() {
-        super("both-move", "two VMs that talk to each other move at the same time, apart, crosswise and together", 4, 4);
+        super(
+                "both-move",
+                "two VMs that talk to each other move at the same time, apart, crosswise and together",
+                4,
+                4);
     }
 
     @Override
@@ -27,8 +31,8 @@ final class BothMove extends Scenario {
         String b = topology.sites().get(1).name();
         String c = topology.sites().get(2).name();
         // From (a, b): apart, crosswise, both to the third, and from one site home again.
-        List<List<String>> rounds =
-                List.of(List.of(c, a), List.of(a, c), List.of(b, b), List.of(a, c)).subList(0, count(options));
+        List<List<String>> rounds = List.of(List.of(c, a), List.of(a, c), List.of(b, b), List.of(a, c))
+                .subList(0, count(options));
         return (stage, findings) -> {
             Mover first = stage.movers().get(0);
             Mover second = stage.movers().get(1);
@@ -36,8 +40,7 @@ final class BothMove extends Scenario {
                     GuestTalk back = GuestTalk.start(stage.lab(), second.plan(), first.plan())) {
                 stage.say("web1 and web2 talk to each other");
                 for (List<String> to : rounds) {
-                    Mover.together(stage.movers(), to)
-                            .forEach(move -> stage.note(move, 2 * rounds.size(), findings));
+                    Mover.together(stage.movers(), to).forEach(move -> stage.note(move, 2 * rounds.size(), findings));
                     if (!first.at().equals(to.get(0)) || !second.at().equals(to.get(1))) {
                         findings.problems.add("stopped, as a VM did not come to its destination");
                         break;

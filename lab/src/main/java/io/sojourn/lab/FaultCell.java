@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.lab;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
-import java.time.Duration;
 import java.util.function.Supplier;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -165,7 +165,9 @@ final class FaultCell {
             return state.equals("DONE") || state.equals("ROLLED_BACK");
         });
         String id = last[0].path("id").asString("");
-        return id.isEmpty() ? last[0] : ask(() -> lab.rest().get("/v1/migrations/" + id)).orElse(last[0]);
+        return id.isEmpty()
+                ? last[0]
+                : ask(() -> lab.rest().get("/v1/migrations/" + id)).orElse(last[0]);
     }
 
     /** Empty if the controller does not answer. */

@@ -53,13 +53,13 @@ abstract class FaultMatrix extends Scenario {
         }
         List<Entry> left = new ArrayList<>(wanted);
         return (stage, findings) -> {
-            List<String> sites = topology.sites().stream().map(Topology.Site::name).toList();
+            List<String> sites =
+                    topology.sites().stream().map(Topology.Site::name).toList();
             while (!left.isEmpty()) {
                 Entry entry = left.removeFirst();
                 String from = stage.mover().at();
                 int at = sites.indexOf(from);
-                MoveStep.Roles roles =
-                        new MoveStep.Roles(from, sites.get((at + 1) % 3), sites.get((at + 2) % 3));
+                MoveStep.Roles roles = new MoveStep.Roles(from, sites.get((at + 1) % 3), sites.get((at + 2) % 3));
                 Report.Cell cell = cell(stage, entry, roles).run();
                 findings.cells.add(cell);
                 stage.say(FaultCell.line(findings.cells.size(), wanted.size(), cell));

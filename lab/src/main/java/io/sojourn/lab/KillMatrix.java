@@ -46,6 +46,11 @@ final class KillMatrix extends FaultMatrix {
             }
         };
         return new FaultCell(
-                stage, entry.name(), death, entry.step().sign(roles, entry.party()), FaultCell.untilMended(), roles.destination());
+                stage,
+                entry.name(),
+                death,
+                entry.step().sign(roles, entry.party()),
+                FaultCell.untilMended(),
+                roles.destination());
     }
 }

@@ -161,9 +161,7 @@ public final class Lab implements AutoCloseable {
     }
 
     private void start(String name, String placeName, String... arguments) {
-        servers.put(
-                name,
-                new Server(placeName, arguments, Child.startSojourn(run, place(placeName), name, arguments)));
+        servers.put(name, new Server(placeName, arguments, Child.startSojourn(run, place(placeName), name, arguments)));
     }
 
     private Server server(String name) {

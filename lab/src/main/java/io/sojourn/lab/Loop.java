@@ -81,8 +81,7 @@ final class Loop extends Scenario {
 
     private static Report.Spread pauseMinusDelay(List<Report.Move> moves) {
         return Report.Spread.of(moves.stream()
-                .map(move ->
-                        move.hypervisor().pauseMs() - move.hypervisor().pauseFloorMs())
+                .map(move -> move.hypervisor().pauseMs() - move.hypervisor().pauseFloorMs())
                 .toList());
     }
 

@@ -63,8 +63,7 @@ enum MoveStep {
                     case SOURCE, CONTROLLER -> new Sign(s, "armed arm (source)", Duration.ZERO);
                     case DESTINATION -> new Sign(d, "armed arm (destination)", Duration.ZERO);
                     case CORRESPONDENT ->
-                        new Sign(
-                                roles.process(Party.CORRESPONDENT), "armed arm (correspondent)", Duration.ZERO);
+                        new Sign(roles.process(Party.CORRESPONDENT), "armed arm (correspondent)", Duration.ZERO);
                 };
             case COPY -> new Sign(s, "copying copy", MID_COPY);
             case HOLD -> new Sign(s, "held hold", Duration.ZERO);

@@ -113,7 +113,8 @@ final class Mover {
         }
         for (int i = 0; i < movers.size(); i++) {
             try {
-                accepted.add(rest.post("/v1/migrations", Map.of("vm", movers.get(i).plan.name(), "to", to.get(i))));
+                accepted.add(rest.post(
+                        "/v1/migrations", Map.of("vm", movers.get(i).plan.name(), "to", to.get(i))));
             } catch (LabException refused) {
                 accepted.add(refused(refused));
             }
@@ -183,7 +184,8 @@ final class Mover {
             problems.addFirst("migration ended as " + migration.path("state").asString("") + ": "
                     + migration.path("error").asString("no reason given"));
         }
-        Optional<RunStates.Pause> pause = done ? RunStates.lastPause(lab.run().folder(), plan.name(), startUs) : Optional.empty();
+        Optional<RunStates.Pause> pause =
+                done ? RunStates.lastPause(lab.run().folder(), plan.name(), startUs) : Optional.empty();
         if (done && pause.isEmpty()) {
             problems.add("the hypervisors' traces show no pause");
         }

@@ -39,7 +39,9 @@ final class Orphans {
         long deadline = System.nanoTime() + bound.toNanos();
         while (true) {
             Orphans now = look(lab, plan);
-            if (now.left.isEmpty() && now.hypervisors.size() == 1 && now.hypervisors.getFirst().runs()
+            if (now.left.isEmpty()
+                            && now.hypervisors.size() == 1
+                            && now.hypervisors.getFirst().runs()
                     || System.nanoTime() > deadline) {
                 return now;
             }
@@ -128,7 +130,8 @@ final class Orphans {
 
     private static String commandLine(Path process) {
         try {
-            return Files.readString(process.resolve("cmdline"), StandardCharsets.ISO_8859_1).replace('\0', ' ');
+            return Files.readString(process.resolve("cmdline"), StandardCharsets.ISO_8859_1)
+                    .replace('\0', ' ');
         } catch (IOException e) {
             return ""; // it has ended
         }

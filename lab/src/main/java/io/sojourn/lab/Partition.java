@@ -46,9 +46,8 @@ final class Partition extends FaultMatrix {
 
     @Override
     FaultCell cell(Stage stage, Entry entry, MoveStep.Roles roles) {
-        Cut cut = Cut.valueOf(entry.name()
-                .substring(0, entry.name().indexOf(':'))
-                .toUpperCase(java.util.Locale.ROOT));
+        Cut cut =
+                Cut.valueOf(entry.name().substring(0, entry.name().indexOf(':')).toUpperCase(java.util.Locale.ROOT));
         Fault fault = new Fault() {
             @Override
             public String description() {
@@ -77,12 +76,7 @@ final class Partition extends FaultMatrix {
             }
         };
         return new FaultCell(
-                stage,
-                entry.name(),
-                fault,
-                entry.step().sign(roles, entry.party()),
-                LASTING,
-                roles.destination());
+                stage, entry.name(), fault, entry.step().sign(roles, entry.party()), LASTING, roles.destination());
     }
 
     private static void link(WanControl wan, String a, String b, boolean down) {

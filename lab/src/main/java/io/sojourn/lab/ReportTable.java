@@ -16,10 +16,23 @@ public final class ReportTable {
 
     private static final int MOST_PROBLEMS = 12;
     private static final String[] MOVE_HEAD = {
-        "move", "pause", "floor", "added gap", "lost", "dup", "late", "TCP+SSH", "broken", "RTT after", "direct", "took", "over WAN"
+        "move",
+        "pause",
+        "floor",
+        "added gap",
+        "lost",
+        "dup",
+        "late",
+        "TCP+SSH",
+        "broken",
+        "RTT after",
+        "direct",
+        "took",
+        "over WAN"
     };
     private static final String[] CELL_HEAD = {
-        "cell", "move", "ended", "after", "runs at", "QEMUs", "silence", "lost", "dup", "late", "TCP+SSH", "broken", "orphans"
+        "cell", "move", "ended", "after", "runs at", "QEMUs", "silence", "lost", "dup", "late", "TCP+SSH", "broken",
+        "orphans"
     };
 
     private ReportTable() {}
@@ -41,7 +54,12 @@ public final class ReportTable {
             List<String[]> rows = new ArrayList<>();
             rows.add(CELL_HEAD);
             report.cells().forEach(cell -> rows.add(row(cell)));
-            table(rows, row -> report.cells().get(row).ok(), row -> problems(report.cells().get(row)), colour, out);
+            table(
+                    rows,
+                    row -> report.cells().get(row).ok(),
+                    row -> problems(report.cells().get(row)),
+                    colour,
+                    out);
         }
         report.problems()
                 .forEach(problem -> out.append(paint(problem, RED, colour)).append('\n'));
@@ -106,7 +124,9 @@ public final class ReportTable {
                 widths[i] = Math.max(widths[i], row[i].length());
             }
         });
-        out.append("    ").append(paint(line(rows.getFirst(), widths), BOLD, colour)).append('\n');
+        out.append("    ")
+                .append(paint(line(rows.getFirst(), widths), BOLD, colour))
+                .append('\n');
         for (int r = 1; r < rows.size(); r++) {
             boolean isGood = good.test(r - 1);
             out.append(paint(isGood ? "ok  " : "BAD ", isGood ? GREEN : RED, colour))

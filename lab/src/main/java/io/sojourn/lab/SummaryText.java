@@ -13,7 +13,18 @@ final class SummaryText {
         StringBuilder out = new StringBuilder(String.format(
                 Locale.ROOT,
                 "%-10s %5s   %17s   %17s   %17s%n%-10s %5s   %8s %8s   %8s %8s   %8s %8s%n",
-                "", "", "added gap, ms", "pause - delay", "switch - delay", "RTT", "moves", "p50", "p99", "p50", "p99", "p50",
+                "",
+                "",
+                "added gap, ms",
+                "pause - delay",
+                "switch - delay",
+                "RTT",
+                "moves",
+                "p50",
+                "p99",
+                "p50",
+                "p99",
+                "p50",
                 "p99"));
         for (Report.Row row : summary.byRtt()) {
             out.append(line(

@@ -79,7 +79,8 @@ final class Traffic implements AutoCloseable {
         List<InetSocketAddress> targets = List.of(socket(address4), socket(address6));
         int site = 0;
         for (Place place : correspondents) {
-            int share = load.streams() / correspondents.size() + (site < load.streams() % correspondents.size() ? 1 : 0);
+            int share =
+                    load.streams() / correspondents.size() + (site < load.streams() % correspondents.size() ? 1 : 0);
             streams.add(new TcpStreams(place, targets, share, seed + site));
             site++;
         }
