@@ -502,6 +502,7 @@ final class Handoffs {
 
     private void watchQueues(Handoff h) {
         h.closeQueues();
+        h.vm.singly = true;
         for (int port : h.guest.ports()) {
             if (port >= 0) {
                 h.queues.add(TapQueue.watch(port));
@@ -606,6 +607,7 @@ final class Handoffs {
         timers.cancel(h.queues);
         h.closeQueues();
         h.vm.watched = isMoving(h.vm.id);
+        h.vm.singly &= h.vm.watched;
         if (h.vm.returnTo != null && h.vm.local) {
             h.vm.returnTo = null;
         }

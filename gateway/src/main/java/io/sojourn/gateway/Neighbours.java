@@ -4,6 +4,7 @@ package io.sojourn.gateway;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.wire.ArpFrames;
 import io.sojourn.wire.DropReason;
+import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.NdFrames;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -45,7 +46,8 @@ final class Neighbours {
     private final Counters counters;
     private final AddressMap<Neighbour> table = new AddressMap<>();
     private final List<Neighbour> unresolved = new ArrayList<>();
-    private final MemorySegment scratch = Arena.ofAuto().allocate(9216);
+    private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes());
+    private final FrameRun one = new FrameRun();
 
     Neighbours(LanPort port, Counters counters) {
         this.port = port;
@@ -53,7 +55,7 @@ final class Neighbours {
     }
 
     /** Delivers to the station with this address, now or once it has answered. */
-    void deliver(boolean isV6, long high, long low, MemorySegment frame, long at, int length, long nowNs) {
+    void deliver(boolean isV6, long high, long low, FrameRun run, long nowNs) {
         Neighbour n = table.get(isV6, high, low);
         if (n == null) {
             if (table.size() >= TABLE_BOUND) {
@@ -67,13 +69,16 @@ final class Neighbours {
             if (nowNs - n.heardNs > FRESH_NS && nowNs - n.askedNs > ASK_EVERY_NS) {
                 ask(n, nowNs);
             }
-            port.deliver(frame, at, length, n.mac);
+            port.deliver(run, n.mac);
             return;
         }
-        if (n.pending.size() >= PENDING_FRAMES) {
-            counters.drop(DropReason.NO_NEIGHBOR);
-        } else {
-            n.pending.add(frame.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE));
+        for (int i = 0; i < run.count(); i++) {
+            if (n.pending.size() >= PENDING_FRAMES) {
+                counters.drop(DropReason.NO_NEIGHBOR);
+            } else {
+                int length = run.copySegment(i, scratch, 0);
+                n.pending.add(scratch.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE));
+            }
         }
         if (n.asked == 0) {
             unresolved.add(n);
@@ -98,7 +103,7 @@ final class Neighbours {
             unresolved.remove(n);
             for (byte[] frame : n.pending) {
                 MemorySegment.copy(frame, 0, scratch, ValueLayout.JAVA_BYTE, 0, frame.length);
-                port.deliver(scratch, 0, frame.length, mac);
+                port.deliver(one.frame(scratch, 0, frame.length, false), mac);
             }
             n.pending.clear();
         }
