@@ -3,14 +3,14 @@ package io.sojourn.gateway;
 
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.linux.BridgeFdb;
+import io.sojourn.linux.Gather;
 import io.sojourn.linux.Links;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Tap;
+import io.sojourn.linux.Tap.Offload;
 import io.sojourn.model.identity.MacAddress;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.Ethernet;
-import io.sojourn.linux.Gather;
-import io.sojourn.linux.Tap.Offload;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.VirtioNetHeader;
 import java.lang.foreign.Arena;
@@ -70,8 +70,7 @@ final class LanPort implements AutoCloseable {
                             + "); run as root, and see that no other gateway runs on this host",
                     e);
         }
-        if (!tap.trySetOffloads(
-                EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6, Offload.USO4, Offload.USO6))) {
+        if (!tap.trySetOffloads(EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6, Offload.USO4, Offload.USO6))) {
             tap.setOffloads(EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6)); // before Linux 6.2
         }
         links.setMtu(tap.ifindex(), network.mtuBytes);

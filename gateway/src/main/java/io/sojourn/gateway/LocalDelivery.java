@@ -82,7 +82,8 @@ final class LocalDelivery {
      * frames to us, and a frame of a station on the LAN would teach the bridge that the station is behind us.
      */
     void write(LanPort port, VmEntry vm, FrameRun run) {
-        PacketSocket direct = vm.direct.isEmpty() ? null : vm.direct.get(Ethernet.destination(run.memory(), run.frameAt()));
+        PacketSocket direct =
+                vm.direct.isEmpty() ? null : vm.direct.get(Ethernet.destination(run.memory(), run.frameAt()));
         if (direct == null && !vm.singly) {
             Ethernet.putSource(run.memory(), run.frameAt(), LanPort.ANYCAST_MAC);
             port.write(run);

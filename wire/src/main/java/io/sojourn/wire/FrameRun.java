@@ -103,7 +103,7 @@ public final class FrameRun {
     public boolean join(MemorySegment s, long at, int length, boolean partialChecksum) {
         int piece = length - headerBytes;
         if (!joinable
-                || s != memory
+                || !s.equals(memory)
                 || piece <= 0
                 || piece > segmentBytes
                 || count == COLLECTED_MAX
@@ -222,8 +222,7 @@ public final class FrameRun {
     /** RFC 6864: the identification means nothing with DF; without, the segments must keep theirs. */
     private boolean idFollows(MemorySegment s, long ip) {
         return Ipv4.dontFragment(s, ip)
-                || Ipv4.identification(s, ip)
-                        == (Ipv4.identification(memory, frameAt + L3) + count & 0xFFFF);
+                || Ipv4.identification(s, ip) == (Ipv4.identification(memory, frameAt + L3) + count & 0xFFFF);
     }
 
     private boolean same(MemorySegment s, long at, int length) {
