@@ -2,7 +2,9 @@
 package io.sojourn.gateway;
 
 import io.sojourn.handoff.JournalRecord;
+import io.sojourn.handoff.MigrationId;
 import io.sojourn.hypervisor.AccelerationProbe;
+import io.sojourn.hypervisor.GuestState;
 import io.sojourn.hypervisor.ProbeResult;
 import io.sojourn.hypervisor.QemuLauncher;
 import io.sojourn.linux.SyscallException;
@@ -14,6 +16,7 @@ import io.sojourn.rpc.Heartbeat;
 import io.sojourn.rpc.Hello;
 import io.sojourn.rpc.MigrationReport;
 import io.sojourn.rpc.PathReport;
+import io.sojourn.rpc.Sighting;
 import io.sojourn.rpc.TableUpdate;
 import io.sojourn.rpc.Vm;
 import io.sojourn.rpc.Welcome;
@@ -24,10 +27,13 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,6 +54,8 @@ public final class GatewayProcess implements AutoCloseable {
     private final List<JournalRecord> unfinished = new ArrayList<>();
     private final ScheduledExecutorService housekeeping = Executors.newSingleThreadScheduledExecutor(
             r -> Thread.ofPlatform().name("housekeeping").daemon().unstarted(r));
+    private final ExecutorService questions = Executors.newSingleThreadExecutor(
+            r -> Thread.ofPlatform().name("claims").daemon().unstarted(r));
     private volatile long tableVersion;
 
     private GatewayProcess(GatewayConfig config) {
@@ -62,17 +70,20 @@ public final class GatewayProcess implements AutoCloseable {
         guests = new HostedGuests(config.stateDir().resolve("guests"), launcher);
         String acceleration = acceleration();
         host = new HostFactsReader(config, acceleration);
-        forwarder = new Forwarder(config, new Handoffs.Surroundings() {
-            @Override
-            public void report(MigrationReport.Builder report) {
-                link().report(report);
-            }
+        forwarder = new Forwarder(
+                config,
+                new Handoffs.Surroundings() {
+                    @Override
+                    public void report(MigrationReport.Builder report) {
+                        link().report(report);
+                    }
 
-            @Override
-            public void journal(JournalRecord entry) {
-                journal.write(entry);
-            }
-        });
+                    @Override
+                    public void journal(JournalRecord entry) {
+                        journal.write(entry);
+                    }
+                },
+                new Elsewhere());
         link = new ControllerLink(
                 config.controller().address().getHostAddress(),
                 config.controller().port(),
@@ -119,6 +130,28 @@ public final class GatewayProcess implements AutoCloseable {
 
     private Commands commands() {
         return commands;
+    }
+
+    /** What claims need of the guests and of the controller. */
+    private final class Elsewhere implements Claims.Surroundings {
+        @Override
+        public void stateOf(VmId vm, Consumer<Optional<GuestState>> answer) {
+            questions.execute(() -> answer.accept(guests.state(vm)));
+        }
+
+        @Override
+        public GuestSide remains(MigrationId migration, VmId vm) {
+            return new Recovery.Found(migration, vm, forwarder, guests, true);
+        }
+
+        @Override
+        public void sighted(VmId vm, String how) {
+            LOG.warn("VM {}: {}", vm, how);
+            link.send(FromGateway.newBuilder()
+                    .setSighting(
+                            Sighting.newBuilder().setVm(vm.name()).setHow(how).setAtUs(WallClock.nowUs()))
+                    .build());
+        }
     }
 
     /** Runs until SIGTERM or SIGINT; 0 after an orderly end. */

@@ -47,7 +47,7 @@ final class Recovery {
     }
 
     /** A guest as a restarted gateway finds it. */
-    private static final class Found implements GuestSide {
+    static final class Found implements GuestSide {
         private final MigrationId migration;
         private final VmId vm;
         private final Forwarder forwarder;
@@ -131,7 +131,9 @@ final class Recovery {
             background(() -> {
                 HostedGuest guest = guests.find(vm);
                 if (guest != null) {
-                    guest.guest().quit(PATIENCE);
+                    if (guest.attached()) {
+                        guest.guest().quit(PATIENCE);
+                    }
                     guests.left(guest);
                 }
                 post(new HandoffEvent.GuestGone());

@@ -69,11 +69,14 @@ public final class Labs {
             traffic.calmDown(Duration.ofSeconds(2));
             traffic.begin();
             Mover mover = new Mover(lab, plan, traffic, direct, addedBytes, acceleration, standstill, progress);
+            BehindOurBack behind = new BehindOurBack(lab, plan, acceleration);
             for (String destination : destinations) {
                 if (destination.equals(mover.at())) {
                     continue;
                 }
-                Report.Move move = mover.move(destination);
+                Report.Move move = options.scenario() == Scenario.BEHIND_OUR_BACK
+                        ? mover.move(destination, from -> behind.move(from, destination))
+                        : mover.move(destination);
                 moves.add(move);
                 progress.say(since(startNs) + line(moves.size(), destinations.size(), move));
                 if (!mover.at().equals(destination)) {

@@ -7,7 +7,8 @@ import java.util.List;
 /** What is moved where, under which name it is run. */
 public enum Scenario {
     DEMO("demo", "once round: st-andrews, hiroshima, gainesville, and home", 3, 3),
-    LOOP("loop", "round and round the sites", 30, 10_000);
+    LOOP("loop", "round and round the sites", 30, 10_000),
+    BEHIND_OUR_BACK("behind-our-back", "an operator moves the VM by plain QMP, with no word to Sojourn", 2, 100);
 
     private final String id;
     private final String description;
