@@ -9,6 +9,7 @@ import io.sojourn.hypervisor.ProbeResult;
 import io.sojourn.hypervisor.QemuLauncher;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Threads;
+import io.sojourn.model.binding.Binding;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.rpc.Command;
 import io.sojourn.rpc.FromGateway;
@@ -56,6 +57,9 @@ public final class GatewayProcess implements AutoCloseable {
             r -> Thread.ofPlatform().name("housekeeping").daemon().unstarted(r));
     private final ExecutorService questions = Executors.newSingleThreadExecutor(
             r -> Thread.ofPlatform().name("claims").daemon().unstarted(r));
+    private final ExecutorService writing = Executors.newSingleThreadExecutor(
+            r -> Thread.ofPlatform().name("table-file").daemon().unstarted(r));
+    private final TableFile tableFile;
     private volatile long tableVersion;
 
     private GatewayProcess(GatewayConfig config) {
@@ -65,6 +69,7 @@ public final class GatewayProcess implements AutoCloseable {
         } catch (IOException e) {
             throw new GatewayException("cannot make state-dir " + config.stateDir() + ": " + e.getMessage(), e);
         }
+        tableFile = new TableFile(config.stateDir().resolve("table"));
         journal = Journal.open(config.stateDir().resolve("handoffs.journal"), unfinished);
         QemuLauncher launcher = new QemuLauncher(config.stateDir().resolve("qemu"), goBeforeGuests());
         guests = new HostedGuests(config.stateDir().resolve("guests"), launcher);
@@ -81,6 +86,11 @@ public final class GatewayProcess implements AutoCloseable {
                     @Override
                     public void journal(JournalRecord entry) {
                         journal.write(entry);
+                    }
+
+                    @Override
+                    public void followed(Binding binding) {
+                        writing.execute(() -> tableFile.followed(binding)); // not between two packets
                     }
                 },
                 new Elsewhere());
@@ -175,6 +185,7 @@ public final class GatewayProcess implements AutoCloseable {
         GatewayProcess process = new GatewayProcess(config);
         WarmUp.run();
         process.forwarder.start();
+        process.tableFile.read().ifPresent(process::known);
         process.link.start();
         process.housekeeping.scheduleWithFixedDelay(process::keepHouse, 1, 1, TimeUnit.SECONDS);
         System.out.println("ready gateway=" + config.gateway() + " site=" + config.site() + " udp=" + config.listen());
@@ -211,7 +222,21 @@ public final class GatewayProcess implements AutoCloseable {
         return hello.build();
     }
 
+    /** By what the last process knew, until the controller says more. */
+    private void known(TableUpdate saved) {
+        forwarder.post(() -> forwarder.table(saved));
+        for (Vm vm : saved.getVmsList()) {
+            if (vm.getGateway().equals(config.gateway().name())) {
+                guests.want(new VmId(vm.getName()), vm.getQmp());
+            }
+        }
+        LOG.info(
+                "forwarding by the table of the last run, {} VMs, until the controller tells another",
+                saved.getVmsCount());
+    }
+
     private void table(TableUpdate update) {
+        writing.execute(() -> tableFile.told(update));
         forwarder.post(() -> {
             forwarder.table(update);
             tableVersion = update.getVersion();

@@ -57,6 +57,9 @@ final class Handoffs {
 
         void journal(JournalRecord entry);
 
+        /** This gateway follows a binding that the controller may not know of yet. */
+        void followed(Binding binding);
+
         /** For a rehearsal. */
         Surroundings NOWHERE = new Surroundings() {
             @Override
@@ -67,6 +70,11 @@ final class Handoffs {
             @Override
             public void journal(JournalRecord entry) {
                 entry.toLine();
+            }
+
+            @Override
+            public void followed(Binding binding) {
+                // Nobody follows a rehearsal.
             }
         };
     }
@@ -340,6 +348,7 @@ final class Handoffs {
         Optional<Binding> proof = signal.proves();
         if (vm != null && proof.isPresent() && proof.get().epoch().isAfter(vm.epoch) && !isMoving(vm.id)) {
             table.bind(vm, proof.get().gateway(), proof.get().epoch());
+            surroundings.followed(proof.get());
             LOG.info("VM {}: {} by {}", vm.id, proof.get(), signal.sender());
         }
     }
@@ -402,6 +411,7 @@ final class Handoffs {
             case HandoffAction.InstallRoute(Binding binding) -> {
                 if (binding.epoch().isAfter(vm.epoch)) {
                     table.bind(vm, binding.gateway(), binding.epoch());
+                    surroundings.followed(binding);
                 }
             }
             case HandoffAction.ForwardLate(GatewayId to, Epoch epoch) -> {
