@@ -24,7 +24,7 @@ import tools.jackson.databind.node.ObjectNode;
  * migrate to it, by QMP, across the WAN. Then it waits until the registry has followed, and tells the controller which QEMU
  * it is now, as whoever wants Sojourn to move it again would.
  */
-final class BehindOurBack {
+final class BehindOurBack extends Scenario {
     /** The second QMP socket of a lab guest, which no gateway holds. */
     static final String HAND_SUFFIX = ".hand";
 
@@ -34,115 +34,142 @@ final class BehindOurBack {
     private static final long BOUND_NS = TimeUnit.SECONDS.toNanos(120);
     private static final long POLL_NS = TimeUnit.MILLISECONDS.toNanos(100);
 
-    private final Lab lab;
-    private final GuestPlan plan;
-    private final String acceleration;
-    private Path qmp;
-    private int moves;
-
-    BehindOurBack(Lab lab, GuestPlan plan, String acceleration) {
-        this.lab = lab;
-        this.plan = plan;
-        this.acceleration = acceleration;
-        this.qmp = lab.run().folder().resolve(plan.name() + ".qmp");
+    BehindOurBack() {
+        super("behind-our-back", "an operator moves the VM by plain QMP, with no word to Sojourn", 2, 100);
     }
 
-    /** The move as {@link Mover} judges one; its timeline is what the gateways said of it. */
-    JsonNode move(String from, String to) {
-        moves++;
-        Instant start = Instant.now();
-        Path incoming = lab.run().folder().resolve(plan.name() + "-hand" + moves + ".qmp");
-        String address = lab.topology().site(to).wan4() + ":" + PORT;
-        listen(to, incoming, address);
-        try (QemuGuest source = QemuGuest.attach(Path.of(qmp + HAND_SUFFIX), PATIENCE, event -> {})) {
-            source.qmp().execute("migrate", Map.of("uri", "tcp:" + address));
-            boolean followed = awaitBound(to);
-            ObjectNode move = JsonNodeFactory.instance.objectNode();
-            move.put("detected", true).put("state", followed ? "DONE" : "NOT_FOLLOWED");
-            if (!followed) {
-                move.put("error", "the registry did not follow within 120 s");
+    @Override
+    Play begin(Topology topology, ScenarioOptions options) {
+        List<String> destinations = Tour.destinations(topology, count(options));
+        return (stage, findings) -> {
+            Mover mover = stage.mover();
+            Operator operator = new Operator(stage.lab(), mover.plan(), mover.acceleration());
+            for (String destination : destinations) {
+                stage.note(
+                        mover.move(destination, from -> operator.move(from, destination)),
+                        destinations.size(),
+                        findings);
+                if (!mover.at().equals(destination)) {
+                    findings.problems.add("the move to " + destination + " was not followed");
+                    break;
+                }
+            }
+            return false;
+        };
+    }
+
+    /** Who knows of QEMU, and of nothing else. */
+    private static final class Operator {
+        private final Lab lab;
+        private final GuestPlan plan;
+        private final String acceleration;
+        private Path qmp;
+        private int moves;
+
+        Operator(Lab lab, GuestPlan plan, String acceleration) {
+            this.lab = lab;
+            this.plan = plan;
+            this.acceleration = acceleration;
+            this.qmp = lab.run().folder().resolve(plan.name() + ".qmp");
+        }
+
+        /** The move as {@link Mover} judges one; its timeline is what the gateways said of it. */
+        JsonNode move(String from, String to) {
+            moves++;
+            Instant start = Instant.now();
+            Path incoming = lab.run().folder().resolve(plan.name() + "-hand" + moves + ".qmp");
+            String address = lab.topology().site(to).wan4() + ":" + PORT;
+            listen(to, incoming, address);
+            try (QemuGuest source = QemuGuest.attach(Path.of(qmp + HAND_SUFFIX), PATIENCE, event -> {})) {
+                source.qmp().execute("migrate", Map.of("uri", "tcp:" + address));
+                boolean followed = awaitBound(to);
+                ObjectNode move = JsonNodeFactory.instance.objectNode();
+                move.put("detected", true).put("state", followed ? "DONE" : "NOT_FOLLOWED");
+                if (!followed) {
+                    move.put("error", "the registry did not follow within 120 s");
+                    return move;
+                }
+                move.put("totalMs", Duration.between(start, Instant.now()).toMillis());
+                lab.rest().patch("/v1/vms/" + plan.name(), Map.of("hypervisor", "qemu+unix://" + incoming));
+                qmp = incoming;
+                move.set("timeline", timeline(start, from));
                 return move;
             }
-            move.put("totalMs", Duration.between(start, Instant.now()).toMillis());
-            lab.rest().patch("/v1/vms/" + plan.name(), Map.of("hypervisor", "qemu+unix://" + incoming));
-            qmp = incoming;
-            move.set("timeline", timeline(start, from));
-            return move;
         }
-    }
 
-    private void listen(String to, Path incoming, String address) {
-        Place host = lab.place(to);
-        String tap = "hand" + moves;
-        host.ip(List.of(
-                "tuntap add dev " + tap + " mode tap",
-                "link set " + tap + " txqueuelen 10000 master " + Lab.BRIDGE,
-                "link set " + tap + " up"));
-        Map<String, String> variables = new HashMap<>(plan.parameters(lab.image()));
-        variables.putAll(Map.of(
-                "vm",
-                plan.name(),
-                "qmp",
-                incoming.toString(),
-                "accel",
-                acceleration,
-                "mac.0",
-                plan.mac(),
-                "tap.0",
-                tap));
-        LaunchTemplate template = GuestPlan.template(acceleration);
-        List<String> command = new ArrayList<>(template.fill(plan.name(), variables));
-        for (Path socket : List.of(incoming, Path.of(incoming + HAND_SUFFIX))) {
-            command.addAll(List.of("-qmp", "unix:" + socket + ",server=on,wait=off"));
-        }
-        command.addAll(List.of("-incoming", "tcp:" + address));
-        Child.startGuest(lab.run(), host, plan.name() + "-hand" + moves, command);
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
-        while (!Files.exists(Path.of(incoming + HAND_SUFFIX))) {
-            if (System.nanoTime() > deadline) {
-                throw new LabException("the incoming QEMU at " + to + " did not start; see its log in "
-                        + lab.run().folder());
+        private void listen(String to, Path incoming, String address) {
+            Place host = lab.place(to);
+            String tap = "hand" + moves;
+            host.ip(List.of(
+                    "tuntap add dev " + tap + " mode tap",
+                    "link set " + tap + " txqueuelen 10000 master " + Lab.BRIDGE,
+                    "link set " + tap + " up"));
+            Map<String, String> variables = new HashMap<>(plan.parameters(lab.image()));
+            variables.putAll(Map.of(
+                    "vm",
+                    plan.name(),
+                    "qmp",
+                    incoming.toString(),
+                    "accel",
+                    acceleration,
+                    "mac.0",
+                    plan.mac(),
+                    "tap.0",
+                    tap));
+            LaunchTemplate template = GuestPlan.template(acceleration);
+            List<String> command = new ArrayList<>(template.fill(plan.name(), variables));
+            for (Path socket : List.of(incoming, Path.of(incoming + HAND_SUFFIX))) {
+                command.addAll(List.of("-qmp", "unix:" + socket + ",server=on,wait=off"));
             }
-            LockSupport.parkNanos(POLL_NS);
+            command.addAll(List.of("-incoming", "tcp:" + address));
+            Child.startGuest(lab.run(), host, plan.name() + "-hand" + moves, command);
+            long deadline = System.nanoTime() + PATIENCE.toNanos();
+            while (!Files.exists(Path.of(incoming + HAND_SUFFIX))) {
+                if (System.nanoTime() > deadline) {
+                    throw new LabException("the incoming QEMU at " + to + " did not start; see its log in "
+                            + lab.run().folder());
+                }
+                LockSupport.parkNanos(POLL_NS);
+            }
         }
-    }
 
-    private boolean awaitBound(String to) {
-        long deadline = System.nanoTime() + BOUND_NS;
-        while (System.nanoTime() < deadline) {
-            if (lab.rest()
-                    .get("/v1/vms/" + plan.name())
-                    .path("gateway")
-                    .asString("")
-                    .equals(to)) {
-                LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(1)); // the others' reports are still on their way
-                return true;
+        private boolean awaitBound(String to) {
+            long deadline = System.nanoTime() + BOUND_NS;
+            while (System.nanoTime() < deadline) {
+                if (lab.rest()
+                        .get("/v1/vms/" + plan.name())
+                        .path("gateway")
+                        .asString("")
+                        .equals(to)) {
+                    LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(1)); // the others' reports are still on their way
+                    return true;
+                }
+                LockSupport.parkNanos(POLL_NS);
             }
-            LockSupport.parkNanos(POLL_NS);
+            return false;
         }
-        return false;
-    }
 
-    private ArrayNode timeline(Instant since, String from) {
-        ArrayNode timeline = JsonNodeFactory.instance.arrayNode();
-        for (JsonNode notice :
-                lab.rest().get("/v1/vms/" + plan.name() + "/history").path("notices")) {
-            Instant at = Instant.parse(notice.path("at").asString());
-            if (at.isBefore(since)) {
-                continue;
+        private ArrayNode timeline(Instant since, String from) {
+            ArrayNode timeline = JsonNodeFactory.instance.arrayNode();
+            for (JsonNode notice :
+                    lab.rest().get("/v1/vms/" + plan.name() + "/history").path("notices")) {
+                Instant at = Instant.parse(notice.path("at").asString());
+                if (at.isBefore(since)) {
+                    continue;
+                }
+                String text = notice.path("text").asString("");
+                String event = text.startsWith("claimed")
+                        ? "activate"
+                        : text.startsWith("claim agreed") ? "drain" : text.startsWith("follows") ? "flip" : "notice";
+                timeline.add(JsonNodeFactory.instance
+                        .objectNode()
+                        .put("atUs", TimeUnit.SECONDS.toMicros(at.getEpochSecond()) + at.getNano() / 1_000)
+                        .put("event", event)
+                        .put("gateway", notice.path("gateway").asString(from))
+                        .put("detail", text));
             }
-            String text = notice.path("text").asString("");
-            String event = text.startsWith("claimed")
-                    ? "activate"
-                    : text.startsWith("claim agreed") ? "drain" : text.startsWith("follows") ? "flip" : "notice";
-            timeline.add(JsonNodeFactory.instance
-                    .objectNode()
-                    .put("atUs", TimeUnit.SECONDS.toMicros(at.getEpochSecond()) + at.getNano() / 1_000)
-                    .put("event", event)
-                    .put("gateway", notice.path("gateway").asString(from))
-                    .put("detail", text));
+            return timeline;
         }
-        return timeline;
     }
 
     /** From RESUMED until the gateway that the VM has left sends all that comes for it after it; negative: it never did. */
