@@ -86,8 +86,11 @@ final class TableFile {
         update.getGatewaysList().forEach(gateway -> gateways.put(gateway.getName(), gateway));
         for (Vm vm : update.getVmsList()) {
             Vm known = before.get(vm.getName());
-            boolean ahead = known != null && known.getEpoch() > vm.getEpoch();
-            vms.put(vm.getName(), ahead ? at(vm, known.getGateway(), known.getEpoch()) : vm);
+            vms.put(
+                    vm.getName(),
+                    known != null && known.getEpoch() > vm.getEpoch()
+                            ? at(vm, known.getGateway(), known.getEpoch())
+                            : vm);
         }
     }
 
