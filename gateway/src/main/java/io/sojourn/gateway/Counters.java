@@ -29,7 +29,8 @@ final class Counters {
         SIGNALS_IN,
         SIGNALS_OUT,
         SIGNALS_REJECTED,
-        SEND_STALLED
+        SEND_STALLED,
+        ROAMED
     }
 
     private static final Kind[] KINDS = Kind.values();

@@ -49,12 +49,16 @@ public final class Labs {
         String acceleration = setUp(lab, plan, options.seed(), progress);
         DirectPaths direct = DirectPaths.measure(lab);
         Place far = lab.correspondents().get(1);
-        int addedBytes =
+        WireCost.Found wire =
                 WireCost.measure(lab, far, lab.topology().sites().get(1).name(), plan.address4());
         progress.say(
-                since(startNs) + "underlay measured; a packet between sites carries " + addedBytes + " octets more");
+                since(startNs) + "underlay measured; a packet between sites carries " + wire.addedBytes() + " octets more, "
+                + (wire.readable() ? "in the open" : "sealed"));
         List<Report.Move> moves = new ArrayList<>();
         List<String> problems = new ArrayList<>();
+        if (wire.readable()) {
+            problems.add("what a guest sends can be read on the WAN");
+        }
         try (Standstill standstill = new Standstill();
                 Traffic traffic = Traffic.start(
                         lab.run(),
@@ -68,7 +72,7 @@ public final class Labs {
                             + "traffic from every site: a 1 kHz probe and slower ones, 50 TCP streams, SSH, ping, IPv4 and IPv6");
             traffic.calmDown(Duration.ofSeconds(2));
             traffic.begin();
-            Mover mover = new Mover(lab, plan, traffic, direct, addedBytes, acceleration, standstill, progress);
+            Mover mover = new Mover(lab, plan, traffic, direct, wire.addedBytes(), acceleration, standstill, progress);
             for (String destination : destinations) {
                 if (destination.equals(mover.at())) {
                     continue;
