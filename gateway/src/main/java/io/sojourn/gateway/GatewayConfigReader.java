@@ -53,9 +53,7 @@ public final class GatewayConfigReader {
         Map<?, ?> root = map("", load());
         for (Object key : root.keySet()) {
             if (!KEYS.contains(String.valueOf(key))) {
-                throw wrong(
-                        String.valueOf(key),
-                        "is not a key of a gateway; the keys are " + new TreeSet<>(KEYS));
+                throw wrong(String.valueOf(key), "is not a key of a gateway; the keys are " + new TreeSet<>(KEYS));
             }
         }
         Locator listen = value(root, "listen", Locator::parse);
@@ -71,9 +69,7 @@ public final class GatewayConfigReader {
                 templates(root.get("templates")),
                 acceleration(root),
                 root.containsKey("probe-kernel") ? text(root, "probe-kernel") : "",
-                root.containsKey("bandwidth-mbit")
-                        ? value(root, "bandwidth-mbit", Long::parseLong) * 1_000_000 / 8
-                        : 0,
+                root.containsKey("bandwidth-mbit") ? value(root, "bandwidth-mbit", Long::parseLong) * 1_000_000 / 8 : 0,
                 transport(root));
     }
 

@@ -175,7 +175,10 @@ public final class GatewayProcess implements AutoCloseable {
                 .setAppliedVersion(tableVersion)
                 .setHost(host.read())
                 .setBootId(bootId)
-                .setSealKey(config.transport().sealed() ? identity.sealKey().publicKey().toString() : "")
+                .setSealKey(
+                        config.transport().sealed()
+                                ? identity.sealKey().publicKey().toString()
+                                : "")
                 .addAllHosted(guests.list());
         config.attachments().forEach(a -> hello.addNetworks(a.network()));
         return hello.build();

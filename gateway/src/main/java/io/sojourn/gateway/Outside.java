@@ -54,7 +54,9 @@ final class Outside {
             ForwardingTable table,
             WanPort wan,
             Sealing sealing,
-            LocalDelivery delivery, Counters counters, Control control) {
+            LocalDelivery delivery,
+            Counters counters,
+            Control control) {
         this.table = table;
         this.wan = wan;
         this.sealing = sealing;

@@ -70,7 +70,8 @@ class SealingTest {
             DatagramBatch in = wan.in();
             for (int i = 0; i < n; i++) {
                 if (sealing.open(in, i) != null) {
-                    byte[] octets = in.slab().asSlice(in.offset(i), in.length(i)).toArray(ValueLayout.JAVA_BYTE);
+                    byte[] octets =
+                            in.slab().asSlice(in.offset(i), in.length(i)).toArray(ValueLayout.JAVA_BYTE);
                     received.add(new String(octets, StandardCharsets.UTF_8));
                 }
             }

@@ -51,9 +51,8 @@ public final class Labs {
         Place far = lab.correspondents().get(1);
         WireCost.Found wire =
                 WireCost.measure(lab, far, lab.topology().sites().get(1).name(), plan.address4());
-        progress.say(
-                since(startNs) + "underlay measured; a packet between sites carries " + wire.addedBytes() + " octets more, "
-                + (wire.readable() ? "in the open" : "sealed"));
+        progress.say(since(startNs) + "underlay measured; a packet between sites carries " + wire.addedBytes()
+                + " octets more, " + (wire.readable() ? "in the open" : "sealed"));
         List<Report.Move> moves = new ArrayList<>();
         List<String> problems = new ArrayList<>();
         if (wire.readable()) {
