@@ -30,7 +30,8 @@ final class Counters {
         SIGNALS_OUT,
         SIGNALS_REJECTED,
         SEND_STALLED,
-        ROAMED
+        ROAMED,
+        REKEYED
     }
 
     private static final Kind[] KINDS = Kind.values();

@@ -192,6 +192,8 @@ final class Sealing implements SealUnderlay<Peer> {
         }
         if (first) {
             LOG.info("gateway {}: sealed session", peer);
+        } else {
+            counters.add(Kind.REKEYED);
         }
     }
 }
