@@ -151,7 +151,8 @@ public final class Lab implements AutoCloseable {
                     site.name(),
                     "gateway",
                     "--config",
-                    Configs.gateway(run, site, token, acceleration, gatewayExtras).toString());
+                    Configs.gateway(run, site, token, acceleration, gatewayExtras)
+                            .toString());
         }
         servers.values().forEach(server -> server.child().awaitReady(START_BOUND));
         rest = new RestClient(place(Topology.CONTROLLER), "http://127.0.0.1:" + Configs.REST_PORT);
