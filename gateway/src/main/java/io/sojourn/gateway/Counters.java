@@ -30,6 +30,8 @@ final class Counters {
         SIGNALS_OUT,
         SIGNALS_REJECTED,
         SEND_STALLED,
+        ROAMED,
+        REKEYED,
         CLAIMS_MADE,
         CLAIMS_DELAYED,
         CLAIMS_AGREED,

@@ -16,7 +16,8 @@ final class Scenarios {
             new BothMove(),
             new KillMatrix(),
             new Partition(),
-            new BehindOurBack());
+            new BehindOurBack(),
+            new Rekey());
 
     private Scenarios() {}
 }
