@@ -213,6 +213,7 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 .setSite(g.site())
                 .setLocator(g.locator())
                 .setConnected(g.connected())
+                .setSealKey(g.sealKey() == null ? "" : g.sealKey())
                 .build();
     }
 

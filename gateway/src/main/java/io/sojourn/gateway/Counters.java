@@ -29,7 +29,9 @@ final class Counters {
         SIGNALS_IN,
         SIGNALS_OUT,
         SIGNALS_REJECTED,
-        SEND_STALLED
+        SEND_STALLED,
+        ROAMED,
+        REKEYED
     }
 
     private static final Kind[] KINDS = Kind.values();

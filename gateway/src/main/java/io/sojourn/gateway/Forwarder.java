@@ -10,6 +10,7 @@ import io.sojourn.linux.Threads;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.TableUpdate;
+import io.sojourn.seal.SealPrivateKey;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -43,6 +44,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final BridgeFdb fdb = new BridgeFdb();
     private final ForwardingTable table;
     private final WanPort wan;
+    private final Sealing sealing;
     private final LocalDelivery delivery;
     private final Inside inside;
     private final Outside outside;
@@ -55,7 +57,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private volatile boolean running = true;
     private @Nullable Thread thread;
 
-    Forwarder(GatewayConfig config, Handoffs.Surroundings surroundings) {
+    Forwarder(GatewayConfig config, SealPrivateKey key, Handoffs.Surroundings surroundings) {
         config.attachments().forEach(a -> bridges.put(a.network(), a.bridge()));
         table = new ForwardingTable(config.gateway(), config.site(), this);
         try {
@@ -66,9 +68,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                             + "); is another gateway running, and is the address on this host?",
                     e);
         }
+        sealing = new Sealing(key, config.transport(), wan, counters);
         delivery = new LocalDelivery(table, counters);
         inside = new Inside(table, wan, delivery, counters, this);
-        outside = new Outside(table, wan, delivery, counters, this);
+        outside = new Outside(table, wan, sealing, delivery, counters, this);
         streams = new Streams(wan, counters);
         handoffs = new Handoffs(this, table, wan, delivery, outside, timers, counters, surroundings);
         prober = new PathProber(wan, table, counters, handoffs::reachable);
@@ -140,6 +143,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     void table(TableUpdate update) {
         table.apply(update);
+        sealing.peers(table.peers());
         outside.reindexPeers();
     }
 
@@ -153,6 +157,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             try {
                 long now = System.nanoTime();
                 int work = runCommands();
+                long sealNs = sealing.tick(now);
                 work += outside.poll(now);
                 for (int i = 0; i < ports.size(); i++) {
                     work += inside.poll(ports.get(i), now);
@@ -167,7 +172,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 work += streams.poll(now);
                 wan.flush();
                 if (work == 0) {
-                    sleep(now, Math.min(probeNs, nextTickNs));
+                    sleep(now, Math.min(Math.min(probeNs, sealNs), nextTickNs));
                 }
             } catch (RuntimeException e) {
                 // One bad packet or command must not end everybody's traffic.

@@ -167,8 +167,10 @@ final class ForwardingTable {
         Locator locator = Locator.parse(gateway.getLocator());
         Peer known = peers.get(id);
         if (known == null || !known.locator.equals(locator)) {
-            peers.put(id, new Peer(id, new SiteId(gateway.getSite()), locator));
+            known = new Peer(id, new SiteId(gateway.getSite()), locator);
+            peers.put(id, known);
         }
+        known.sealKey = gateway.getSealKey();
     }
 
     private void putNetwork(Network network) {

@@ -40,6 +40,7 @@ public final class GatewayProcess implements AutoCloseable {
     private static final Duration PROBE_PATIENCE = Duration.ofSeconds(20);
 
     private final GatewayConfig config;
+    private final Identity identity;
     private final Forwarder forwarder;
     private final HostedGuests guests;
     private final Commands commands;
@@ -65,7 +66,8 @@ public final class GatewayProcess implements AutoCloseable {
         clearAway();
         String acceleration = acceleration();
         host = new HostFactsReader(config, acceleration);
-        forwarder = new Forwarder(config, new Handoffs.Surroundings() {
+        identity = Identity.of(config.stateDir());
+        forwarder = new Forwarder(config, identity.sealKey(), new Handoffs.Surroundings() {
             @Override
             public void report(MigrationReport.Builder report) {
                 link().report(report);
@@ -197,6 +199,10 @@ public final class GatewayProcess implements AutoCloseable {
                 .setAppliedVersion(tableVersion)
                 .setHost(host.read())
                 .setBootId(bootId)
+                .setSealKey(
+                        config.transport().sealed()
+                                ? identity.sealKey().publicKey().toString()
+                                : "")
                 .addAllHosted(guests.list());
         config.attachments().forEach(a -> hello.addNetworks(a.network()));
         return hello.build();

@@ -266,6 +266,7 @@ final class Handoffs {
             counters.add(Kind.SIGNALS_REJECTED);
             return;
         }
+        wan.handoffUnderWay();
         Handoff handoff = active.get(signal.migration());
         if (LOG.isDebugEnabled()) {
             LOG.debug("from {}: {}", from, signal);
@@ -383,6 +384,7 @@ final class Handoffs {
             forwarder.post(() -> event(signal.migration(), new HandoffEvent.SignalReceived(signal, to)));
         } else if (peer != null && c != null) {
             counters.add(Kind.SIGNALS_OUT);
+            wan.handoffUnderWay();
             wan.sendBytes(peer, c.encode(signal, ++signalNumber));
             wan.flush();
         }

@@ -32,12 +32,15 @@ public final class Lab implements AutoCloseable {
     private final Run run;
     private final Topology topology;
     private final GuestImage image;
+    private final Map<String, Object> gatewayExtras;
     private final Map<String, Place> places = new LinkedHashMap<>();
     private final List<Child> children = new ArrayList<>();
     private final Map<String, Server> servers = new LinkedHashMap<>();
     private @Nullable RestClient rest;
 
-    Lab(Run run, Topology topology, GuestImage image) {
+    /** @param gatewayExtras keys of every gateway.yaml beside what it has in every lab */
+    Lab(Run run, Topology topology, GuestImage image, Map<String, Object> gatewayExtras) {
+        this.gatewayExtras = gatewayExtras;
         this.run = run;
         this.topology = topology;
         this.image = image;
@@ -148,7 +151,8 @@ public final class Lab implements AutoCloseable {
                     site.name(),
                     "gateway",
                     "--config",
-                    Configs.gateway(run, site, token, acceleration).toString());
+                    Configs.gateway(run, site, token, acceleration, gatewayExtras)
+                            .toString());
         }
         servers.values().forEach(server -> server.child().awaitReady(START_BOUND));
         rest = new RestClient(place(Topology.CONTROLLER), "http://127.0.0.1:" + Configs.REST_PORT);

@@ -15,14 +15,14 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** The controller's REST API (openapi.yaml), spoken from a thread that lives in the controller's place. */
-final class RestClient implements AutoCloseable {
+public final class RestClient implements AutoCloseable {
     private static final JsonMapper MAPPER = new JsonMapper();
     private static final int TIMEOUT_MS = 20_000;
 
     private final String base;
     private final ExecutorService inside;
 
-    RestClient(Place place, String base) {
+    public RestClient(Place place, String base) {
         this.base = base;
         inside = Executors.newSingleThreadExecutor(task -> Thread.ofPlatform()
                 .daemon()
@@ -33,11 +33,11 @@ final class RestClient implements AutoCloseable {
                 }));
     }
 
-    JsonNode get(String path) {
+    public JsonNode get(String path) {
         return ask("GET", path, null);
     }
 
-    JsonNode post(String path, Object body) {
+    public JsonNode post(String path, Object body) {
         return ask("POST", path, MAPPER.writeValueAsBytes(body));
     }
 
