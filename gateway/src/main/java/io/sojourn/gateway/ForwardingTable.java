@@ -128,7 +128,20 @@ final class ForwardingTable {
         update.getNetworksList().forEach(this::putNetwork);
         update.getVmsList().forEach(this::putVm);
         version = update.getVersion();
-        vms.values().forEach(this::resolveRoute);
+        vms.values().forEach(this::renewRoute);
+    }
+
+    /** Gateways may have come, gone or moved. Whom packets go to stays: while a handoff redirects them, that is not whom the binding names. */
+    private void renewRoute(VmEntry vm) {
+        Peer route = vm.route;
+        if (vm.local) {
+            return;
+        }
+        if (route != null) {
+            vm.route = peers.get(route.id);
+        } else if (!vm.gateway.equals(self)) {
+            resolveRoute(vm);
+        }
     }
 
     private void removeWhatIsNotIn(TableUpdate update) {
