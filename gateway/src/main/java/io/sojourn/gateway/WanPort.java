@@ -12,6 +12,7 @@ import io.sojourn.wire.FrameRun;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.net.InetSocketAddress;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The underlay side: one UDP socket, a batch being received and a batch being filled.
@@ -37,8 +38,8 @@ final class WanPort implements AutoCloseable {
     private static final int FRAME_BYTES = (1 << 16) + 64;
 
     static final int HEADROOM = 64;
-    /** Free at {@link #frameAt} at least: a whole frame, and headers behind it before the next flush. */
-    private static final int ROOM = HEADROOM + FRAME_BYTES + (32 << 10);
+    /** Free at {@link #frameAt} at least: a whole frame, and behind it its segments' headers, or its segments sealed. */
+    private static final int ROOM = HEADROOM + FRAME_BYTES + (112 << 10);
 
     private static final int DATAGRAMS_FREE = FrameRun.COLLECTED_MAX;
     private static final int HEADERS_FREE = 4 << 10;
@@ -52,11 +53,13 @@ final class WanPort implements AutoCloseable {
     private final DatagramBatch in = DatagramBatch.merged(SLOTS);
     private final DatagramBatch out = DatagramBatch.packed(DATAGRAMS, SLAB_BYTES);
     private final Poller writable;
+    private boolean alone;
     private int filled;
     /** Where the next datagram's headroom begins, and where that is after a flush. */
     private long next;
 
     private long floor;
+    private @Nullable Sealing sealing;
 
     private WanPort(UdpSocket socket, Mechanism mechanism, Counters counters) {
         this.socket = socket;
@@ -73,6 +76,22 @@ final class WanPort implements AutoCloseable {
         socket.joinSent(!"off".equals(System.getProperty("x.send")));
         socket.mergeReceived(!"off".equals(System.getProperty("x.receive")));
         return new WanPort(socket, mechanism, counters);
+    }
+
+    /** From now on datagrams leave sealed, except to peers that are plain. */
+    void sealWith(Sealing s) {
+        sealing = s;
+    }
+
+    /** Something is being said about a handoff: what costs the forwarder time is put off, if it can be. */
+    void handoffUnderWay() {
+        if (sealing != null) {
+            sealing.handoffUnderWay();
+        }
+    }
+
+    InetSocketAddress localAddress() {
+        return socket.localAddress();
     }
 
     int fd() {
@@ -112,8 +131,9 @@ final class WanPort implements AutoCloseable {
     private void sendFrame(Peer peer, int frameLength, int vni, long epoch, boolean partialChecksum) {
         long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, partialChecksum);
         int headerBytes = (int) (frameAt() - at);
-        put(HEADROOM - headerBytes, frameLength + headerBytes, peer.address);
-        commit();
+        put(HEADROOM - headerBytes, frameLength + headerBytes);
+        send(peer);
+        makeRoom();
         counters.add(Kind.WAN_OUT);
     }
 
@@ -142,9 +162,16 @@ final class WanPort implements AutoCloseable {
             int headerBytes = run.writeHeader(i, out.slab(), frameAt());
             long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, true);
             int added = (int) (frameAt() - at);
-            put(HEADROOM - added, headerBytes + added, peer.address);
-            out.tail(filled, run.memory(), run.pieceAt(i), run.pieceLength(i));
-            advance();
+            if (peer.plain) {
+                put(HEADROOM - added, headerBytes + added);
+                out.tail(filled, run.memory(), run.pieceAt(i), run.pieceLength(i));
+            } else {
+                // A cipher reads what it seals in one piece.
+                int length = run.pieceLength(i);
+                MemorySegment.copy(run.memory(), run.pieceAt(i), out.slab(), frameAt() + headerBytes, length);
+                put(HEADROOM - added, headerBytes + added + length);
+            }
+            send(peer);
         }
         floor = before;
         makeRoom();
@@ -153,37 +180,53 @@ final class WanPort implements AutoCloseable {
 
     /** Sends what the caller has built at {@link #frameAt} as it stands: a datagram of Sojourn's own. */
     void sendBuilt(Peer peer, int length) {
-        put(HEADROOM, length, peer.address);
-        commit();
+        put(HEADROOM, length);
+        send(peer);
+        makeRoom();
     }
 
     /** The same, in a message of its own: it may be too big, and must not take others with it. */
     void sendAlone(Peer peer, int length) {
-        put(HEADROOM, length, peer.address);
-        out.alone(filled);
-        commit();
+        put(HEADROOM, length);
+        alone = true;
+        send(peer);
+        alone = false;
+        makeRoom();
     }
 
     void sendBytes(Peer peer, byte[] datagram) {
-        sendBytes(peer.address, datagram);
-    }
-
-    void sendBytes(PeerAddress to, byte[] datagram) {
         MemorySegment.copy(datagram, 0, out.slab(), ValueLayout.JAVA_BYTE, frameAt(), datagram.length);
-        put(HEADROOM, datagram.length, to);
-        commit();
+        sendBuilt(peer, datagram.length);
     }
 
-    private void put(int start, int length, PeerAddress to) {
+    /** Sends octets as they are: the seal's own handshakes. */
+    void sendRaw(PeerAddress to, byte[] datagram) {
+        MemorySegment.copy(datagram, 0, out.slab(), ValueLayout.JAVA_BYTE, frameAt(), datagram.length);
+        put(HEADROOM, datagram.length);
+        commit(to);
+        makeRoom();
+    }
+
+    private void put(int start, int length) {
         out.place(filled, next);
         out.start(filled, start);
         out.length(filled, length);
-        out.setPeer(filled, to);
     }
 
-    private void commit() {
+    private void send(Peer to) {
+        if (to.plain || sealing != null && sealing.seal(to, out, filled)) {
+            commit(to.address);
+        } else {
+            counters.drop(DropReason.NO_SESSION);
+        }
+    }
+
+    private void commit(PeerAddress to) {
+        if (alone) {
+            out.alone(filled); // sealing has set its length anew
+        }
+        out.setPeer(filled, to);
         advance();
-        makeRoom();
     }
 
     private void advance() {

@@ -77,10 +77,11 @@ final class Handshaker<O> {
         if (session == null) {
             return true;
         }
-        if (nowNs - deferUntilNs < 0 && deferUntilNs != Long.MIN_VALUE) {
+        long age = nowNs - session.bornNs;
+        boolean deferred = deferUntilNs != Long.MIN_VALUE && nowNs - deferUntilNs < 0;
+        if (deferred && age < (timers.rekeyAfterNs() + timers.rejectAfterNs()) / 2) {
             return false;
         }
-        long age = nowNs - session.bornNs;
         long grace = session.initiator ? 0 : Math.min(RESPONDER_GRACE_NS, timers.rekeyAfterNs() / 4);
         return age >= timers.rekeyAfterNs() + grace
                 || session.sent() >= SealTimers.REKEY_AFTER_DATAGRAMS

@@ -263,7 +263,10 @@ public final class SealEndpoint<O> {
         }
         @SuppressWarnings("unchecked") // every session in the table was made for a peer of this endpoint
         SealPeer<O> peer = (SealPeer<O>) session.peer;
-        newest = session.accept(counter) && session != peer.previous;
+        // After both have initiated at once each may send over a session of its own: youngest is what it was heard on,
+        // not CURRENT.
+        newest = session.accept(counter) && session.bornNs >= peer.heardBornNs;
+        peer.heardBornNs = Math.max(peer.heardBornNs, session.bornNs);
         sender = peer;
         peer.heardNs = nowNs;
         if (session == peer.next) {

@@ -45,6 +45,9 @@ public final class SealPeer<O> {
     long initiatedUs;
 
     long heardNs = NEVER;
+    /** When the youngest session that anything came over was made. */
+    long heardBornNs = NEVER;
+
     long sentNs = NEVER;
     byte[] cookie = new byte[0];
     long cookieNs;

@@ -200,6 +200,8 @@ class SealEndpointTest {
         w.settle();
         assertThat(w.b.received).containsExactly("x");
         assertThat(w.a.received).containsExactly("y");
+        assertThat(w.a.endpoint.isNewest()).as("each learns where the other is").isTrue();
+        assertThat(w.b.endpoint.isNewest()).isTrue();
     }
 
     @Test
