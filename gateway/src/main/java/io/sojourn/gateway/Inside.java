@@ -79,7 +79,8 @@ final class Inside {
         return BURST;
     }
 
-    private void frame(LanPort port, MemorySegment s, long at, int length) {
+    /** One frame, in its place in {@link WanPort#frames}, behind its virtio_net_hdr. */
+    void frame(LanPort port, MemorySegment s, long at, int length) {
         DropReason bad = take(s, at, length);
         counters.add(Kind.LAN_IN, run.count());
         if (bad.isDrop()) {

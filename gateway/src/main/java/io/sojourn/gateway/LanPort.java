@@ -82,6 +82,11 @@ final class LanPort implements AutoCloseable {
         return new LanPort(network, bridge, bridgeIndex, tap, fdb, counters);
     }
 
+    /** A port on no bridge, for a rehearsal. */
+    static LanPort detached(VirtualNetwork network, Tap tap, BridgeFdb fdb, Counters counters) {
+        return new LanPort(network, "", 0, tap, fdb, counters);
+    }
+
     int fd() {
         return tap.fd();
     }

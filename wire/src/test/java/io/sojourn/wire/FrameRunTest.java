@@ -106,6 +106,11 @@ class FrameRunTest {
         }
     }
 
+    /** One of TCP over IPv4. */
+    static byte[] superFrame(int payload, int segment) {
+        return new Flow(new Shape(false, true, 12, payload, segment, true), new Random(7)).whole();
+    }
+
     private void put(byte[] frame, long at) {
         MemorySegment.copy(frame, 0, memory, ValueLayout.JAVA_BYTE, at, frame.length);
     }
