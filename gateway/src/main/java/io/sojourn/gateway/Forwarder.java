@@ -36,6 +36,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     private final Counters counters = new Counters();
     private final ConcurrentLinkedQueue<Runnable> commands = new ConcurrentLinkedQueue<>();
+    /** Its place in the poller. */
+    private static final int WAKE = 0;
+
     private final EventFd wake = new EventFd();
     private final AtomicBoolean woken = new AtomicBoolean();
     private final Timers timers = new Timers();
@@ -210,16 +213,17 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         until = Math.min(until, timers.untilNextNs(now));
         if (until > 0) {
             current.poll(until);
+            // Whoever wakes us may be interrupted for a long time between its flag and its write: only the descriptor itself
+            // says whether there is something to drain, and one left undrained would never let us sleep again.
+            if (current.readable(WAKE)) {
+                wake.drain();
+                woken.set(false);
+            }
         }
     }
 
     private int runCommands() {
-        if (!woken.get()) {
-            return 0;
-        }
-        wake.drain();
-        woken.set(false);
-        int ran = 1;
+        int ran = 0;
         for (Runnable command = commands.poll(); command != null; command = commands.poll()) {
             command.run();
             ran++;
@@ -229,7 +233,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     private Poller newPoller() {
         int[] fds = new int[2 + ports.size()];
-        fds[0] = wake.fd();
+        fds[WAKE] = wake.fd();
         fds[1] = wan.fd();
         for (int i = 0; i < ports.size(); i++) {
             fds[2 + i] = ports.get(i).fd();
