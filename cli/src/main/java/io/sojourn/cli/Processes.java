@@ -19,12 +19,10 @@ final class Processes {
     }
 
     static int gateway(Path config) {
-        Threads.setCompilersLast();
         return GatewayProcess.run(config);
     }
 
     static int wan(Path config) {
-        Threads.setCompilersLast();
         try {
             return WanProcess.run(config);
         } catch (InterruptedException e) {

@@ -33,6 +33,8 @@ import org.slf4j.LoggerFactory;
 final class Forwarder implements Outside.Control, ForwardingTable.Changes, Inside.Sightings {
     private static final Logger LOG = LoggerFactory.getLogger(Forwarder.class);
     private static final long TICK_NS = 1_000_000_000L;
+    /** What was due and then had nothing to do, twice: it is not asked again before this has passed. */
+    private static final long LEAST_SLEEP_NS = 100_000;
 
     private final Counters counters = new Counters();
     private final ConcurrentLinkedQueue<Runnable> commands = new ConcurrentLinkedQueue<>();
@@ -55,6 +57,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final Map<String, String> bridges = new HashMap<>();
     private final List<LanPort> ports = new ArrayList<>();
     private @Nullable Poller poller;
+    private int idleTurns;
     private volatile boolean running = true;
     private @Nullable Thread thread;
 
@@ -171,6 +174,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 wan.flush();
                 if (work == 0) {
                     sleep(now, Math.min(probeNs, nextTickNs));
+                } else {
+                    idleTurns = 0;
                 }
             } catch (RuntimeException e) {
                 // One bad packet or command must not end everybody's traffic.
@@ -211,9 +216,13 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         }
         long until = Math.min(latestNs, Math.min(delivery.nextFlushNs(), streams.nextDueNs(now))) - now;
         until = Math.min(until, timers.untilNextNs(now));
+        if (until <= 0 && ++idleTurns > 1) {
+            until = LEAST_SLEEP_NS;
+        }
         if (until > 0) {
             current.poll(until);
-            // Whoever wakes us may be interrupted for a long time between its flag and its write: only the descriptor itself
+            // Whoever wakes us may be interrupted for a long time between its flag and its write: only the descriptor
+            // itself
             // says whether there is something to drain, and one left undrained would never let us sleep again.
             if (current.readable(WAKE)) {
                 wake.drain();

@@ -32,7 +32,8 @@ public record GuestImage(Path kernel, Path initrd, Path sshKey, String hostKey) 
 
     public static final String READY = "SOJOURN GUEST READY";
 
-    private static final List<String> PROGRAMS = List.of("busybox-static", "dropbear-bin", "iperf3", "inetutils-inetd", "iproute2");
+    private static final List<String> PROGRAMS =
+            List.of("busybox-static", "dropbear-bin", "iperf3", "inetutils-inetd", "iproute2");
     private static final List<String> MODULES = List.of("virtio_pci", "virtio_net");
 
     /** The image of the newest kernel Debian has, made now if need be; without a network, the newest that is in the cache. */
