@@ -131,7 +131,7 @@ final class LabCommand {
             if (json) {
                 ObjectNode answer = JsonNodeFactory.instance.objectNode();
                 ArrayNode scenarios = answer.putArray("scenarios");
-                for (Scenario scenario : Scenario.values()) {
+                for (Scenario scenario : Scenario.all()) {
                     scenarios
                             .addObject()
                             .put("id", scenario.id())
@@ -143,7 +143,7 @@ final class LabCommand {
                 return 0;
             }
             Table table = new Table("SCENARIO", "MOVES", "WHAT");
-            for (Scenario scenario : Scenario.values()) {
+            for (Scenario scenario : Scenario.all()) {
                 table.row(scenario.id(), Integer.toString(scenario.moves()), scenario.description());
             }
             table.lines().forEach(out::println);
@@ -155,7 +155,12 @@ final class LabCommand {
     @Command(
             name = "run",
             description = "Run a scenario in a lab of its own; 'sojourn lab list' names them.",
-            footer = {"", "Examples:", "  sojourn lab run loop --moves 30 --report r.json"})
+            footer = {
+                "",
+                "Examples:",
+                "  sojourn lab run loop --moves 30 --report r.json",
+                "  sojourn lab run kill-matrix --only s:COPY,d:HOLD"
+            })
     static final class Run implements Callable<Integer> {
         @Mixin
         HelpOption helpOption = new HelpOption();
@@ -165,6 +170,18 @@ final class LabCommand {
 
         @Option(names = "--moves", description = "How many moves; as many as the scenario has of itself if left out.")
         int moves;
+
+        @Option(
+                names = "--vms",
+                description = "How many VMs move together, where several do (default: the scenario's).")
+        int vms;
+
+        @Option(
+                names = "--only",
+                paramLabel = "CELLS",
+                description =
+                        "Of a matrix: cells such as s:COPY, or all of a victim (s) or of a step (COPY); commas between.")
+        String only = "";
 
         @Option(names = "--seed", description = "Of everything that is random (default: ${DEFAULT-VALUE}).")
         long seed = 1;
@@ -195,7 +212,8 @@ final class LabCommand {
         @Override
         public Integer call() {
             Privileges.requireRoot("./sojourn lab run " + scenario, REASON);
-            ScenarioOptions options = new ScenarioOptions(Scenario.named(scenario), moves, seed, prefix, keep);
+            ScenarioOptions options =
+                    new ScenarioOptions(Scenario.named(scenario), moves, vms, only, seed, prefix, keep);
             return new Labs(spec.commandLine().getOut(), headless, json).run(options, report);
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.cli;
 
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -13,7 +14,7 @@ import tools.jackson.databind.node.ObjectNode;
 
 @Command(
         name = "migrate",
-        description = "Move a VM to another site while it runs.",
+        description = "Move a VM, or several together, to another site while they run.",
         footer = {
             "",
             "With --watch the command ends with the move: 0 if the VM is at its destination, 1 if it stayed at the source.",
@@ -21,14 +22,18 @@ import tools.jackson.databind.node.ObjectNode;
             "",
             "Examples:",
             "  sojourn migrate web1 --to hiroshima --watch",
+            "  sojourn migrate web1 web2 web3 --to hiroshima",
             "  sojourn migrate web1 --to hiroshima --bandwidth 400 --max-pause-ms 300"
         })
 final class MigrateCommand implements Callable<Integer> {
     @Mixin
     ControllerOptions options = new ControllerOptions();
 
-    @Parameters(paramLabel = "VM", description = "Which VM.")
-    String vm = "";
+    @Parameters(
+            paramLabel = "VM",
+            arity = "1..*",
+            description = "Which VM. Several start together, and none if one of them cannot go.")
+    List<String> vms = List.of();
 
     @Option(
             names = "--to",
@@ -73,7 +78,12 @@ final class MigrateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         ControllerClient client = options.client();
-        JsonNode migration = client.post("/v1/migrations", request());
+        if (vms.size() > 1) {
+            return migrateTogether(client);
+        }
+        String vm = vms.getFirst();
+        JsonNode migration = client.post(
+                "/v1/migrations", request(JsonNodeFactory.instance.objectNode().put("vm", vm)));
         String name = MigrationText.name(migration);
         if (!watch) {
             if (!options.printedAsJson(migration)) {
@@ -85,8 +95,27 @@ final class MigrateCommand implements Callable<Integer> {
         return new MigrationWatch(client, options, cancelOnInterrupt).watch(migration);
     }
 
-    private ObjectNode request() {
-        ObjectNode request = JsonNodeFactory.instance.objectNode().put("vm", vm).put("to", to);
+    /** With --watch, the worst of their exit statuses. */
+    private int migrateTogether(ControllerClient client) {
+        ObjectNode who = JsonNodeFactory.instance.objectNode();
+        vms.forEach(who.putArray("vms")::add);
+        JsonNode gang = client.post("/v1/gangs", request(who));
+        if (!watch) {
+            if (!options.printedAsJson(gang)) {
+                gang.path("items").forEach(migration -> options.println(MigrationText.name(migration)));
+                options.note(String.join(", ", vms) + " are on their way to " + to);
+            }
+            return 0;
+        }
+        int status = 0;
+        for (JsonNode migration : gang.path("items")) {
+            status = Math.max(status, new MigrationWatch(client, options, cancelOnInterrupt).watch(migration));
+        }
+        return status;
+    }
+
+    private ObjectNode request(ObjectNode who) {
+        ObjectNode request = who.put("to", to);
         if (bandwidthMbit != null) {
             request.put("bandwidthMbit", bandwidthMbit);
         }

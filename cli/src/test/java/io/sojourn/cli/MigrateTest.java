@@ -53,6 +53,21 @@ class MigrateTest {
     }
 
     @Test
+    void severalVmsAreOneRequest() {
+        controller.answers(
+                "POST /v1/gangs",
+                201,
+                "{\"revision\":4,\"items\":[" + PLANNED + "," + PLANNED.replace("web1", "web2") + "]}");
+
+        Typed typed = Typed.at(controller, "migrate", "web1", "web2", "--to", "hiroshima");
+
+        assertThat(typed.status()).isZero();
+        assertThat(typed.out()).isEqualToNormalizingNewlines("web1-e2\nweb2-e2\n");
+        assertThat(controller.requests())
+                .containsExactly("POST /v1/gangs {\"vms\":[\"web1\",\"web2\"],\"to\":\"hiroshima\"}");
+    }
+
+    @Test
     void watchShowsStatesThenFigures() {
         controller
                 .streams("/v1/migrations/m-1/events", event(PLANNED), event(COPYING), event(DONE))

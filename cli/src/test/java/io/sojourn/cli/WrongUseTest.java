@@ -20,7 +20,7 @@ class WrongUseTest {
                 "migrat web1                         | 2 | no such command: 'migrat'; did you mean 'migrate'?",
                 "migrate                             | 2 | '--to=SITE', 'VM'",
                 "migrate web1 --to b --wath          | 2 | no such option: '--wath'; did you mean '--watch'?",
-                "migrate web1 web2 --to b            | 2 | one word too many: 'web2'",
+                "cancel web1 web2                    | 2 | one word too many: 'web2'",
                 "migrate web1 --to b --bandwidth ten | 2 | 'ten' is not an int",
                 "vm                                  | 2 | Missing required subcommand",
                 "vm add x --network blue --site a    | 2 | --mac is missing",

@@ -124,6 +124,34 @@ final class MovePlanner {
                 request);
     }
 
+    /** The VMs of a gang. @throws RefusalException if there is none, or one of them twice */
+    @SuppressWarnings("ConstantConditions") // JSON may leave out what the record demands
+    static List<String> gang(Resource.GangRequest request) {
+        if (request.vms() == null || request.vms().isEmpty()) {
+            throw RefusalException.invalid("'vms' is needed: which VMs shall move together");
+        }
+        if (Set.copyOf(request.vms()).size() != request.vms().size()) {
+            throw RefusalException.invalid("vms: the same VM is named twice");
+        }
+        return request.vms();
+    }
+
+    /** Each has been found to fit by itself; now all of them. They have one destination. */
+    void checkRoomForAll(List<Plan> plans) {
+        GatewayDocument destination = plans.getFirst().destination();
+        long free = gateways.host(destination).memoryFreeBytes();
+        long needed = plans.stream()
+                .filter(plan -> plan.landingQmp() == null)
+                .mapToLong(plan -> MemorySize.of(plan.vm().filling()).orElse(0L))
+                .sum();
+        if (free > 0 && needed > free) {
+            throw refuse(
+                    "not-enough-memory",
+                    "gateway '" + destination.name() + "' has " + MemorySize.show(free) + " free, the " + plans.size()
+                            + " VMs together need " + MemorySize.show(needed));
+        }
+    }
+
     @SuppressWarnings("ConstantConditions") // JSON may leave out what the record demands
     private static void checkForm(Resource.MigrationRequest request) {
         if (request.vm() == null || request.to() == null) {

@@ -128,24 +128,34 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
 
     // ---- what people ask for
 
-    /** Stores the plan and sets out. @throws RefusalException if the VM is moving already */
-    Resource.Migration begin(MovePlanner.Plan plan) {
+    /** Stores the plans in one commit, all or none, and sets out. @throws RefusalException if one of the VMs is moving already */
+    List<Resource.Migration> begin(List<MovePlanner.Plan> plans) {
         return call(() -> {
-            activeMoveOf(plan.vm().name()).ifPresent(id -> {
-                throw MovePlanner.underWay(plan.vm().name(), id);
-            });
-            Epoch epoch = realm.store().reserveEpoch(new VmId(plan.vm().name()));
-            Move move = new Move(plan.document(epoch.number(), time.now()));
-            move.note(time.nowUs(), "planned", "epoch " + epoch.number());
-            realm.store().commit(List.of(Write.create(Kind.MIGRATION, move.id(), Json.write(move.document()))));
-            unsettled.put(move.id(), move);
-            log.info(
-                    "move {}: {} to {}",
-                    move.id(),
-                    move.parties().source(),
-                    move.parties().destination());
-            post(() -> happen(move, new MoveEvent.Begun()));
-            return move.document().shown();
+            for (MovePlanner.Plan plan : plans) {
+                activeMoveOf(plan.vm().name()).ifPresent(id -> {
+                    throw MovePlanner.underWay(plan.vm().name(), id);
+                });
+            }
+            List<Move> moves = new ArrayList<>();
+            List<Write> records = new ArrayList<>();
+            for (MovePlanner.Plan plan : plans) {
+                Epoch epoch = realm.store().reserveEpoch(new VmId(plan.vm().name()));
+                Move move = new Move(plan.document(epoch.number(), time.now()));
+                move.note(time.nowUs(), "planned", "epoch " + epoch.number());
+                moves.add(move);
+                records.add(Write.create(Kind.MIGRATION, move.id(), Json.write(move.document())));
+            }
+            realm.store().commit(records);
+            for (Move move : moves) {
+                unsettled.put(move.id(), move);
+                log.info(
+                        "move {}: {} to {}",
+                        move.id(),
+                        move.parties().source(),
+                        move.parties().destination());
+                post(() -> happen(move, new MoveEvent.Begun()));
+            }
+            return moves.stream().map(move -> move.document().shown()).toList();
         });
     }
 

@@ -147,6 +147,20 @@ public sealed interface Resource {
             @Nullable String ordering)
             implements Resource {}
 
+    /** Several moves to one destination, asked for at once. */
+    record GangRequest(
+            List<String> vms,
+            String to,
+            @Nullable Integer bandwidthMbit,
+            @Nullable Integer maxPauseMs,
+            @Nullable Integer maxTotalS,
+            @Nullable String ordering)
+            implements Resource {
+        MigrationRequest of(String vm) {
+            return new MigrationRequest(vm, to, bandwidthMbit, maxPauseMs, maxTotalS, ordering);
+        }
+    }
+
     record Progress(
             long bytesTotal,
             long bytesRemaining,

@@ -87,6 +87,7 @@ final class RestApi {
             return listed(() -> views.migrations(vm, active));
         }));
         routes.add(post("/v1/migrations", r -> Answer.created(migrate(body(r, Resource.MigrationRequest.class)))));
+        routes.add(post("/v1/gangs", r -> Answer.created(migrateTogether(body(r, Resource.GangRequest.class)))));
         routes.add(get("/v1/migrations/{id}", r -> views.migration(id(r))));
         routes.add(post(
                 "/v1/migrations/{id}/cancel", r -> new Answer(202, "application/json", orchestrator.cancel(id(r)))));
@@ -202,10 +203,24 @@ final class RestApi {
     }
 
     private Resource.Migration migrate(Resource.MigrationRequest request) {
+        return orchestrator.begin(List.of(plan(request))).getFirst();
+    }
+
+    private MovePlanner.Plan plan(Resource.MigrationRequest request) {
         orchestrator.moveOf(String.valueOf(request.vm())).ifPresent(id -> {
             throw MovePlanner.underWay(request.vm(), id); // before the checks, which would trip over that move
         });
-        return orchestrator.begin(planner.plan(request));
+        return planner.plan(request);
+    }
+
+    private Resource.ItemList<Resource.Migration> migrateTogether(Resource.GangRequest request) {
+        long revision = views.revision();
+        List<MovePlanner.Plan> plans = new ArrayList<>();
+        for (String vm : MovePlanner.gang(request)) {
+            plans.add(plan(request.of(vm)));
+        }
+        planner.checkRoomForAll(plans);
+        return new Resource.ItemList<>(revision, orchestrator.begin(plans));
     }
 
     static String document() {

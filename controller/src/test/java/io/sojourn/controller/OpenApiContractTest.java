@@ -36,6 +36,7 @@ class OpenApiContractTest {
             Map.entry("LandingRequest", Resource.Landing.class),
             Map.entry("Landing", Resource.Landing.class),
             Map.entry("MigrationRequest", Resource.MigrationRequest.class),
+            Map.entry("GangRequest", Resource.GangRequest.class),
             Map.entry("Migration", Resource.Migration.class),
             Map.entry("Event", Resource.Event.class),
             Map.entry("Certificate", Resource.Certificate.class),

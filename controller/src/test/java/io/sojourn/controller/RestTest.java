@@ -224,6 +224,22 @@ class RestTest {
     }
 
     @Test
+    void aGangStartsAsOneOrNotAtAll() throws Exception {
+        world.threeSitesWithVm();
+        assertThat(refused("POST", "/v1/gangs", "{\"vms\":[\"web1\",\"ghost\"],\"to\":\"b\"}", 404))
+                .startsWith("unknown-vm");
+        assertThat(refused("POST", "/v1/gangs", "{\"vms\":[\"web1\",\"web1\"],\"to\":\"b\"}", 400))
+                .contains("twice");
+        assertThat(refused("POST", "/v1/gangs", "{\"vms\":[],\"to\":\"b\"}", 400))
+                .contains("vms");
+        assertThat(world.get("/v1/migrations")).contains("\"items\":[]");
+        assertThat(world.post("/v1/gangs", "{\"vms\":[\"web1\"],\"to\":\"b\"}", 201))
+                .contains("\"epoch\":2");
+        assertThat(refused("POST", "/v1/gangs", "{\"vms\":[\"web1\"],\"to\":\"c\"}", 409))
+                .startsWith("migration-under-way");
+    }
+
+    @Test
     void landingPlacesComeAndGo() throws Exception {
         world.threeSitesWithVm();
         assertThat(refused("POST", "/v1/vms/web1/landings", "{\"site\":\"b\",\"qmp\":\"relative\"}", 400))

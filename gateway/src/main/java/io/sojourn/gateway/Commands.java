@@ -241,6 +241,8 @@ final class Commands {
                     + "; add it under templates: in its gateway.yaml, or start the incoming"
                     + " QEMU yourself and register it with: sojourn landing add");
         }
+        VmId id = new VmId(vm.getName());
+        guests.expect(id, Optional.empty(), GuestTaps.names(vm));
         List<String> taps = GuestTaps.make(vm, bridges);
         try {
             Map<String, String> variables = new HashMap<>(vm.getParametersMap());
@@ -253,9 +255,9 @@ final class Commands {
             }
             LaunchedGuest launched = launcher.launchIncoming(
                     new LaunchTemplate(name, template.command()), vm.getName(), variables, LAUNCH_PATIENCE);
-            HostedGuest hosted =
-                    new HostedGuest(new VmId(vm.getName()), launched.qmpSocket(), Optional.of(launched), taps);
+            HostedGuest hosted = new HostedGuest(id, launched.qmpSocket(), Optional.of(launched), taps);
             try {
+                guests.expect(id, Optional.of(launched.qmpSocket()), taps);
                 hosted.attach(LAUNCH_PATIENCE, event -> {});
             } catch (RuntimeException e) {
                 launched.destroy();
@@ -264,6 +266,7 @@ final class Commands {
             return hosted;
         } catch (RuntimeException e) {
             GuestTaps.remove(taps);
+            guests.expectNoMore(id);
             throw e;
         }
     }
@@ -277,6 +280,7 @@ final class Commands {
             throw new GatewayException("landing place " + qmp + " of VM " + id + " is " + state
                     + ", not waiting; start its QEMU with -incoming defer -S");
         }
+        guests.expect(id, Optional.of(qmp), List.of());
         return hosted;
     }
 
@@ -292,6 +296,7 @@ final class Commands {
         if (state != GuestState.RUNNING) {
             throw new GatewayException("VM " + id + " at " + config.gateway() + " is " + state + ", not running");
         }
+        guests.settled(hosted); // once it is bound elsewhere, the table names another socket
         Peer destination = peer(arm.getDestination());
         VmEntry entry = entry(id, vm);
         HandoffPlan plan = plan(

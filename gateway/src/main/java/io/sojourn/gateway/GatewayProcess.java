@@ -19,6 +19,7 @@ import io.sojourn.rpc.Vm;
 import io.sojourn.rpc.Welcome;
 import io.sojourn.transfer.StreamRehearsal;
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -29,6 +30,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -69,7 +71,8 @@ public final class GatewayProcess implements AutoCloseable {
         }
         journal = Journal.open(config.stateDir().resolve("handoffs.journal"), unfinished);
         QemuLauncher launcher = new QemuLauncher(config.stateDir().resolve("qemu"), goBeforeGuests());
-        guests = new HostedGuests(config.stateDir().resolve("guests"), launcher);
+        guests = new HostedGuests(new GuestFiles(config.stateDir()), launcher);
+        clearAway();
         String acceleration = acceleration();
         host = new HostFactsReader(config, acceleration);
         forwarder = new Forwarder(config, new Handoffs.Surroundings() {
@@ -107,6 +110,27 @@ public final class GatewayProcess implements AutoCloseable {
                 });
         commands = new Commands(
                 config, forwarder, guests, launcher, acceleration, link::reply, report -> link().report(report));
+    }
+
+    /** What a gateway that was killed left behind, of moves that nobody takes up. */
+    private void clearAway() {
+        guests.clearAway(unfinished.stream()
+                .filter(entry -> entry.role() == JournalRecord.Role.DESTINATION)
+                .map(entry -> entry.plan().vm().name())
+                .collect(Collectors.toSet()));
+        // Carriers do not outlive their gateway; QEMU's end of the socket notices by itself.
+        Path sockets = config.stateDir().resolve("run");
+        try {
+            if (Files.isDirectory(sockets)) {
+                try (DirectoryStream<Path> all = Files.newDirectoryStream(sockets)) {
+                    for (Path socket : all) {
+                        Files.deleteIfExists(socket);
+                    }
+                }
+            }
+        } catch (IOException e) {
+            LOG.warn("cannot clear {}: {}", sockets, e.getMessage());
+        }
     }
 
     /**

@@ -40,6 +40,15 @@ final class GuestTaps {
         }
     }
 
+    /** The names that {@link #make} gives. */
+    static List<String> names(Vm vm) {
+        List<String> names = new ArrayList<>();
+        for (int i = 0; i < vm.getNicsCount(); i++) {
+            names.add(name(vm.getName(), i));
+        }
+        return names;
+    }
+
     /** At most 15 characters, the same at every try, and not another VM's. */
     private static String name(String vm, int nic) {
         return "sv" + String.format("%08x", vm.hashCode()) + "n" + nic;

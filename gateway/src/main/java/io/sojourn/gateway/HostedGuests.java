@@ -7,7 +7,6 @@ import io.sojourn.hypervisor.LaunchedGuest;
 import io.sojourn.hypervisor.QemuLauncher;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.rpc.HostedVm;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -16,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -29,7 +29,7 @@ final class HostedGuests {
     private static final Logger LOG = LoggerFactory.getLogger(HostedGuests.class);
     private static final Duration ATTACH_PATIENCE = Duration.ofSeconds(3);
 
-    private final Path directory;
+    private final GuestFiles files;
     private final QemuLauncher launcher;
     private final Map<VmId, HostedGuest> guests = new ConcurrentHashMap<>();
     /** QMP sockets that the table names for VMs bound here. */
@@ -37,14 +37,14 @@ final class HostedGuests {
 
     private final Map<VmId, String> complaints = new ConcurrentHashMap<>();
 
-    HostedGuests(Path directory, QemuLauncher launcher) {
-        this.directory = directory;
+    HostedGuests(GuestFiles files, QemuLauncher launcher) {
+        this.files = files;
         this.launcher = launcher;
     }
 
     /** The controller binds this VM here; its hypervisor is to be held. An empty path: it has none that we could hold. */
     void want(VmId vm, String qmp) {
-        if (!qmp.isEmpty() || Files.exists(fileOf(vm))) {
+        if (!qmp.isEmpty() || files.hosted(vm.name()).isPresent()) {
             wanted.put(vm, Path.of(qmp.isEmpty() ? "/" : qmp));
         }
     }
@@ -98,54 +98,90 @@ final class HostedGuests {
     }
 
     private @Nullable HostedGuest remembered(VmId vm) {
-        Path file = fileOf(vm);
-        if (Files.exists(file)) {
-            try {
-                List<String> lines = Files.readAllLines(file);
-                Path qmp = Path.of(lines.getFirst());
-                Optional<LaunchedGuest> launched = launcher.running(vm.name()).stream()
-                        .filter(l -> l.qmpSocket().equals(qmp))
-                        .findFirst();
-                return new HostedGuest(vm, qmp, launched, lines.subList(1, lines.size()));
-            } catch (IOException e) {
-                LOG.warn("cannot read {}: {}", file, e.getMessage());
-            }
+        Path told = wanted.get(vm);
+        Optional<HostedGuest> known = files.hosted(vm.name())
+                .or(() -> files.arriving(vm.name()))
+                .filter(file -> file.qmp().isPresent())
+                .map(this::guest);
+        // A socket that is gone belongs to a QEMU that is: then what the table says is newer.
+        boolean isStale = known.isPresent() && told != null && !Files.exists(known.get().qmp) && Files.exists(told);
+        if (known.isPresent() && !isStale) {
+            return known.get();
         }
-        Path qmp = wanted.get(vm);
-        return qmp == null ? null : new HostedGuest(vm, qmp, Optional.empty(), List.of());
+        return told == null ? null : new HostedGuest(vm, told, Optional.empty(), List.of());
     }
 
-    /** A guest has come to stay. */
-    void settled(HostedGuest guest) {
-        List<String> lines = new ArrayList<>();
-        lines.add(guest.qmp.toString());
-        lines.addAll(guest.ownTaps);
-        try {
-            Files.createDirectories(directory);
-            Files.write(fileOf(guest.vm), lines);
-        } catch (IOException e) {
-            LOG.error("cannot remember VM {} in {}: {}", guest.vm, directory, e.getMessage());
+    private HostedGuest guest(GuestFiles.Remembered file) {
+        Path qmp = file.qmp().orElseThrow();
+        Optional<LaunchedGuest> launched = launcher.running(file.vm()).stream()
+                .filter(l -> l.qmpSocket().equals(qmp))
+                .findFirst();
+        return new HostedGuest(new VmId(file.vm()), qmp, launched, file.taps());
+    }
+
+    /**
+     * At the start of a gateway, before anything is commanded: of guests that were on their way in when the last process died, those that no handoff will take up
+     * are ended, with all that was made for them.
+     *
+     * @param takenUp VMs whose handoff at this destination was not over
+     */
+    void clearAway(Set<String> takenUp) {
+        launcher.running(); // which removes the files of the dead
+        for (GuestFiles.Remembered file : files.arriving()) {
+            if (file.qmp().isPresent() && takenUp.contains(file.vm())) {
+                continue;
+            }
+            LOG.info("VM {}: its arrival was cut short before it was under way; what was made for it goes", file.vm());
+            Optional<Path> livesHere = files.hosted(file.vm()).flatMap(GuestFiles.Remembered::qmp);
+            for (LaunchedGuest launched : launcher.running(file.vm())) {
+                if (!livesHere.equals(Optional.of(launched.qmpSocket()))) {
+                    launched.destroy();
+                }
+            }
+            GuestTaps.remove(file.taps());
+            files.forgetArrival(file.vm());
         }
+    }
+
+    /** Something is about to be made for a guest that comes. @param qmp empty: its hypervisor is not there yet */
+    void expect(VmId vm, Optional<Path> qmp, List<String> taps) {
+        files.expect(new GuestFiles.Remembered(vm.name(), qmp, taps));
+    }
+
+    void expectNoMore(VmId vm) {
+        files.forgetArrival(vm.name());
+    }
+
+    /** A guest has come to stay, or is about to leave: from here on a restarted gateway must find it, whatever the table says. */
+    void settled(HostedGuest guest) {
         guests.put(guest.vm, guest);
+        try {
+            files.settle(new GuestFiles.Remembered(guest.vm.name(), Optional.of(guest.qmp), guest.ownTaps));
+        } catch (GatewayException e) {
+            LOG.error("VM {} will not be found again after a restart: {}", guest.vm, e.getMessage());
+        }
     }
 
     /** A guest has left, or never came: what was made for it goes. */
     void left(HostedGuest guest) {
         if (guests.remove(guest.vm, guest)) {
             wanted.remove(guest.vm);
-            try {
-                Files.deleteIfExists(fileOf(guest.vm));
-            } catch (IOException e) {
-                LOG.warn("cannot delete {}: {}", fileOf(guest.vm), e.getMessage());
-            }
         }
         guest.detach();
         guest.launched.ifPresent(LaunchedGuest::destroy);
+        if (guest.launched.isEmpty()) {
+            launcher.forget(guest.qmp); // a QEMU of ours that ended by itself leaves its socket behind
+        }
         GuestTaps.remove(guest.ownTaps);
+        files.forget(guest.vm.name(), guest.qmp);
     }
 
-    private Path fileOf(VmId vm) {
-        return directory.resolve(vm.name());
+    /** The hypervisor of a VM that is not to be here is gone already, or cannot be reached: what is left of it goes. */
+    synchronized void clear(VmId vm) {
+        HostedGuest guest = remembered(vm);
+        if (guest != null) {
+            left(guest);
+        }
     }
 
     List<HostedVm> list() {

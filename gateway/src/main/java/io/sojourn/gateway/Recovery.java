@@ -8,9 +8,13 @@ import io.sojourn.handoff.JournalRecord;
 import io.sojourn.handoff.MigrationId;
 import io.sojourn.handoff.SourceHandoff;
 import io.sojourn.hypervisor.GuestState;
+import io.sojourn.hypervisor.HypervisorException;
+import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.VmId;
+import io.sojourn.model.location.GatewayId;
 import java.time.Duration;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -18,6 +22,7 @@ import org.slf4j.LoggerFactory;
 final class Recovery {
     private static final Logger LOG = LoggerFactory.getLogger(Recovery.class);
     private static final Duration PATIENCE = Duration.ofSeconds(10);
+    private static final int ATTEMPTS = 3;
 
     private Recovery() {}
 
@@ -31,12 +36,16 @@ final class Recovery {
         }
         LOG.info("VM {} {}: taking up the move as {} was at {}", plan.vm(), plan.epoch(), last.role(), last.stage());
         boolean atSource = last.role() == JournalRecord.Role.SOURCE;
+        // What the table says was said before there was a handoff to hear it.
+        GatewayId tableGateway = vm.gateway;
+        Epoch tableEpoch = vm.epoch;
         Found found = new Found(plan.migration(), plan.vm(), forwarder, guests, atSource);
         long now = System.nanoTime();
         if (atSource) {
             SourceHandoff.recover(last, now).ifPresent(step -> {
                 forwarder.handoffs().begin(Handoff.atSource(step.state(), vm, found), step.actions());
                 found.look();
+                forwarder.handoffs().tableSays(vm, tableGateway, tableEpoch);
             });
         } else {
             DestinationHandoff.recover(last, now).ifPresent(step -> {
@@ -64,10 +73,11 @@ final class Recovery {
 
         void look() {
             background(() -> {
-                HostedGuest guest;
-                try {
-                    guest = guests.require(vm);
-                } catch (GatewayException e) {
+                HostedGuest guest = find();
+                if (guest == null) {
+                    if (!atSource) {
+                        guests.clear(vm);
+                    }
                     post(new HandoffEvent.GuestGone());
                     return;
                 }
@@ -84,6 +94,20 @@ final class Recovery {
                                     : new HandoffEvent.IncomingFailed("found " + state + " after a restart"));
                 }
             });
+        }
+
+        /** Null if it does not answer: a busy one may take its time, and to call a guest gone that runs would be grave. */
+        private @Nullable HostedGuest find() {
+            for (int attempt = 1; ; attempt++) {
+                try {
+                    return guests.require(vm);
+                } catch (GatewayException e) {
+                    LOG.info("attempt {}: {}", attempt, e.getMessage());
+                    if (attempt == ATTEMPTS) {
+                        return null;
+                    }
+                }
+            }
         }
 
         private void post(HandoffEvent event) {
@@ -127,12 +151,20 @@ final class Recovery {
         }
 
         @Override
+        public void activated() {
+            background(() -> guests.settled(guests.require(vm)));
+        }
+
+        @Override
         public void quitGuest() {
             background(() -> {
-                HostedGuest guest = guests.find(vm);
-                if (guest != null) {
+                try {
+                    HostedGuest guest = guests.require(vm);
                     guest.guest().quit(PATIENCE);
                     guests.left(guest);
+                } catch (GatewayException | HypervisorException e) {
+                    LOG.info("VM {}: {}", vm, e.getMessage());
+                    guests.clear(vm);
                 }
                 post(new HandoffEvent.GuestGone());
             });

@@ -174,6 +174,17 @@ public final class QemuLauncher {
         return find("*.pid");
     }
 
+    /** Removes the QMP socket of a process of ours that is gone; another's is left alone. */
+    public void forget(Path qmp) {
+        if (directory.equals(qmp.getParent())) {
+            try {
+                Files.deleteIfExists(qmp);
+            } catch (IOException e) {
+                throw new HypervisorException("cannot remove " + qmp + ": " + e.getMessage(), e);
+            }
+        }
+    }
+
     private List<LaunchedGuest> find(String glob) {
         List<LaunchedGuest> found = new ArrayList<>();
         if (!Files.isDirectory(directory)) {

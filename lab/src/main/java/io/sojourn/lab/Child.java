@@ -26,11 +26,14 @@ final class Child {
     private final String name;
     private final Process process;
     private final Path log;
+    /** Where in the log this process begins: those of the same name before it wrote there, too. */
+    private final long logStart;
 
-    private Child(String name, Process process, Path log) {
+    private Child(String name, Process process, Path log, long logStart) {
         this.name = name;
         this.process = process;
         this.log = log;
+        this.logStart = logStart;
     }
 
     static Child start(Run run, Place place, String name, List<String> command) {
@@ -48,6 +51,7 @@ final class Child {
         line.addAll(place.command(command));
         Path log = run.folder().resolve(name + ".log");
         try {
+            long logStart = Files.exists(log) ? Files.size(log) : 0;
             Process process = new ProcessBuilder(line)
                     .redirectInput(Path.of("/dev/null").toFile())
                     .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
@@ -56,7 +60,7 @@ final class Child {
                     .start();
             // setsid and ip replace themselves: the number stays the program's.
             run.addProcess(process.pid(), name);
-            return new Child(name, process, log);
+            return new Child(name, process, log, logStart);
         } catch (IOException e) {
             throw new LabException("cannot start " + name + ": " + e.getMessage(), e);
         }
@@ -85,13 +89,13 @@ final class Child {
 
     /** Until it says that it is ready, in a line of its own that begins so. */
     void awaitReady(Duration bound) {
-        await(bound, () -> read(log).lines().anyMatch(line -> line.startsWith("ready")));
+        await(bound, () -> ownLog().lines().anyMatch(line -> line.startsWith("ready")));
     }
 
     /** @throws LabException with its last words if it has ended */
     void requireAlive() {
         if (!process.isAlive()) {
-            throw new LabException(name + " ended: " + lastLine(read(log)) + " (log: " + log + ")");
+            throw new LabException(name + " ended: " + lastLine(ownLog()) + " (log: " + log + ")");
         }
     }
 
@@ -101,7 +105,7 @@ final class Child {
             boolean dead = !process.isAlive();
             if (dead || System.nanoTime() > deadline) {
                 throw new LabException(name + (dead ? " ended" : " was not ready within " + bound.toSeconds() + " s")
-                        + ": " + lastLine(read(log)) + " (log: " + log + ")");
+                        + ": " + lastLine(ownLog()) + " (log: " + log + ")");
             }
             try {
                 process.waitFor(20, TimeUnit.MILLISECONDS);
@@ -126,6 +130,17 @@ final class Child {
 
     Path log() {
         return log;
+    }
+
+    private String ownLog() {
+        String all = read(log);
+        return all.substring((int) Math.min(logStart, all.length()));
+    }
+
+    /** SIGKILL; returns when it is gone. */
+    void kill() {
+        process.destroyForcibly();
+        process.onExit().join();
     }
 
     private static String read(Path file) {

@@ -12,20 +12,43 @@ final class DirectPaths {
     private static final Pattern REPLY = Pattern.compile("time=([0-9.]+) ms");
 
     private final Map<String, Double> rttMs = new HashMap<>();
+    private final Map<String, Double> setMs = new HashMap<>();
 
     static DirectPaths measure(Lab lab) {
         DirectPaths paths = new DirectPaths();
+        for (Topology.Link link : lab.topology().links()) {
+            paths.setMs.put(link.a() + " " + link.b(), link.rttMs());
+            paths.setMs.put(link.b() + " " + link.a(), link.rttMs());
+        }
+        paths.measureAll(lab);
+        return paths;
+    }
+
+    /** Half of what the link between two sites is set to; 0 within a site. */
+    double oneWayMs(String from, String to) {
+        return setMs.getOrDefault(from + " " + to, 0.0) / 2;
+    }
+
+    /** The link between two sites was set to another round trip time, and is measured again. */
+    void changed(Lab lab, Topology.Site a, Topology.Site b, double linkRttMs) {
+        double ms = ping(lab.place(a.name()), b.wan4());
+        for (String way : List.of(a.name() + " " + b.name(), b.name() + " " + a.name())) {
+            setMs.put(way, linkRttMs);
+            rttMs.put(way, ms);
+        }
+    }
+
+    private void measureAll(Lab lab) {
         List<Topology.Site> sites = lab.topology().sites();
         for (Topology.Site a : sites) {
             for (Topology.Site b : sites) {
                 if (a.number() < b.number()) {
                     double ms = ping(lab.place(a.name()), b.wan4());
-                    paths.rttMs.put(a.name() + " " + b.name(), ms);
-                    paths.rttMs.put(b.name() + " " + a.name(), ms);
+                    rttMs.put(a.name() + " " + b.name(), ms);
+                    rttMs.put(b.name() + " " + a.name(), ms);
                 }
             }
         }
-        return paths;
     }
 
     /** 0 within a site. */

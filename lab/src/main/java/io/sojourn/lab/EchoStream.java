@@ -164,6 +164,11 @@ final class EchoStream {
         return broken;
     }
 
+    /** Something has come back since then, or nothing was to come. */
+    boolean caughtUpSince(long ns) {
+        return received == sent || progressNs - ns > 0;
+    }
+
     /** The attempt to connect is over, well or badly. */
     boolean isDecided() {
         return connected || !broken.isEmpty();

@@ -20,8 +20,14 @@ record GuestPlan(String name, String mac, String address4, String address6, Topo
     static final String CONSOLE_SUFFIX = ".console";
 
     static GuestPlan web1(Topology topology) {
-        Topology.Site home = topology.sites().getFirst();
-        return new GuestPlan("web1", "52:54:00:10:01:0a", home.lan4(10), home.lan6(10), home, 128);
+        return web(1, topology.sites().getFirst());
+    }
+
+    /** The {@code number}th of several, 1 to 9, each with the ninth and following addresses of its home. */
+    static GuestPlan web(int number, Topology.Site home) {
+        int host = 9 + number;
+        String mac = String.format("52:54:00:10:%02x:%02x", home.number(), host);
+        return new GuestPlan("web" + number, mac, home.lan4(host), home.lan6(host), home, 128);
     }
 
     /**

@@ -4,6 +4,7 @@ package io.sojourn.lab;
 import io.sojourn.hypervisor.AccelerationProbe;
 import io.sojourn.hypervisor.LaunchTemplate;
 import io.sojourn.hypervisor.ProbeResult;
+import io.sojourn.wan.WanControl;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -25,11 +26,15 @@ public final class Lab implements AutoCloseable {
     private static final Duration BOOT_BOUND = Duration.ofSeconds(60);
     private static final Duration KVM_PATIENCE = Duration.ofSeconds(10);
 
+    /** Controller and gateways: what can die and be started again. */
+    private record Server(String place, String[] arguments, Child child) {}
+
     private final Run run;
     private final Topology topology;
     private final GuestImage image;
     private final Map<String, Place> places = new LinkedHashMap<>();
     private final List<Child> children = new ArrayList<>();
+    private final Map<String, Server> servers = new LinkedHashMap<>();
     private @Nullable RestClient rest;
 
     Lab(Run run, Topology topology, GuestImage image) {
@@ -131,29 +136,66 @@ public final class Lab implements AutoCloseable {
         children.add(wan);
         wan.awaitReady(START_BOUND);
         String token = UUID.randomUUID().toString();
-        Child controller = Child.startSojourn(
-                run,
-                place(Topology.CONTROLLER),
-                "controller",
+        start(
+                Topology.CONTROLLER,
+                Topology.CONTROLLER,
                 "controller",
                 "--config",
                 Configs.controller(run, token).toString());
-        children.add(controller);
-        List<Child> gateways = new ArrayList<>();
         for (Topology.Site site : topology.sites()) {
-            gateways.add(Child.startSojourn(
-                    run,
-                    place(site.name()),
-                    "gateway-" + site.name(),
+            start(
+                    gatewayProcess(site.name()),
+                    site.name(),
                     "gateway",
                     "--config",
-                    Configs.gateway(run, site, token, acceleration).toString()));
+                    Configs.gateway(run, site, token, acceleration).toString());
         }
-        children.addAll(gateways);
-        controller.awaitReady(START_BOUND);
-        gateways.forEach(gateway -> gateway.awaitReady(START_BOUND));
+        servers.values().forEach(server -> server.child().awaitReady(START_BOUND));
         rest = new RestClient(place(Topology.CONTROLLER), "http://127.0.0.1:" + Configs.REST_PORT);
         awaitGateways();
+    }
+
+    /** The name of a site's gateway among the lab's processes, and of its log. */
+    static String gatewayProcess(String site) {
+        return "gateway-" + site;
+    }
+
+    private void start(String name, String placeName, String... arguments) {
+        servers.put(name, new Server(placeName, arguments, Child.startSojourn(run, place(placeName), name, arguments)));
+    }
+
+    private Server server(String name) {
+        Server server = servers.get(name);
+        if (server == null) {
+            throw new LabException("no process '" + name + "' in lab " + run.prefix() + "; there are "
+                    + String.join(", ", servers.keySet()));
+        }
+        return server;
+    }
+
+    /** What a process writes; the next one of the same name goes on in the same file. */
+    Path log(String name) {
+        return server(name).child().log();
+    }
+
+    /** SIGKILL to the controller or a gateway. */
+    void kill(String name) {
+        server(name).child().kill();
+    }
+
+    /** Starts it as it was started before, as its supervisor would; does not wait until it is ready. */
+    void startAgain(String name) {
+        Server server = server(name);
+        start(name, server.place(), server.arguments());
+    }
+
+    void awaitReady(String name) {
+        server(name).child().awaitReady(START_BOUND);
+    }
+
+    /** The emulator between the sites: its links can be changed and cut. */
+    WanControl wan() {
+        return WanControl.connect(Configs.wanSocket(run));
     }
 
     /** Until the controller sees every gateway. */
@@ -238,9 +280,8 @@ public final class Lab implements AutoCloseable {
     private void await(String what, Duration bound, java.util.function.BooleanSupplier condition) {
         long deadline = System.nanoTime() + bound.toNanos();
         while (!condition.getAsBoolean()) {
-            for (Child child : children) {
-                child.requireAlive();
-            }
+            children.forEach(Child::requireAlive);
+            servers.values().forEach(server -> server.child().requireAlive());
             if (System.nanoTime() > deadline) {
                 throw new LabException("not within " + bound.toSeconds() + " s: " + what
                         + "; --keep leaves the lab and its logs to look at");
@@ -303,10 +344,6 @@ public final class Lab implements AutoCloseable {
     ProbeResult acceleration() {
         return new AccelerationProbe("qemu-system-x86_64", Folders.cache())
                 .probe(image.kernel(), Optional.of(image.initrd()), GuestImage.READY, KVM_PATIENCE);
-    }
-
-    List<Child> children() {
-        return children;
     }
 
     @Override

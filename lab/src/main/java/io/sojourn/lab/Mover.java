@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.lab;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -15,7 +17,7 @@ final class Mover {
     private static final long POLL_NS = 100_000_000;
     private static final long MOVE_BOUND_NS = 180_000_000_000L;
     /** After a move, until things count as calm: the farthest round trip, what TCP needs, and the second over which 'after' is taken. */
-    private static final long SETTLE_NS = 2_500_000_000L;
+    private static final Duration SETTLE = Duration.ofMillis(2_500);
 
     private final Lab lab;
     private final GuestPlan plan;
@@ -27,6 +29,7 @@ final class Mover {
     private String at;
     private final Standstill standstill;
     private Map<String, Long> drops;
+    private Duration settle = SETTLE;
 
     Mover(
             Lab lab,
@@ -53,47 +56,103 @@ final class Mover {
         return at;
     }
 
+    GuestPlan plan() {
+        return plan;
+    }
+
+    Traffic traffic() {
+        return traffic;
+    }
+
+    /** How long is waited after a move before the next may begin. */
+    void settleFor(Duration time) {
+        settle = time;
+    }
+
+    /** Somebody else has seen to it that the VM is there. */
+    void isAt(String site) {
+        at = site;
+    }
+
     /** One move, from wherever the VM is. A move that fails is a move that is not ok; an exception means that the lab itself broke. */
     Report.Move move(String to) {
-        String from = at;
+        return together(List.of(this), List.of(to)).getFirst();
+    }
+
+    /** Moves that begin together, each of another VM; to the same destination all, they are asked for in one request. */
+    static List<Report.Move> together(List<Mover> movers, List<String> to) {
+        Lab lab = movers.getFirst().lab;
         lab.awaitGateways();
         long startUs = System.currentTimeMillis() * 1_000;
-        traffic.moveStarts();
-        JsonNode migration = request(from, to);
-        boolean done = migration.path("state").asString("").equals("DONE");
-        if (done) {
-            at = to;
+        movers.forEach(mover -> mover.traffic.moveStarts());
+        List<JsonNode> migrations = request(movers, to);
+        List<JsonNode> ended = new ArrayList<>();
+        for (int i = 0; i < movers.size(); i++) {
+            ended.add(movers.get(i).follow(to.get(i), migrations.get(i)));
         }
-        LockSupport.parkNanos(SETTLE_NS);
-        return judge(from, to, startUs, migration, done, traffic.end());
+        LockSupport.parkNanos(movers.getFirst().settle.toNanos());
+        List<Report.Move> moves = new ArrayList<>();
+        for (int i = 0; i < movers.size(); i++) {
+            Mover mover = movers.get(i);
+            String from = mover.at;
+            boolean done = ended.get(i).path("state").asString("").equals("DONE");
+            if (done) {
+                mover.at = to.get(i);
+            }
+            moves.add(mover.judge(from, to.get(i), startUs, ended.get(i), done, mover.traffic.end()));
+        }
+        return moves;
     }
 
-    /** The migration as it ended; a refusal looks like one that was rolled back at once. */
-    private JsonNode request(String from, String to) {
-        JsonNode accepted;
+    /** Each migration as it was accepted; a refusal looks like one that was rolled back at once. */
+    private static List<JsonNode> request(List<Mover> movers, List<String> to) {
+        RestClient rest = movers.getFirst().lab.rest();
+        List<JsonNode> accepted = new ArrayList<>();
+        if (movers.size() > 1 && Set.copyOf(to).size() == 1) {
+            return requestGang(movers, to.getFirst(), rest);
+        }
+        for (int i = 0; i < movers.size(); i++) {
+            try {
+                accepted.add(rest.post(
+                        "/v1/migrations", Map.of("vm", movers.get(i).plan.name(), "to", to.get(i))));
+            } catch (LabException refused) {
+                accepted.add(refused(refused));
+            }
+        }
+        return accepted;
+    }
+
+    private static List<JsonNode> requestGang(List<Mover> movers, String to, RestClient rest) {
+        List<String> vms = movers.stream().map(mover -> mover.plan.name()).toList();
         try {
-            accepted = lab.rest().post("/v1/migrations", Map.of("vm", plan.name(), "to", to));
-        } catch (LabException refused) {
-            return JsonNodeFactory.instance.objectNode().put("state", "REFUSED").put("error", refused.getMessage());
+            List<JsonNode> accepted = new ArrayList<>();
+            rest.post("/v1/gangs", Map.of("vms", vms, "to", to)).path("items").forEach(accepted::add);
+            return accepted;
+        } catch (LabException why) {
+            return vms.stream().map(vm -> refused(why)).toList();
         }
-        return follow(from, to, accepted);
     }
 
-    private JsonNode follow(String from, String to, JsonNode accepted) {
+    private static JsonNode refused(LabException why) {
+        return JsonNodeFactory.instance.objectNode().put("state", "REFUSED").put("error", why.getMessage());
+    }
+
+    private JsonNode follow(String to, JsonNode accepted) {
         String id = accepted.path("id").asString("");
         long startNs = System.nanoTime();
         JsonNode migration = accepted;
         while (true) {
             String state = migration.path("state").asString("");
-            if (state.equals("DONE") || state.equals("ROLLED_BACK")) {
+            if (state.equals("DONE") || state.equals("ROLLED_BACK") || state.equals("REFUSED")) {
                 return migration;
             }
             double seconds = (System.nanoTime() - startNs) / 1e9;
             JsonNode copied = migration.path("progress");
             progress.show(String.format(
                     Locale.ROOT,
-                    "  %s -> %s  %-9s %5.1f s  %4d MB over the WAN, %4d MB left",
-                    from,
+                    "  %s  %s -> %s  %-9s %5.1f s  %4d MB over the WAN, %4d MB left",
+                    plan.name(),
+                    at,
                     to,
                     state.toLowerCase(Locale.ROOT),
                     seconds,
@@ -125,7 +184,8 @@ final class Mover {
             problems.addFirst("migration ended as " + migration.path("state").asString("") + ": "
                     + migration.path("error").asString("no reason given"));
         }
-        Optional<RunStates.Pause> pause = done ? RunStates.lastPause(lab.run().folder(), startUs) : Optional.empty();
+        Optional<RunStates.Pause> pause =
+                done ? RunStates.lastPause(lab.run().folder(), plan.name(), startUs) : Optional.empty();
         if (done && pause.isEmpty()) {
             problems.add("the hypervisors' traces show no pause");
         }
@@ -155,7 +215,7 @@ final class Mover {
                 new Report.Hypervisor(
                         acceleration,
                         Report.round(pauseMs),
-                        Report.round(lab.topology().oneWayMs(from, to)),
+                        Report.round(direct.oneWayMs(from, to)),
                         migration.path("totalMs").asLong(0),
                         migration.path("progress").path("bytesTotal").asLong(0),
                         migration.path("wanBytes").asLong(0)),
@@ -163,6 +223,7 @@ final class Mover {
                         slowest.gapMs(),
                         slowest.addedGapMs(),
                         switchMs(timeline, pause),
+                        Report.round(announceDelayMs(from, to)),
                         window.lost(),
                         window.duplicated(),
                         window.reordered()),
@@ -189,7 +250,7 @@ final class Mover {
             Traffic.Path path, String from, String now, Optional<RunStates.Pause> pause) {
         double pauseMs = pause.map(RunStates.Pause::ms).orElse(0.0);
         String site = path.correspondent().substring(0, path.correspondent().length() - "-c".length());
-        double longerMs = lab.topology().oneWayMs(site, now) - lab.topology().oneWayMs(site, from);
+        double longerMs = direct.oneWayMs(site, now) - direct.oneWayMs(site, from);
         ProbeFigures figures = path.figures();
         return new Report.Correspondent(
                 site,
@@ -223,6 +284,16 @@ final class Mover {
         return last == 0 || pause.isEmpty()
                 ? null
                 : Report.round((last - pause.get().resumedUs()) / 1_000.0);
+    }
+
+    /** To the farthest of those who are no party to the move. */
+    private double announceDelayMs(String from, String to) {
+        return lab.topology().sites().stream()
+                .map(Topology.Site::name)
+                .filter(site -> !site.equals(from) && !site.equals(to))
+                .mapToDouble(site -> direct.oneWayMs(to, site))
+                .max()
+                .orElse(0);
     }
 
     private JsonNode certificate(String id) {

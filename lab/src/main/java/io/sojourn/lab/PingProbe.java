@@ -13,7 +13,7 @@ import java.util.regex.Pattern;
 
 /** {@code ping}, five times a second from a correspondent to the guest; what it prints is read, as a person would. */
 final class PingProbe implements AutoCloseable {
-    private static final Pattern REPLY = Pattern.compile("icmp_seq=(\\d+) .*time=([0-9.]+) ms(.*)");
+    private static final Pattern REPLY = Pattern.compile("(?:icmp_)?seq=(\\d+) .*time=([0-9.]+) ms(.*)");
     private static final double INTERVAL_S = 0.2;
 
     private final Process process;
@@ -26,16 +26,22 @@ final class PingProbe implements AutoCloseable {
     record Figures(long lost, long duplicated, long reordered) {}
 
     PingProbe(Run run, Place place, String address) {
+        this(run, place.command(List.of("ping", "-n", "-i", Double.toString(INTERVAL_S), "-s", "56", address)));
+    }
+
+    private PingProbe(Run run, List<String> command) {
         try {
-            process = new ProcessBuilder(place.command(
-                            List.of("ping", "-n", "-i", Double.toString(INTERVAL_S), "-s", "56", address)))
-                    .redirectErrorStream(true)
-                    .start();
+            process = new ProcessBuilder(command).redirectErrorStream(true).start();
             run.addProcess(process.pid(), "ping");
         } catch (IOException e) {
             throw new LabException("cannot start ping: " + e.getMessage() + "; is iputils-ping installed?", e);
         }
         Thread.ofVirtual().name("ping").start(this::read);
+    }
+
+    /** A ping that some other program runs for us, such as one in a guest. */
+    static PingProbe within(Run run, List<String> command) {
+        return new PingProbe(run, command);
     }
 
     /** The highest number that has been answered. */

@@ -20,6 +20,8 @@ public record Report(
         long seed,
         TopologyPart topology,
         List<Move> moves,
+        List<Cell> cells,
+        @org.jspecify.annotations.Nullable Summary summary,
         List<String> problems) {
     public static final String SCHEMA = "sojourn.report/1";
 
@@ -55,11 +57,16 @@ public record Report(
     public record Hypervisor(
             String accel, double pauseMs, double pauseFloorMs, long totalMs, long ramBytes, long wanBytes) {}
 
-    /** Gaps are those of the correspondent with the longest added gap. */
+    /**
+     * Gaps are those of the correspondent with the longest added gap.
+     *
+     * @param announceDelayMs one-way delay from the destination to the farthest gateway that flips, which is the floor of {@code switchMs}
+     */
     public record Network(
             double gapMs,
             double addedGapMs,
             @org.jspecify.annotations.Nullable Double switchMs,
+            double announceDelayMs,
             long lost,
             long duplicated,
             long reordered) {}
@@ -86,6 +93,65 @@ public record Report(
             double rttBeforeMs,
             double rttAfterMs,
             double rttDirectMs) {}
+
+    /**
+     * One fault at one step of one move.
+     *
+     * @param cell victim and step, as in {@code s:COPY}
+     * @param fault what was done, and on which sign
+     * @param ended DONE, ROLLED_BACK, or REFUSED when the fault came before there was a move
+     * @param struckAfterMs from the request for the move
+     * @param endedAfterMs from the fault to the move's end, without an operator
+     * @param runsAt where its hypervisors say that the guest runs
+     * @param hypervisors of the guest that are alive; one, when all is well
+     * @param silenceMs the longest that a probe went unanswered
+     * @param orphans what is left of the move where nothing should be
+     */
+    public record Cell(
+            String cell,
+            String fault,
+            boolean ok,
+            String migration,
+            String from,
+            String to,
+            String ended,
+            long struckAfterMs,
+            long endedAfterMs,
+            String runsAt,
+            int hypervisors,
+            double silenceMs,
+            long lost,
+            long duplicated,
+            long reordered,
+            int tcpOpen,
+            int tcpBroken,
+            long bytesMismatched,
+            List<String> orphans,
+            JsonNode timeline,
+            List<String> problems) {}
+
+    /** Over all moves. Of the delay to the destination nothing is counted: what no network can do without is not the network's to answer for. */
+    public record Summary(
+            int moves, Spread addedGapMs, Spread pauseMinusDelayMs, Spread switchMinusDelayMs, List<Row> byRtt) {}
+
+    /** The same for the moves over links of one round trip time. */
+    public record Row(
+            double rttMs, int moves, Spread addedGapMs, Spread pauseMinusDelayMs, Spread switchMinusDelayMs) {}
+
+    /** Nearest rank: {@code p99} of fewer than 100 figures is the largest. */
+    public record Spread(double p50, double p99, double max) {
+        static Spread of(List<Double> figures) {
+            double[] sorted =
+                    figures.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+            return sorted.length == 0
+                    ? new Spread(0, 0, 0)
+                    : new Spread(at(sorted, 0.50), at(sorted, 0.99), round(sorted[sorted.length - 1]));
+        }
+
+        private static double at(double[] sorted, double share) {
+            return round(sorted[(int) Math.ceil(share * sorted.length) - 1]);
+        }
+    }
 
     static TopologyPart describe(Topology topology) {
         List<LinkPart> links = topology.links().stream()

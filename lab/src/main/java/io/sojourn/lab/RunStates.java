@@ -33,10 +33,11 @@ final class RunStates {
         }
     }
 
-    /** The pause of the last move after {@code sinceUs} that the trace files below {@code folder} show. */
-    static Optional<Pause> lastPause(Path folder, long sinceUs) {
+    /** The pause of the VM's last move after {@code sinceUs} that the trace files below {@code folder} show. */
+    static Optional<Pause> lastPause(Path folder, String vm, long sinceUs) {
         List<Change> changes = changes(folder).stream()
-                .filter(change -> change.atUs() >= sinceUs)
+                .filter(change -> change.atUs() >= sinceUs
+                        && change.file().getFileName().toString().startsWith(vm + "."))
                 .toList();
         for (int i = changes.size() - 1; i > 0; i--) {
             Change resumed = changes.get(i);

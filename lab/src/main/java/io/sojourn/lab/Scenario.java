@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.lab;
 
-import java.util.ArrayList;
 import java.util.List;
 
-/** What is moved where, under which name it is run. */
-public enum Scenario {
-    DEMO("demo", "once round: st-andrews, hiroshima, gainesville, and home", 3, 3),
-    LOOP("loop", "round and round the sites", 30, 10_000);
-
+/** One thing that the lab can show, under the name by which a person runs it. */
+public abstract class Scenario {
     private final String id;
     private final String description;
     private final int moves;
     private final int mostMoves;
 
+    /**
+     * @param moves how many unless told otherwise
+     * @param mostMoves how many at most
+     */
     Scenario(String id, String description, int moves, int mostMoves) {
         this.id = id;
         this.description = description;
@@ -21,38 +21,53 @@ public enum Scenario {
         this.mostMoves = mostMoves;
     }
 
+    /** All there are, the simplest first. */
+    public static List<Scenario> all() {
+        return Scenarios.ALL;
+    }
+
     public static Scenario named(String id) {
-        for (Scenario scenario : values()) {
-            if (scenario.id.equals(id)) {
-                return scenario;
-            }
-        }
-        throw new LabException("no scenario '" + id + "': see 'sojourn lab list'");
+        return all().stream()
+                .filter(scenario -> scenario.id.equals(id))
+                .findFirst()
+                .orElseThrow(() -> new LabException("no scenario '" + id + "': see 'sojourn lab list'"));
     }
 
     public String id() {
         return id;
     }
 
+    /** One line. */
     public String description() {
         return description;
     }
 
-    /** How many unless told otherwise. */
     public int moves() {
         return moves;
     }
 
-    /** Destinations in order. {@code count} 0: as many as the scenario has of itself. */
-    List<String> destinations(Topology topology, int count) {
-        int wanted = count == 0 ? moves : count;
+    /** How many are wanted. @throws LabException if that is more than the scenario takes */
+    int count(ScenarioOptions options) {
+        int wanted = options.moves() == 0 ? moves : options.moves();
         if (wanted < 1 || wanted > mostMoves) {
             throw new LabException("scenario '" + id + "' takes 1 to " + mostMoves + " moves, not " + wanted);
         }
-        List<String> destinations = new ArrayList<>();
-        for (int i = 1; i <= wanted; i++) {
-            destinations.add(topology.sites().get(i % topology.sites().size()).name());
-        }
-        return destinations;
+        return wanted;
     }
+
+    Topology topology() {
+        return Topology.threeContinents();
+    }
+
+    /** The VMs that are booted for it. */
+    List<GuestPlan> guests(Topology topology, ScenarioOptions options) {
+        return List.of(GuestPlan.web1(topology));
+    }
+
+    Traffic.Load load() {
+        return Traffic.Load.FULL;
+    }
+
+    /** Looks at the options before anything is built. @throws LabException with what is wrong with them */
+    abstract Play begin(Topology topology, ScenarioOptions options);
 }

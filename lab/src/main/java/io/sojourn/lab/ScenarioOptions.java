@@ -5,11 +5,14 @@ package io.sojourn.lab;
  * How a scenario is run.
  *
  * @param moves 0: as many as the scenario has of itself
+ * @param vms how many VMs move together, in scenarios that move several; 0: as many as the scenario has of itself
+ * @param only cells of a matrix: names, victims or steps, with commas between them; empty: all
  * @param prefix of the namespaces; empty: one is made up
  * @param keep let the lab stand, with its logs, if something went wrong
  */
-public record ScenarioOptions(Scenario scenario, int moves, long seed, String prefix, boolean keep) {
+public record ScenarioOptions(
+        Scenario scenario, int moves, int vms, String only, long seed, String prefix, boolean keep) {
     public static ScenarioOptions demo() {
-        return new ScenarioOptions(Scenario.DEMO, 0, 1, "", false);
+        return new ScenarioOptions(Scenarios.DEMO, 0, 0, "", 1, "", false);
     }
 }

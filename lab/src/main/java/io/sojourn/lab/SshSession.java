@@ -17,22 +17,50 @@ import java.util.concurrent.locks.LockSupport;
  * that it comes back.
  */
 final class SshSession implements AutoCloseable {
-    private static final long LINE_INTERVAL_NS = 500_000_000;
+    private static final Duration LINE_INTERVAL = Duration.ofMillis(500);
     private static final long STALL_NS = 10_000_000_000L;
 
     private final Process process;
     private final Place place;
+    private final long intervalNs;
     private volatile long typed;
     private volatile long echoed;
     private volatile long mismatched;
     private volatile long progressNs = System.nanoTime();
+    private volatile long echoedNs = progressNs;
     private volatile boolean ended;
     private volatile boolean closed;
 
     SshSession(Run run, Place place, GuestImage image, String address) {
+        this(run, place, image, address, "cat", LINE_INTERVAL);
+    }
+
+    /** @param echo a program in the guest that gives each line back */
+    SshSession(Run run, Place place, GuestImage image, String address, String echo, Duration interval) {
         this.place = place;
-        Path knownHosts = run.folder().resolve("known_hosts");
-        List<String> command = place.command(List.of(
+        this.intervalNs = interval.toNanos();
+        try {
+            process = new ProcessBuilder(command(run, place, image, address, echo))
+                    .redirectError(ProcessBuilder.Redirect.appendTo(
+                            run.folder().resolve("ssh.log").toFile()))
+                    .start();
+            run.addProcess(process.pid(), "ssh");
+        } catch (IOException e) {
+            throw new LabException("cannot start ssh: " + e.getMessage() + "; is openssh-client installed?", e);
+        }
+        Thread.ofVirtual().name("ssh-type").start(this::type);
+        Thread.ofVirtual().name("ssh-read").start(this::read);
+    }
+
+    /** The command line that runs a program in a guest, seen from a place. */
+    static List<String> command(Run run, Place place, GuestImage image, String address, String program) {
+        Path knownHosts = run.folder().resolve("known_hosts-" + address);
+        try {
+            Files.writeString(knownHosts, address + " " + image.hostKey() + "\n");
+        } catch (IOException e) {
+            throw new LabException("cannot write " + knownHosts + ": " + e.getMessage(), e);
+        }
+        return place.command(List.of(
                 "ssh",
                 "-F",
                 "none",
@@ -47,18 +75,7 @@ final class SshSession implements AutoCloseable {
                 "-o",
                 "UserKnownHostsFile=" + knownHosts,
                 "root@" + address,
-                "cat"));
-        try {
-            Files.writeString(knownHosts, address + " " + image.hostKey() + "\n");
-            process = new ProcessBuilder(command)
-                    .redirectError(run.folder().resolve("ssh.log").toFile())
-                    .start();
-            run.addProcess(process.pid(), "ssh");
-        } catch (IOException e) {
-            throw new LabException("cannot start ssh: " + e.getMessage() + "; is openssh-client installed?", e);
-        }
-        Thread.ofVirtual().name("ssh-type").start(this::type);
-        Thread.ofVirtual().name("ssh-read").start(this::read);
+                program));
     }
 
     Place place() {
@@ -77,6 +94,11 @@ final class SshSession implements AutoCloseable {
 
     boolean isBroken() {
         return ended && !closed || typed > echoed && System.nanoTime() - progressNs > STALL_NS;
+    }
+
+    /** A line has come back since then. */
+    boolean caughtUpSince(long ns) {
+        return echoedNs - ns > 0;
     }
 
     /** Lines that came back different from what was typed. */
@@ -107,7 +129,7 @@ final class SshSession implements AutoCloseable {
                 keyboard.write((line(typed) + "\n").getBytes(StandardCharsets.US_ASCII));
                 keyboard.flush();
                 typed++;
-                LockSupport.parkNanos(LINE_INTERVAL_NS);
+                LockSupport.parkNanos(intervalNs);
             }
         } catch (IOException e) {
             ended = true;
@@ -124,6 +146,7 @@ final class SshSession implements AutoCloseable {
                 }
                 echoed++;
                 progressNs = System.nanoTime();
+                echoedNs = progressNs;
             }
         } catch (IOException e) {
             // ended, one way or the other

@@ -15,11 +15,21 @@ import java.util.List;
  */
 final class Traffic implements AutoCloseable {
     private static final int ECHO_PORT = 7;
-    private static final int FAST_HZ = 1000;
-    private static final int SLOW_HZ = 100;
-    private static final int STREAMS = 50;
-    /** A reply that takes longer than this is lost. */
-    private static final long REPLY_BOUND_NS = 5_000_000_000L;
+
+    /**
+     * How much of it.
+     *
+     * @param fastHz of the last site's IPv4 probe
+     * @param slowHz of all others
+     * @param streams TCP connections, shared among the sites
+     * @param replyBound a reply that takes longer is lost
+     */
+    record Load(int fastHz, int slowHz, int streams, Duration replyBound) {
+        static final Load FULL = new Load(1000, 100, 50, Duration.ofSeconds(5));
+        /** For several guests on one machine, and for matrices, in which a cell says whether, not how fast. */
+        static final Load LIGHT = new Load(100, 20, 12, Duration.ofSeconds(2));
+    }
+
     /** Over how long a round trip is taken before and after a move. */
     private static final int RTT_SECONDS = 1;
 
@@ -45,6 +55,7 @@ final class Traffic implements AutoCloseable {
 
     private record Mark(long begin, long moveStart) {}
 
+    private final Load load;
     private final List<UdpProbe> probes = new ArrayList<>();
     private final List<PingProbe> pings = new ArrayList<>();
     private final List<TcpStreams> streams = new ArrayList<>();
@@ -54,13 +65,22 @@ final class Traffic implements AutoCloseable {
     private final List<String> brokenBefore = new ArrayList<>();
     private long mismatchedBefore;
     private long moveStartNs;
+    private long outageEndsNs;
 
     private Traffic(
-            Run run, List<Place> correspondents, GuestImage image, String address4, String address6, long seed) {
+            Run run,
+            List<Place> correspondents,
+            GuestImage image,
+            String address4,
+            String address6,
+            Load load,
+            long seed) {
+        this.load = load;
         List<InetSocketAddress> targets = List.of(socket(address4), socket(address6));
         int site = 0;
         for (Place place : correspondents) {
-            int share = STREAMS / correspondents.size() + (site < STREAMS % correspondents.size() ? 1 : 0);
+            int share =
+                    load.streams() / correspondents.size() + (site < load.streams() % correspondents.size() ? 1 : 0);
             streams.add(new TcpStreams(place, targets, share, seed + site));
             site++;
         }
@@ -69,8 +89,14 @@ final class Traffic implements AutoCloseable {
 
     /** Starts everything and returns once every stream is connected and SSH has answered. */
     static Traffic start(
-            Run run, List<Place> correspondents, GuestImage image, String address4, String address6, long seed) {
-        Traffic traffic = new Traffic(run, correspondents, image, address4, address6, seed);
+            Run run,
+            List<Place> correspondents,
+            GuestImage image,
+            String address4,
+            String address6,
+            Load load,
+            long seed) {
+        Traffic traffic = new Traffic(run, correspondents, image, address4, address6, load, seed);
         try {
             traffic.streams.forEach(group -> group.awaitConnected(Duration.ofSeconds(40)));
             traffic.ssh.awaitFirstEcho(Duration.ofSeconds(40));
@@ -85,8 +111,8 @@ final class Traffic implements AutoCloseable {
     private void startProbes(Run run, List<Place> correspondents, String address4, String address6) {
         for (Place place : correspondents) {
             boolean fast = place == correspondents.getLast();
-            probes.add(new UdpProbe(place, socket(address4), fast ? FAST_HZ : SLOW_HZ));
-            probes.add(new UdpProbe(place, socket(address6), SLOW_HZ));
+            probes.add(new UdpProbe(place, socket(address4), fast ? load.fastHz() : load.slowHz()));
+            probes.add(new UdpProbe(place, socket(address6), load.slowHz()));
             pings.add(new PingProbe(run, place, address4));
             pings.add(new PingProbe(run, place, address6));
         }
@@ -97,10 +123,15 @@ final class Traffic implements AutoCloseable {
         java.util.concurrent.locks.LockSupport.parkNanos(time.toNanos());
     }
 
-    /** The first window begins here; later ones where the one before ended. */
+    /** The first window begins here, later ones where the one before ended; called again, what lies between belongs to no window. */
     void begin() {
+        marks.clear();
+        pingMarks.clear();
         probes.forEach(probe -> marks.add(new Mark(probe.next(), probe.next())));
-        pings.forEach(ping -> pingMarks.add(ping.mark()));
+        pings.forEach(ping -> {
+            pingMarks.add(ping.mark());
+            ping.figures(ping.mark(), ping.mark()); // what came twice or late until now belongs to no window
+        });
     }
 
     /** The move starts now: round trips up to here are 'before'. */
@@ -109,6 +140,48 @@ final class Traffic implements AutoCloseable {
         for (int i = 0; i < probes.size(); i++) {
             marks.set(i, new Mark(marks.get(i).begin(), probes.get(i).next()));
         }
+    }
+
+    /**
+     * After an outage: until every stream has its echo again and every probe an answer, each within what is left of the bound.
+     *
+     * @return one line for each that has not
+     */
+    List<String> recovered(Duration bound) {
+        long deadlineNs = System.nanoTime() + bound.toNanos();
+        streams.forEach(TcpStreams::wakeSilent);
+        List<String> still = new ArrayList<>();
+        for (TcpStreams group : streams) {
+            for (EchoStream stream : group.streams()) {
+                while (stream.isOpen() && !stream.caughtUpSince(outageEndsNs) && System.nanoTime() < deadlineNs) {
+                    java.util.concurrent.locks.LockSupport.parkNanos(20_000_000);
+                }
+                if (stream.isOpen() && !stream.caughtUpSince(outageEndsNs)) {
+                    still.add(group.place().name() + ": a TCP stream does not go on");
+                }
+            }
+        }
+        for (UdpProbe probe : probes) {
+            long first = probe.next();
+            while (!probe.answeredSince(first) && System.nanoTime() < deadlineNs) {
+                java.util.concurrent.locks.LockSupport.parkNanos(20_000_000);
+            }
+            if (!probe.answeredSince(first)) {
+                still.add(probe.place().name() + ": a probe gets no answer");
+            }
+        }
+        while (!ssh.caughtUpSince(outageEndsNs) && System.nanoTime() < deadlineNs) {
+            java.util.concurrent.locks.LockSupport.parkNanos(20_000_000);
+        }
+        if (!ssh.caughtUpSince(outageEndsNs)) {
+            still.add(ssh.place().name() + ": the SSH session does not go on");
+        }
+        return still;
+    }
+
+    /** What was cut is whole again from now on: the mark that {@link #recovered} asks about. */
+    void outageEnds() {
+        outageEndsNs = System.nanoTime();
     }
 
     /** The move is over and things have calmed down: closes the window, after waiting for replies that are still under way. */
@@ -121,7 +194,7 @@ final class Traffic implements AutoCloseable {
         long reordered = 0;
         List<Long> ends = probes.stream().map(UdpProbe::next).toList();
         List<Integer> pingEnds = pings.stream().map(PingProbe::mark).toList();
-        long deadlineNs = System.nanoTime() + REPLY_BOUND_NS;
+        long deadlineNs = System.nanoTime() + load.replyBound().toNanos();
         for (int i = 0; i < probes.size(); i++) {
             UdpProbe probe = probes.get(i);
             Mark mark = marks.get(i);

@@ -75,6 +75,16 @@ final class UdpProbe implements AutoCloseable {
         }
     }
 
+    /** One of those sent from then on has been answered. */
+    boolean answeredSince(long number) {
+        for (long i = number; i < next; i++) {
+            if (receivedNs.get(i) != 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Figures of the probes {@code begin} to {@code end}, the latter not included. */
     ProbeFigures figures(long begin, long end) {
         int count = (int) (end - begin);

@@ -19,7 +19,7 @@ class ReportTest {
                 "overlay",
                 ok,
                 new Report.Hypervisor("tcg", 131.2, 125, 4210, 134217728, 91234567),
-                new Report.Network(145.2, 14, 126.0, 0, 0, 0),
+                new Report.Network(145.2, 14, 126.0, 55, 0, 0, 0),
                 new Report.Sessions(51, 0, 0),
                 new Report.PathPart(0.4, 250.6, 250.1),
                 new Report.Wire(50),
@@ -38,6 +38,8 @@ class ReportTest {
                 7,
                 Report.describe(Topology.threeContinents()),
                 List.of(move(ok)),
+                List.of(),
+                null,
                 List.of());
     }
 
@@ -45,14 +47,16 @@ class ReportTest {
     void namesAreThoseThatToolsRead() {
         JsonNode json = new JsonMapper().readTree(report(true).json());
         assertThat(json.propertyNames())
-                .containsExactly("schema", "scenario", "ok", "seed", "topology", "moves", "problems");
+                .containsExactly(
+                        "schema", "scenario", "ok", "seed", "topology", "moves", "cells", "summary", "problems");
         assertThat(json.at("/topology/links/0").propertyNames())
                 .containsExactly("from", "to", "delay_ms", "loss", "rate_mbit");
         JsonNode move = json.at("/moves/0");
         assertThat(move.at("/hypervisor").propertyNames())
                 .contains("accel", "pause_ms", "total_ms", "ram_bytes", "wan_bytes");
         assertThat(move.at("/network").propertyNames())
-                .containsExactly("gap_ms", "added_gap_ms", "switch_ms", "lost", "duplicated", "reordered");
+                .containsExactly(
+                        "gap_ms", "added_gap_ms", "switch_ms", "announce_delay_ms", "lost", "duplicated", "reordered");
         assertThat(move.at("/sessions").propertyNames()).containsExactly("tcp_open", "tcp_broken", "bytes_mismatched");
         assertThat(move.at("/path").propertyNames()).containsExactly("rtt_before_ms", "rtt_after_ms", "rtt_direct_ms");
         assertThat(move.at("/wire/added_bytes_per_packet").asInt()).isEqualTo(50);

@@ -26,9 +26,10 @@ class TopologyTest {
 
     @Test
     void scenariosGoRoundTheSitesAndEndAtHome() {
-        assertThat(Scenario.DEMO.destinations(topology, 0)).containsExactly("hiroshima", "gainesville", "st-andrews");
-        assertThat(Scenario.LOOP.destinations(topology, 0)).hasSize(30).endsWith("gainesville", "st-andrews");
-        assertThatThrownBy(() -> Scenario.DEMO.destinations(topology, 9)).isInstanceOf(LabException.class);
+        assertThat(Tour.destinations(topology, 3)).containsExactly("hiroshima", "gainesville", "st-andrews");
+        assertThat(Tour.destinations(topology, 30)).hasSize(30).endsWith("gainesville", "st-andrews");
+        ScenarioOptions tooMany = new ScenarioOptions(Scenarios.DEMO, 9, 0, "", 1, "", false);
+        assertThatThrownBy(() -> Scenarios.DEMO.begin(topology, tooMany)).hasMessageContaining("1 to 3 moves");
         assertThatThrownBy(() -> Scenario.named("nowhere")).hasMessageContaining("lab list");
     }
 }

@@ -52,6 +52,18 @@ public enum DropReason {
     REPLAYED,
     MALFORMED_CONTROL,
 
+    // the sealed transport
+    /** There is no session with the gateway that it was for, yet or any more. */
+    NO_SESSION,
+    /** Sealed for a session that is not, or no longer, held here. */
+    UNKNOWN_SESSION,
+    /** It came in the open from a gateway whose packets must be sealed. */
+    UNSEALED,
+    /** A handshake in a flood of them: its sender was sent a cookie to come back with. */
+    COOKIE_REQUIRED,
+    /** A handshake in a flood, from somebody who did come back with a cookie. */
+    HANDSHAKE_FLOOD,
+
     // the state of a binding
     STALE_EPOCH,
     FUTURE_EPOCH,

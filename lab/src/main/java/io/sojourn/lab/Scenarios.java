@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.lab;
+
+import java.util.List;
+
+/** The programme. */
+final class Scenarios {
+    static final Tour DEMO = new Tour();
+    static final Loop LOOP = new Loop();
+
+    static final List<Scenario> ALL =
+            List.of(DEMO, LOOP, new PingPong(), new Gang(), new BothMove(), new KillMatrix(), new Partition());
+
+    private Scenarios() {}
+}

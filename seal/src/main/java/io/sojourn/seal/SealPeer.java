@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.seal;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Another gateway: its static key, and up to three sessions with it.
+ *
+ * <pre>
+ *   next      made by the peer's initiation, and not used for sending until something has come over it
+ *   current   what is sent with
+ *   previous  what was sent with before: what is still on its way opens
+ * </pre>
+ *
+ * @param <O> what the owner of the endpoint knows this peer by
+ */
+public final class SealPeer<O> {
+    static final long NEVER = Long.MIN_VALUE;
+
+    private final SealPublicKey key;
+    final byte[] mac1Key;
+    final byte[] psk;
+    private O owner;
+
+    @Nullable
+    TransportSession previous;
+
+    @Nullable
+    TransportSession current;
+
+    @Nullable
+    TransportSession next;
+
+    @Nullable
+    Attempt attempt;
+
+    /** Initiations since the last session, and when the next one may go. */
+    int attempts;
+
+    long nextAttemptNs = NEVER;
+    /** The highest timestamp in an initiation from it. */
+    long timestampUs = Long.MIN_VALUE;
+
+    /** The timestamp in our latest initiation. */
+    long initiatedUs;
+
+    long heardNs = NEVER;
+    long sentNs = NEVER;
+    byte[] cookie = new byte[0];
+    long cookieNs;
+
+    SealPeer(SealPublicKey key, byte[] psk, O owner) {
+        this.key = key;
+        this.psk = psk;
+        this.owner = owner;
+        mac1Key = Handshakes.mac1Key(key);
+    }
+
+    public SealPublicKey key() {
+        return key;
+    }
+
+    public O owner() {
+        return owner;
+    }
+
+    public void owner(O owner) {
+        this.owner = owner;
+    }
+
+    /** Whether what is given to it can be sealed now. */
+    public boolean isUp() {
+        return current != null;
+    }
+
+    /** How many initiations have gone unanswered; for trying another of several addresses. */
+    public int unanswered() {
+        return attempts;
+    }
+
+    @Override
+    public String toString() {
+        return owner + " " + key;
+    }
+}
