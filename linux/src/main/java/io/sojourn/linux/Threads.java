@@ -17,7 +17,7 @@ public final class Threads {
     private static final int PRIO_PROCESS = 0;
     private static final int SCHED_FIFO = 1 | 0x4000_0000; // SCHED_RESET_ON_FORK: threads made by it are ordinary again
     private static final int CPU_SET_BYTES = 128;
-    private static final int LEAST_FAVOURED = 19;
+    private static final int SCHED_IDLE = 5;
     private static final Path OWN_THREADS = Path.of("/proc/self/task");
 
     private Threads() {}
@@ -57,7 +57,7 @@ public final class Threads {
     }
 
     /**
-     * Has HotSpot's compiler threads run only when nobody else wants the processor: a method that is compiled a little later costs microseconds, a compiler that
+     * Has HotSpot's compiler threads run only when nobody else wants the processor (SCHED_IDLE; a processor that runs only such threads counts as idle): a method that is compiled a little later costs microseconds, a compiler that
      * takes the processor from a guest that was just resumed costs its correspondents tens of milliseconds. Compiler threads that start later are started by
      * these and inherit it. Does nothing where the threads cannot be told.
      *
@@ -65,13 +65,15 @@ public final class Threads {
      */
     public static int setCompilersLast() {
         int found = 0;
-        try (DirectoryStream<Path> threads = Files.newDirectoryStream(OWN_THREADS)) {
+        try (Arena arena = Arena.ofConfined();
+                DirectoryStream<Path> threads = Files.newDirectoryStream(OWN_THREADS)) {
+            MemorySegment priority = arena.allocateFrom(JAVA_INT, 0);
             for (Path thread : threads) {
                 String name = Files.readString(thread.resolve("comm")).strip();
                 int id = Integer.parseInt(thread.getFileName().toString());
                 // The kernel cuts names after 15 octets: "C2 CompilerThread0".
                 if (name.matches("C[12] CompilerThre.*")
-                        && Syscalls.setpriority(PRIO_PROCESS, id, LEAST_FAVOURED) == 0) {
+                        && Syscalls.schedSetscheduler(id, SCHED_IDLE, priority.address()) == 0) {
                     found++;
                 }
             }
