@@ -51,13 +51,15 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final Streams streams;
     private final PathProber prober;
     private final Handoffs handoffs;
+    private final Claims claims;
     private final Map<String, String> bridges = new HashMap<>();
     private final List<LanPort> ports = new ArrayList<>();
     private @Nullable Poller poller;
     private volatile boolean running = true;
     private @Nullable Thread thread;
 
-    Forwarder(GatewayConfig config, SealPrivateKey key, Handoffs.Surroundings surroundings) {
+    Forwarder(
+            GatewayConfig config, SealPrivateKey key, Handoffs.Surroundings surroundings, Claims.Surroundings guests) {
         config.attachments().forEach(a -> bridges.put(a.network(), a.bridge()));
         table = new ForwardingTable(config.gateway(), config.site(), this);
         try {
@@ -74,6 +76,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         outside = new Outside(table, wan, sealing, delivery, counters, this);
         streams = new Streams(wan, counters);
         handoffs = new Handoffs(this, table, wan, delivery, outside, timers, counters, surroundings);
+        claims = new Claims(this, handoffs, table, timers, counters, guests);
+        handoffs.claims(claims);
         prober = new PathProber(wan, table, counters, handoffs::reachable);
     }
 
@@ -305,8 +309,16 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     // --- Inside.Sightings
 
     @Override
-    public void sighted(VmEntry vm, boolean announcement, long nowNs) {
-        handoffs.sighted(vm, announcement, nowNs);
+    public void sighted(VmEntry vm, Sign sign, long nowNs) {
+        handoffs.sighted(vm, sign, nowNs);
+        if (!vm.local && !vm.onMove) {
+            claims.sighted(vm, sign, nowNs);
+        }
+    }
+
+    @Override
+    public void usurped(VmEntry vm, long nowNs) {
+        claims.unauthorised(vm, "somebody else says by ARP that it has the VM's address", nowNs);
     }
 
     // --- Outside.Control
