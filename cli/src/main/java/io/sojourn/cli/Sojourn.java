@@ -20,6 +20,7 @@ import picocli.CommandLine.Spec;
             DemoCommand.class,
             LabCommand.class,
             SimCommand.class,
+            BenchCommand.class,
             TestCommand.class,
             ControllerCommand.class,
             GatewayCommand.class,

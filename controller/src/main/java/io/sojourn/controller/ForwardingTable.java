@@ -110,7 +110,7 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 value.ifPresentOrElse(v -> bound.put(key, BindingText.parse(key, v)), () -> bound.remove(key));
                 refreshVm(key, revision);
             }
-            case SITE, LANDING, MIGRATION, SECRET -> {
+            case SITE, LANDING, MIGRATION, NOTICE, SECRET -> {
                 return false;
             }
         }
@@ -213,6 +213,7 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 .setSite(g.site())
                 .setLocator(g.locator())
                 .setConnected(g.connected())
+                .setSealKey(g.sealKey() == null ? "" : g.sealKey())
                 .build();
     }
 

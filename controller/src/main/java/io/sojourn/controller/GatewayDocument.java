@@ -4,6 +4,7 @@ package io.sojourn.controller;
 import io.sojourn.rpc.Hello;
 import io.sojourn.rpc.HostFacts;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** What is stored of a gateway: its last Hello, without the secret, and whether it is connected. */
 record GatewayDocument(
@@ -14,7 +15,8 @@ record GatewayDocument(
         String software,
         long bootId,
         List<String> networks,
-        Resource.Host host) {
+        Resource.Host host,
+        @Nullable String sealKey) {
 
     GatewayDocument {
         networks = List.copyOf(networks);
@@ -29,7 +31,8 @@ record GatewayDocument(
                 hello.getSoftware(),
                 hello.getBootId(),
                 hello.getNetworksList().stream().sorted().toList(),
-                host(hello.getHost()));
+                host(hello.getHost()),
+                hello.getSealKey());
     }
 
     static Resource.Host host(HostFacts facts) {
@@ -42,6 +45,6 @@ record GatewayDocument(
     }
 
     GatewayDocument withConnected(boolean now) {
-        return new GatewayDocument(name, site, locator, now, software, bootId, networks, host);
+        return new GatewayDocument(name, site, locator, now, software, bootId, networks, host, sealKey);
     }
 }

@@ -29,7 +29,14 @@ final class Counters {
         SIGNALS_IN,
         SIGNALS_OUT,
         SIGNALS_REJECTED,
-        SEND_STALLED
+        SEND_STALLED,
+        ROAMED,
+        REKEYED,
+        CLAIMS_MADE,
+        CLAIMS_DELAYED,
+        CLAIMS_AGREED,
+        CLAIMS_REFUSED,
+        SIGHTINGS_UNAUTHORISED
     }
 
     private static final Kind[] KINDS = Kind.values();

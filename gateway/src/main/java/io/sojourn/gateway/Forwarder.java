@@ -10,6 +10,7 @@ import io.sojourn.linux.Threads;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.TableUpdate;
+import io.sojourn.seal.SealPrivateKey;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -48,12 +49,14 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final BridgeFdb fdb = new BridgeFdb();
     private final ForwardingTable table;
     private final WanPort wan;
+    private final Sealing sealing;
     private final LocalDelivery delivery;
     private final Inside inside;
     private final Outside outside;
     private final Streams streams;
     private final PathProber prober;
     private final Handoffs handoffs;
+    private final Claims claims;
     private final Map<String, String> bridges = new HashMap<>();
     private final List<LanPort> ports = new ArrayList<>();
     private @Nullable Poller poller;
@@ -61,7 +64,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private volatile boolean running = true;
     private @Nullable Thread thread;
 
-    Forwarder(GatewayConfig config, Handoffs.Surroundings surroundings) {
+    Forwarder(
+            GatewayConfig config, SealPrivateKey key, Handoffs.Surroundings surroundings, Claims.Surroundings guests) {
         config.attachments().forEach(a -> bridges.put(a.network(), a.bridge()));
         table = new ForwardingTable(config.gateway(), config.site(), this);
         try {
@@ -72,11 +76,14 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                             + "); is another gateway running, and is the address on this host?",
                     e);
         }
+        sealing = new Sealing(key, config.transport(), wan, counters);
         delivery = new LocalDelivery(table, counters);
         inside = new Inside(table, wan, delivery, counters, this);
-        outside = new Outside(table, wan, delivery, counters, this);
+        outside = new Outside(table, wan, sealing, delivery, counters, this);
         streams = new Streams(wan, counters);
         handoffs = new Handoffs(this, table, wan, delivery, outside, timers, counters, surroundings);
+        claims = new Claims(this, handoffs, table, timers, counters, guests);
+        handoffs.claims(claims);
         prober = new PathProber(wan, table, counters, handoffs::reachable);
     }
 
@@ -146,6 +153,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     void table(TableUpdate update) {
         table.apply(update);
+        sealing.peers(table.peers());
         outside.reindexPeers();
     }
 
@@ -159,6 +167,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             try {
                 long now = System.nanoTime();
                 int work = runCommands();
+                long sealNs = sealing.tick(now);
                 work += outside.poll(now);
                 for (int i = 0; i < ports.size(); i++) {
                     work += inside.poll(ports.get(i), now);
@@ -173,7 +182,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 work += streams.poll(now);
                 wan.flush();
                 if (work == 0) {
-                    sleep(now, Math.min(probeNs, nextTickNs));
+                    sleep(now, Math.min(Math.min(probeNs, sealNs), nextTickNs));
                 } else {
                     idleTurns = 0;
                 }
@@ -313,8 +322,16 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     // --- Inside.Sightings
 
     @Override
-    public void sighted(VmEntry vm, boolean announcement, long nowNs) {
-        handoffs.sighted(vm, announcement, nowNs);
+    public void sighted(VmEntry vm, Sign sign, long nowNs) {
+        handoffs.sighted(vm, sign, nowNs);
+        if (!vm.local && !vm.onMove) {
+            claims.sighted(vm, sign, nowNs);
+        }
+    }
+
+    @Override
+    public void usurped(VmEntry vm, long nowNs) {
+        claims.unauthorised(vm, "somebody else says by ARP that it has the VM's address", nowNs);
     }
 
     // --- Outside.Control

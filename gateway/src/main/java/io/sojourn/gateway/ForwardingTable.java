@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.handoff.Ordering;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.IpPrefix;
@@ -127,7 +128,20 @@ final class ForwardingTable {
         update.getNetworksList().forEach(this::putNetwork);
         update.getVmsList().forEach(this::putVm);
         version = update.getVersion();
-        vms.values().forEach(this::resolveRoute);
+        vms.values().forEach(this::renewRoute);
+    }
+
+    /** Gateways may have come, gone or moved. Whom packets go to stays: while a handoff redirects them, that is not whom the binding names. */
+    private void renewRoute(VmEntry vm) {
+        Peer route = vm.route;
+        if (vm.local) {
+            return;
+        }
+        if (route != null) {
+            vm.route = peers.get(route.id);
+        } else if (!vm.gateway.equals(self)) {
+            resolveRoute(vm);
+        }
     }
 
     private void removeWhatIsNotIn(TableUpdate update) {
@@ -154,8 +168,10 @@ final class ForwardingTable {
         Locator locator = Locator.parse(gateway.getLocator());
         Peer known = peers.get(id);
         if (known == null || !known.locator.equals(locator)) {
-            peers.put(id, new Peer(id, new SiteId(gateway.getSite()), locator));
+            known = new Peer(id, new SiteId(gateway.getSite()), locator);
+            peers.put(id, known);
         }
+        known.sealKey = gateway.getSealKey();
     }
 
     private void putNetwork(Network network) {
@@ -167,6 +183,7 @@ final class ForwardingTable {
             byVni.put(network.getVni(), entry);
         }
         entry.mtuBytes = network.getMtu() == 0 ? 1500 : network.getMtu();
+        entry.ordering = Ordering.parse(network.getOrdering());
         entry.subnets(network.getSubnetsList().stream()
                 .map(s -> new VirtualNetwork.Subnet(
                         IpPrefix.parse(s.getPrefix()), IpAddress.parse(s.getGatewayAddress()), s.getHomeSite()))
@@ -187,16 +204,18 @@ final class ForwardingTable {
             vms.put(id, entry);
         }
         replaceNics(entry, nics(vm));
+        // First the machines: what they do with it may differ from what a table would.
+        changes.tableSays(entry, gateway, epoch);
         if (epoch.isAfter(entry.epoch)) {
             bind(entry, gateway, epoch);
         }
-        changes.tableSays(entry, gateway, epoch);
     }
 
     /** Makes a binding the one that this gateway acts by. The caller has made sure that the epoch is the highest seen. */
     void bind(VmEntry vm, GatewayId gateway, Epoch epoch) {
         vm.gateway = gateway;
         vm.epoch = epoch;
+        vm.highestEpoch = Math.max(vm.highestEpoch, epoch.number());
         vm.local = gateway.equals(self);
         vm.routeEpoch = epoch.number();
         resolveRoute(vm);

@@ -7,6 +7,7 @@ import io.sojourn.model.location.SiteId;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What an operator says about one gateway, read from YAML by {@link GatewayConfigReader}.
@@ -23,6 +24,7 @@ import java.util.Map;
  * @param acceleration {@code kvm} or {@code tcg}; {@code auto} probes by booting
  * @param probeKernel a kernel to probe acceleration with; empty: the one that a template's VM would boot
  * @param bandwidthBytesPerS ceiling of all memory streams that leave here; 0: none
+ * @param transport sealed or plain
  */
 public record GatewayConfig(
         GatewayId gateway,
@@ -36,7 +38,23 @@ public record GatewayConfig(
         Map<String, Template> templates,
         String acceleration,
         String probeKernel,
-        long bandwidthBytesPerS) {
+        long bandwidthBytesPerS,
+        Transport transport) {
+
+    /**
+     * How packets to other gateways travel.
+     *
+     * @param sealed unless an operator trusts the underlay
+     * @param plainPeers gateways to which nothing is sealed all the same
+     * @param rekeyAfterS age of a session at which the next one is made
+     */
+    public record Transport(boolean sealed, Set<String> plainPeers, int rekeyAfterS) {
+        static final int REKEY_AFTER_S = 120;
+
+        boolean isPlain(GatewayId peer) {
+            return !sealed || plainPeers.contains(peer.name());
+        }
+    }
 
     /** A virtual network and the bridge that its guests at this site hang on. */
     public record Attachment(String network, String bridge) {}

@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.api.Load;
@@ -33,7 +34,10 @@ public final class GatewayConfigReader {
             "templates",
             "accel",
             "probe-kernel",
-            "bandwidth-mbit");
+            "bandwidth-mbit",
+            "transport",
+            "plain-peers",
+            "rekey-after-s");
 
     private final Path file;
 
@@ -49,9 +53,7 @@ public final class GatewayConfigReader {
         Map<?, ?> root = map("", load());
         for (Object key : root.keySet()) {
             if (!KEYS.contains(String.valueOf(key))) {
-                throw wrong(
-                        String.valueOf(key),
-                        "is not a key of a gateway; the keys are " + new java.util.TreeSet<>(KEYS));
+                throw wrong(String.valueOf(key), "is not a key of a gateway; the keys are " + new TreeSet<>(KEYS));
             }
         }
         Locator listen = value(root, "listen", Locator::parse);
@@ -67,9 +69,8 @@ public final class GatewayConfigReader {
                 templates(root.get("templates")),
                 acceleration(root),
                 root.containsKey("probe-kernel") ? text(root, "probe-kernel") : "",
-                root.containsKey("bandwidth-mbit")
-                        ? value(root, "bandwidth-mbit", Long::parseLong) * 1_000_000 / 8
-                        : 0);
+                root.containsKey("bandwidth-mbit") ? value(root, "bandwidth-mbit", Long::parseLong) * 1_000_000 / 8 : 0,
+                transport(root));
     }
 
     private @Nullable Object load() {
@@ -94,6 +95,22 @@ public final class GatewayConfigReader {
             throw wrong("accel", "is '" + accel + "'; use auto, kvm or tcg");
         }
         return accel;
+    }
+
+    private GatewayConfig.Transport transport(Map<?, ?> root) {
+        String transport = root.containsKey("transport") ? text(root, "transport") : "sealed";
+        if (!Set.of("sealed", "plain").contains(transport)) {
+            throw wrong("transport", "is '" + transport + "'; use sealed, or plain on an underlay that you trust");
+        }
+        Set<String> plain = new TreeSet<>();
+        list("plain-peers", root.get("plain-peers")).forEach(name -> plain.add(String.valueOf(name)));
+        int rekeyAfterS = root.containsKey("rekey-after-s")
+                ? value(root, "rekey-after-s", Integer::parseInt)
+                : GatewayConfig.Transport.REKEY_AFTER_S;
+        if (rekeyAfterS < 2 || rekeyAfterS > GatewayConfig.Transport.REKEY_AFTER_S) {
+            throw wrong("rekey-after-s", "must be 2 to " + GatewayConfig.Transport.REKEY_AFTER_S);
+        }
+        return new GatewayConfig.Transport(transport.equals("sealed"), Set.copyOf(plain), rekeyAfterS);
     }
 
     private List<GatewayConfig.Attachment> attachments(@Nullable Object value) {

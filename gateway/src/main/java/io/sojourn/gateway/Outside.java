@@ -5,6 +5,8 @@ import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.VirtualNetwork.Subnet;
 import io.sojourn.gateway.VmEntry.Hold;
 import io.sojourn.linux.DatagramBatch;
+import io.sojourn.seal.SealFormat;
+import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.ParsedFrame;
@@ -20,7 +22,8 @@ import org.jspecify.annotations.Nullable;
  * From the WAN inwards, {@link Inside} mirrored: 1 receive a batch; 2 who sent it; 3 what it is; 4 decapsulate and parse;
  * 5 look up who it is for; 6 deliver, keep, or send on.
  *
- * <p>Nothing of a datagram is looked at before its sender is known to be a gateway of ours. Locking: forwarder's thread.
+ * <p>Nothing of a datagram is looked at, but its first octet, before its sender is known to be a gateway of ours: by the seal, or where
+ * plain was asked for by its address. Locking: forwarder's thread.
  */
 final class Outside {
     /** Datagrams of Sojourn's own. */
@@ -39,6 +42,7 @@ final class Outside {
 
     private final ForwardingTable table;
     private final WanPort wan;
+    private final Sealing sealing;
     private final LocalDelivery delivery;
     private final Counters counters;
     private final Control control;
@@ -46,9 +50,16 @@ final class Outside {
     private final Long2ObjectOpenHashMap<Peer> peerByKey = new Long2ObjectOpenHashMap<>();
     private long nowNs;
 
-    Outside(ForwardingTable table, WanPort wan, LocalDelivery delivery, Counters counters, Control control) {
+    Outside(
+            ForwardingTable table,
+            WanPort wan,
+            Sealing sealing,
+            LocalDelivery delivery,
+            Counters counters,
+            Control control) {
         this.table = table;
         this.wan = wan;
+        this.sealing = sealing;
         this.delivery = delivery;
         this.counters = counters;
         this.control = control;
@@ -72,11 +83,24 @@ final class Outside {
     }
 
     private void datagram(DatagramBatch in, int i) {
+        if (in.length(i) > 0 && SealFormat.isSealed(BigEndian.u8(in.slab(), in.offset(i)))) {
+            Peer sender = sealing.open(in, i);
+            if (sender != null) {
+                opened(sender, in, i);
+            }
+            return;
+        }
         Peer peer = peerByKey.get(in.peerKey(i));
         if (peer == null || !in.isPeer(i, peer.address)) {
             counters.drop(DropReason.UNKNOWN_PEER);
-            return;
+        } else if (!peer.plain) {
+            counters.drop(DropReason.UNSEALED);
+        } else {
+            opened(peer, in, i);
         }
+    }
+
+    private void opened(Peer peer, DatagramBatch in, int i) {
         MemorySegment s = in.slab();
         long at = in.offset(i);
         int length = in.length(i);

@@ -5,6 +5,9 @@ import io.sojourn.linux.PeerAddress;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
+import io.sojourn.seal.SealFormat;
+import io.sojourn.seal.SealPeer;
+import org.jspecify.annotations.Nullable;
 
 /** Another gateway, as the forwarder knows it. Fields that change are written and read on the forwarder's thread only. */
 final class Peer {
@@ -14,7 +17,18 @@ final class Peer {
     final GatewayId id;
     final SiteId site;
     final Locator locator;
-    final PeerAddress address;
+    /** Where the controller says it is. */
+    final PeerAddress advertised;
+    /** Where it is: follows it when it roams. */
+    PeerAddress address;
+    /** Its static public key in base64; empty: it has none. */
+    String sealKey = "";
+    /** An operator has said that nothing between it and us is sealed. */
+    boolean plain;
+    /** What sealing knows it by; null: plain, or it has no key. */
+    @Nullable
+    SealPeer<Peer> seal;
+
     /** Largest IP packet that the underlay carries to it. */
     int underlayMtuBytes = DEFAULT_UNDERLAY_MTU;
     /** Smoothed round trip; 0: not measured yet. */
@@ -28,16 +42,17 @@ final class Peer {
         this.id = id;
         this.site = site;
         this.locator = locator;
-        this.address = PeerAddress.of(locator.toSocketAddress());
+        this.advertised = PeerAddress.of(locator.toSocketAddress());
+        this.address = advertised;
     }
 
     boolean isV6() {
-        return locator.address().getAddress().length == 16;
+        return !address.isIpv4();
     }
 
-    /** Outer IP and UDP headers on the way to it (RFC 791, 8200, 768). */
+    /** What is around a datagram on the way to it: IP, UDP (RFC 791, 8200, 768), and the seal. */
     int outerHeaderBytes() {
-        return (isV6() ? 40 : 20) + 8;
+        return (isV6() ? 40 : 20) + 8 + (plain ? 0 : SealFormat.OVERHEAD_BYTES);
     }
 
     @Override

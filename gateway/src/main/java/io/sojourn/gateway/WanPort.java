@@ -6,11 +6,13 @@ import io.sojourn.linux.DatagramBatch;
 import io.sojourn.linux.PeerAddress;
 import io.sojourn.linux.Poller;
 import io.sojourn.linux.UdpSocket;
+import io.sojourn.seal.SealFormat;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.Vxlan;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.net.InetSocketAddress;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The underlay side: one UDP socket, a batch being received and a batch being filled.
@@ -36,6 +38,7 @@ final class WanPort implements AutoCloseable {
     private final DatagramBatch out = new DatagramBatch(SLOTS, SLOT_BYTES);
     private final Poller writable;
     private int filled;
+    private @Nullable Sealing sealing;
 
     private WanPort(UdpSocket socket, Counters counters) {
         this.socket = socket;
@@ -51,6 +54,22 @@ final class WanPort implements AutoCloseable {
         // Outer packets are never fragmented: too big is found out and told to the guest instead (RFC 4821 spirit).
         socket.dontFragment(true);
         return new WanPort(socket, counters);
+    }
+
+    /** From now on datagrams leave sealed, except to peers that are plain. */
+    void sealWith(Sealing s) {
+        sealing = s;
+    }
+
+    /** Something is being said about a handoff: what costs the forwarder time is put off, if it can be. */
+    void handoffUnderWay() {
+        if (sealing != null) {
+            sealing.handoffUnderWay();
+        }
+    }
+
+    InetSocketAddress localAddress() {
+        return socket.localAddress();
     }
 
     int fd() {
@@ -79,7 +98,7 @@ final class WanPort implements AutoCloseable {
 
     /** Room for the next outgoing frame. */
     static int frameBytes() {
-        return SLOT_BYTES - HEADROOM;
+        return SLOT_BYTES - HEADROOM - SealFormat.OVERHEAD_BYTES;
     }
 
     /** Sends the frame that stands at {@link #frameAt}, in VXLAN framing. */
@@ -87,7 +106,7 @@ final class WanPort implements AutoCloseable {
         Vxlan.write(out.slab(), frameAt() - Vxlan.HEADER_BYTES, vni, epoch);
         out.start(filled, HEADROOM - Vxlan.HEADER_BYTES);
         out.length(filled, frameLength + Vxlan.HEADER_BYTES);
-        commit(peer.address);
+        commit(peer);
         counters.add(Kind.WAN_OUT);
     }
 
@@ -101,18 +120,28 @@ final class WanPort implements AutoCloseable {
     void sendBuilt(Peer peer, int length) {
         out.start(filled, HEADROOM);
         out.length(filled, length);
-        commit(peer.address);
+        commit(peer);
     }
 
     void sendBytes(Peer peer, byte[] datagram) {
-        sendBytes(peer.address, datagram);
+        MemorySegment.copy(datagram, 0, out.slab(), ValueLayout.JAVA_BYTE, frameAt(), datagram.length);
+        sendBuilt(peer, datagram.length);
     }
 
-    void sendBytes(PeerAddress to, byte[] datagram) {
+    /** Sends octets as they are: the seal's own handshakes. */
+    void sendRaw(PeerAddress to, byte[] datagram) {
         MemorySegment.copy(datagram, 0, out.slab(), ValueLayout.JAVA_BYTE, frameAt(), datagram.length);
         out.start(filled, HEADROOM);
         out.length(filled, datagram.length);
         commit(to);
+    }
+
+    private void commit(Peer to) {
+        if (to.plain || sealing != null && sealing.seal(to, out, filled)) {
+            commit(to.address);
+        } else {
+            counters.drop(DropReason.NO_SESSION);
+        }
     }
 
     private void commit(PeerAddress to) {

@@ -13,7 +13,7 @@ import java.util.concurrent.TimeUnit;
  * A process of the lab in one of its places, in a session of its own so that a Ctrl-C in the terminal reaches the lab alone, which then ends its children in order.
  * What it writes goes to {@code NAME.log} in the run's folder.
  */
-final class Child {
+public final class Child {
     /** Before what else the machine does, such as a build: its delays would look like the network's. */
     private static final int NICENESS = -10;
 
@@ -36,7 +36,7 @@ final class Child {
         this.logStart = logStart;
     }
 
-    static Child start(Run run, Place place, String name, List<String> command) {
+    public static Child start(Run run, Place place, String name, List<String> command) {
         return start(run, place, name, command, NICENESS);
     }
 
@@ -67,7 +67,7 @@ final class Child {
     }
 
     /** One of our own programs, by the class path of this process. */
-    static Child startSojourn(Run run, Place place, String name, String... arguments) {
+    public static Child startSojourn(Run run, Place place, String name, String... arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(
@@ -83,17 +83,17 @@ final class Child {
     }
 
     /** Until {@code mark} is in a file that it writes. @throws LabException with its last line when it ends before, or takes longer */
-    void awaitText(Path file, String mark, Duration bound) {
+    public void awaitText(Path file, String mark, Duration bound) {
         await(bound, () -> read(file).contains(mark));
     }
 
     /** Until it says that it is ready, in a line of its own that begins so. */
-    void awaitReady(Duration bound) {
+    public void awaitReady(Duration bound) {
         await(bound, () -> ownLog().lines().anyMatch(line -> line.startsWith("ready")));
     }
 
     /** @throws LabException with its last words if it has ended */
-    void requireAlive() {
+    public void requireAlive() {
         if (!process.isAlive()) {
             throw new LabException(name + " ended: " + lastLine(ownLog()) + " (log: " + log + ")");
         }
@@ -116,19 +116,32 @@ final class Child {
         }
     }
 
-    boolean isAlive() {
+    /** Asks it to end, and waits until it has; by force after five seconds. */
+    public void stop() {
+        process.destroy();
+        try {
+            if (!process.waitFor(5, TimeUnit.SECONDS)) {
+                process.destroyForcibly().waitFor();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new LabException("interrupted while " + name + " was to end", e);
+        }
+    }
+
+    public boolean isAlive() {
         return process.isAlive();
     }
 
-    long pid() {
+    public long pid() {
         return process.pid();
     }
 
-    String name() {
+    public String name() {
         return name;
     }
 
-    Path log() {
+    public Path log() {
         return log;
     }
 

@@ -11,20 +11,20 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /** A program that is run to its end, with a bound on its time. */
-final class Command {
+public final class Command {
     private static final Duration BOUND = Duration.ofSeconds(120);
 
     /** Exit status (0 is success) and what the program wrote. */
-    record Outcome(int status, String out, String err) {}
+    public record Outcome(int status, String out, String err) {}
 
     private Command() {}
 
     /** Standard output. @throws LabException with the program's own last words when its status is not 0 */
-    static String run(String... command) {
+    public static String run(String... command) {
         return run(List.of(command));
     }
 
-    static String run(List<String> command) {
+    public static String run(List<String> command) {
         Outcome outcome = attempt(command, Map.of(), null);
         if (outcome.status() != 0) {
             throw failure(command, outcome);
@@ -39,7 +39,7 @@ final class Command {
     }
 
     /** Runs whatever the outcome is. {@code directory} null: here. */
-    static Outcome attempt(
+    public static Outcome attempt(
             List<String> command, Map<String, String> environment, @org.jspecify.annotations.Nullable Path directory) {
         ProcessBuilder builder = new ProcessBuilder(command);
         builder.environment().putAll(environment);

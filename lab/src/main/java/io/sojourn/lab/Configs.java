@@ -28,8 +28,8 @@ final class Configs {
         return write(run, "controller.yaml", config);
     }
 
-    static Path gateway(Run run, Topology.Site site, String token, String acceleration) {
-        Map<String, Object> config = new LinkedHashMap<>();
+    static Path gateway(Run run, Topology.Site site, String token, String acceleration, Map<String, Object> extras) {
+        Map<String, Object> config = new LinkedHashMap<>(extras);
         config.put("gateway", site.name());
         config.put("site", site.name());
         config.put("controller", Topology.wanAddress4(Topology.CONTROLLER_NUMBER) + ":" + GRPC_PORT);

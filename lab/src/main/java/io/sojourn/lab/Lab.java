@@ -32,12 +32,15 @@ public final class Lab implements AutoCloseable {
     private final Run run;
     private final Topology topology;
     private final GuestImage image;
+    private final Map<String, Object> gatewayExtras;
     private final Map<String, Place> places = new LinkedHashMap<>();
     private final List<Child> children = new ArrayList<>();
     private final Map<String, Server> servers = new LinkedHashMap<>();
     private @Nullable RestClient rest;
 
-    Lab(Run run, Topology topology, GuestImage image) {
+    /** @param gatewayExtras keys of every gateway.yaml beside what it has in every lab */
+    Lab(Run run, Topology topology, GuestImage image, Map<String, Object> gatewayExtras) {
+        this.gatewayExtras = gatewayExtras;
         this.run = run;
         this.topology = topology;
         this.image = image;
@@ -148,7 +151,8 @@ public final class Lab implements AutoCloseable {
                     site.name(),
                     "gateway",
                     "--config",
-                    Configs.gateway(run, site, token, acceleration).toString());
+                    Configs.gateway(run, site, token, acceleration, gatewayExtras)
+                            .toString());
         }
         servers.values().forEach(server -> server.child().awaitReady(START_BOUND));
         rest = new RestClient(place(Topology.CONTROLLER), "http://127.0.0.1:" + Configs.REST_PORT);
@@ -335,6 +339,8 @@ public final class Lab implements AutoCloseable {
         LaunchTemplate template = GuestPlan.template(acceleration);
         List<String> command = new ArrayList<>(template.fill(plan.name(), variables));
         command.addAll(List.of("-qmp", "unix:" + qmp + ",server=on,wait=off"));
+        // A second way in, for what an operator does past the gateway that holds the first.
+        command.addAll(List.of("-qmp", "unix:" + qmp + BehindOurBack.HAND_SUFFIX + ",server=on,wait=off"));
         Child qemu = Child.startGuest(run, host, plan.name(), command);
         qemu.awaitText(Path.of(qmp + GuestPlan.CONSOLE_SUFFIX), GuestImage.READY, BOOT_BOUND);
         return qmp;

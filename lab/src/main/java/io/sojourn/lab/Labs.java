@@ -3,6 +3,7 @@ package io.sojourn.lab;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** What a person can have the lab do. All need root. */
@@ -50,7 +51,11 @@ public final class Labs {
         Thread atEnd = Thread.ofPlatform().unstarted(run::removeQuietly);
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean keep = options.keep();
-        try (Stage stage = Stage.set(new Lab(run, topology, image), options, progress, startNs)) {
+        try (Stage stage = Stage.set(
+                new Lab(run, topology, image, options.scenario().gatewayExtras()), options, progress, startNs)) {
+            if (stage.isReadable()) {
+                findings.problems.add("what a guest sends can be read on the WAN");
+            }
             boolean goesOn = play.on(stage, findings) && !(keep && !findings.ok());
             keep &= !findings.ok();
             return goesOn;
@@ -75,7 +80,7 @@ public final class Labs {
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean stands = false;
         try {
-            Lab lab = new Lab(run, Topology.threeContinents(), image);
+            Lab lab = new Lab(run, Topology.threeContinents(), image, Map.of());
             Stage.setUp(lab, List.of(GuestPlan.web1(lab.topology())), seed, progress, System.nanoTime());
             run.letStand();
             stands = true;

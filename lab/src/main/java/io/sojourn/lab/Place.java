@@ -23,12 +23,12 @@ public record Place(String name, String namespace) {
         return all;
     }
 
-    String run(String... command) {
+    public String run(String... command) {
         return Command.run(command(List.of(command)));
     }
 
     /** Configures interfaces: one line of {@code ip -batch} each. */
-    void ip(List<String> lines) {
+    public void ip(List<String> lines) {
         try {
             Path batch = Files.createTempFile("sojourn-ip", ".batch");
             try {
@@ -43,7 +43,7 @@ public record Place(String name, String namespace) {
     }
 
     /** Kernel settings of this namespace, each {@code net/ipv4/...=value}. */
-    void sysctl(String... settings) {
+    public void sysctl(String... settings) {
         Netns.call(namespace, () -> {
             for (String setting : settings) {
                 int equals = setting.indexOf('=');
@@ -54,12 +54,12 @@ public record Place(String name, String namespace) {
     }
 
     /** Runs a task on a thread of its own in here. Sockets it opens belong to this place for as long as they live. */
-    <T> T call(Callable<T> task) {
+    public <T> T call(Callable<T> task) {
         return Netns.call(namespace, task);
     }
 
     /** Starts a platform thread in here; a daemon, since a lab ends when its main thread does. */
-    Thread start(String threadName, Runnable task) {
+    public Thread start(String threadName, Runnable task) {
         return Thread.ofPlatform().daemon().name(threadName).start(() -> {
             Netns.enter(namespace);
             // A judge that is late itself would call the network late.

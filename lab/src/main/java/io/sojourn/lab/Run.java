@@ -37,7 +37,7 @@ public final class Run {
     }
 
     /** A new run, owned by this process. An empty prefix: one is made up. */
-    static Run create(String wanted) {
+    public static Run create(String wanted) {
         if (!wanted.isEmpty() && !PREFIX.matcher(wanted).matches()) {
             throw new LabException("prefix '" + wanted + "': use a letter, then up to 7 of a-z and 0-9");
         }
@@ -140,7 +140,7 @@ public final class Run {
                 .anyMatch(line -> line.startsWith(ProcessHandle.current().pid() + " "));
     }
 
-    Place addPlace(String name) {
+    public Place addPlace(String name) {
         String namespace = prefix + "-" + name;
         append("namespaces", namespace);
         Command.run("ip", "netns", "add", namespace);
@@ -159,7 +159,7 @@ public final class Run {
     }
 
     /** Ends every process of the run, then removes its namespaces (interfaces and bridges go with them) and its folder. */
-    synchronized void remove() {
+    public synchronized void remove() {
         for (String line : lines("processes")) {
             String[] words = line.split(" ", 3);
             ProcessTable.kill(Long.parseLong(words[0]), Long.parseLong(words[1]));
@@ -203,7 +203,7 @@ public final class Run {
     }
 
     /** As {@link #remove}, for when there is nobody left to tell. */
-    synchronized void removeQuietly() {
+    public synchronized void removeQuietly() {
         try {
             if (Files.exists(folder)) {
                 remove();

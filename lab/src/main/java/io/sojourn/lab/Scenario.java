@@ -2,6 +2,7 @@
 package io.sojourn.lab;
 
 import java.util.List;
+import java.util.Map;
 
 /** One thing that the lab can show, under the name by which a person runs it. */
 public abstract class Scenario {
@@ -62,6 +63,11 @@ public abstract class Scenario {
     /** The VMs that are booted for it. */
     List<GuestPlan> guests(Topology topology, ScenarioOptions options) {
         return List.of(GuestPlan.web1(topology));
+    }
+
+    /** Keys of every gateway.yaml beside what it has in every lab. */
+    Map<String, Object> gatewayExtras() {
+        return Map.of();
     }
 
     Traffic.Load load() {

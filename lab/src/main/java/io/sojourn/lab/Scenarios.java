@@ -8,8 +8,16 @@ final class Scenarios {
     static final Tour DEMO = new Tour();
     static final Loop LOOP = new Loop();
 
-    static final List<Scenario> ALL =
-            List.of(DEMO, LOOP, new PingPong(), new Gang(), new BothMove(), new KillMatrix(), new Partition());
+    static final List<Scenario> ALL = List.of(
+            DEMO,
+            LOOP,
+            new PingPong(),
+            new Gang(),
+            new BothMove(),
+            new KillMatrix(),
+            new Partition(),
+            new BehindOurBack(),
+            new Rekey());
 
     private Scenarios() {}
 }

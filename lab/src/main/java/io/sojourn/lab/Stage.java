@@ -15,6 +15,7 @@ final class Stage implements AutoCloseable {
     private final Standstill standstill = new Standstill();
     private final List<Mover> movers = new ArrayList<>();
     private final long startNs;
+    private boolean readable;
 
     private Stage(Lab lab, Progress progress, DirectPaths direct, long startNs) {
         this.lab = lab;
@@ -32,9 +33,11 @@ final class Stage implements AutoCloseable {
         try {
             Place far = lab.correspondents().get(1);
             GuestPlan first = plans.getFirst();
-            int addedBytes =
+            WireCost.Found wire =
                     WireCost.measure(lab, far, lab.topology().sites().get(1).name(), first.address4());
-            stage.say("underlay measured; a packet between sites carries " + addedBytes + " octets more");
+            stage.say("underlay measured; a packet between sites carries " + wire.addedBytes() + " octets more, "
+                    + (wire.readable() ? "in the open" : "sealed"));
+            stage.readable = wire.readable();
             for (GuestPlan plan : plans) {
                 Traffic traffic = Traffic.start(
                         lab.run(),
@@ -45,7 +48,7 @@ final class Stage implements AutoCloseable {
                         scenario.load(),
                         options.seed() + stage.movers.size());
                 stage.movers.add(new Mover(
-                        lab, plan, traffic, stage.direct, addedBytes, acceleration, stage.standstill, progress));
+                        lab, plan, traffic, stage.direct, wire.addedBytes(), acceleration, stage.standstill, progress));
             }
             Traffic.Load load = scenario.load();
             stage.say(String.format(
@@ -91,6 +94,11 @@ final class Stage implements AutoCloseable {
 
     Lab lab() {
         return lab;
+    }
+
+    /** What a guest sends could be read on the WAN. */
+    boolean isReadable() {
+        return readable;
     }
 
     DirectPaths direct() {

@@ -10,7 +10,7 @@ import java.nio.file.Path;
 
 /**
  * What a packet between two sites carries beyond itself: pings of a known length, filled with a pattern, are captured by the WAN emulator, outside of anything of
- * ours, and their IP packets measured. A pcap file has a header of 24 octets, then records of a 16-octet header and a raw IP packet (draft-ietf-opsawg-pcap).
+ * ours, and their IP packets measured and searched for the pattern. A pcap file has a header of 24 octets, then records of a 16-octet header and a raw IP packet (draft-ietf-opsawg-pcap).
  */
 final class WireCost {
     private static final int PING_BYTES = 1000;
@@ -18,11 +18,19 @@ final class WireCost {
     private static final int FILE_HEADER_BYTES = 24;
     private static final int RECORD_HEADER_BYTES = 16;
     private static final int PATTERN = 0x5a5a5a5a;
+    private static final int ADDED_MOST_BYTES = 150;
 
     private WireCost() {}
 
-    /** Octets added to each packet; 0 when no packet was seen. */
-    static int measure(Lab lab, Place correspondent, String site, String address) {
+    /**
+     * What was found on the wire.
+     *
+     * @param addedBytes octets added to each packet; 0 when no packet was seen
+     * @param readable the pattern inside could be seen from outside
+     */
+    record Found(int addedBytes, boolean readable) {}
+
+    static Found measure(Lab lab, Place correspondent, String site, String address) {
         Path capture = lab.run().folder().resolve("wire.pcap");
         try (WanControl wan = WanControl.connect(Configs.wanSocket(lab.run()))) {
             wan.capture(site, capture);
@@ -44,27 +52,41 @@ final class WireCost {
                     java.util.Map.of(),
                     null);
             wan.endCapture(site);
-            return added(Files.readAllBytes(capture));
+            return found(Files.readAllBytes(capture));
         } catch (IOException e) {
             throw new LabException("cannot read " + capture + ": " + e.getMessage(), e);
         }
     }
 
-    static int added(byte[] pcap) {
+    /** Sealed, a ping is known by nothing but its length: that which is most frequent among those that a ping can have. */
+    static Found found(byte[] pcap) {
         ByteBuffer file = ByteBuffer.wrap(pcap).order(ByteOrder.LITTLE_ENDIAN);
-        int added = Integer.MAX_VALUE;
+        int[] seen = new int[ADDED_MOST_BYTES];
+        boolean readable = false;
         for (int at = FILE_HEADER_BYTES; at + RECORD_HEADER_BYTES <= pcap.length; ) {
             int captured = file.getInt(at + 8);
             int length = file.getInt(at + 12);
             at += RECORD_HEADER_BYTES;
-            boolean ours = captured >= INNER_BYTES
-                    && at + captured <= pcap.length
-                    && file.getInt(at + captured - Integer.BYTES) == PATTERN;
-            if (ours) {
-                added = Math.min(added, length - INNER_BYTES);
+            int added = length - INNER_BYTES;
+            if (added > 0 && added < seen.length && at + captured <= pcap.length) {
+                seen[added]++;
+                readable |= hasPattern(file, at, at + captured);
             }
             at += captured;
         }
-        return added == Integer.MAX_VALUE ? 0 : added;
+        int most = 0;
+        for (int added = 1; added < seen.length; added++) {
+            most = seen[added] > seen[most] ? added : most;
+        }
+        return new Found(most, readable);
+    }
+
+    private static boolean hasPattern(ByteBuffer file, int from, int to) {
+        for (int at = from; at + 2 * Integer.BYTES <= to; at++) {
+            if (file.getInt(at) == PATTERN && file.getInt(at + Integer.BYTES) == PATTERN) {
+                return true;
+            }
+        }
+        return false;
     }
 }

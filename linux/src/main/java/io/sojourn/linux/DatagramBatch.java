@@ -13,16 +13,19 @@ import java.nio.ByteOrder;
 import java.util.Objects;
 
 /**
- * Datagrams for {@link UdpSocket}: one slab of equal slots off the heap, and the kernel's arrays that point into it.
+ * Datagrams for {@link UdpSocket}: a slab off the heap, and the kernel's arrays that point into it. Three shapes:
  *
  * <pre>
- *   slab   | slot 0                        | slot 1 ...
- *          | start(0) free | length(0) ... |
- *          ^ slotOffset(0) ^ offset(0)
+ *   equal slots, one datagram each      | slot 0                        | slot 1 ...
+ *                                       | start(0) free | length(0) ... |
+ *                                       ^ slotOffset(0) ^ offset(0)
+ *
+ *   packed, for sending                 slots stand wherever {@link #place} puts them; a datagram may have a {@link #tail} elsewhere
+ *   merged, for receiving               a slot takes as many datagrams of one sender as the kernel merged (UDP_GRO)
  * </pre>
  *
- * <p>Moving {@link #start(int, int) start} back by a header's length makes room for that header with no copying. One thread
- * owns a batch; it allocates nothing after its construction.
+ * <p>Moving {@link #start(int, int) start} back by a header's length makes room for that header with no copying. A tail is payload
+ * that is sent from where it is. One thread owns a batch; it allocates nothing after its construction.
  */
 public final class DatagramBatch implements AutoCloseable {
     // struct mmsghdr { struct msghdr { name, namelen, iov, iovlen, control, controllen, flags }; unsigned len } on 64
@@ -53,40 +56,116 @@ public final class DatagramBatch implements AutoCloseable {
     private static final ValueLayout.OfLong NET_LONG = JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
     private static final long MAPPED = 0x0000_ffff_0000_0000L;
 
+    static final int MSG_CONTROL = 32;
+    static final int MSG_CONTROLLEN = 40;
+    // struct cmsghdr { size_t len; int level; int type; } and its datum, CMSG_SPACE of both a short and an int.
+    static final int CMSG_BYTES = 24;
+    static final int CMSG_LEVEL = 8;
+    static final int CMSG_TYPE = 12;
+    static final int CMSG_DATA = 16;
+    private static final int SOL_UDP = 17;
+    private static final int UDP_SEGMENT = 103;
+    private static final int UDP_GRO = 104;
+    /** UDP_MAX_SEGMENTS of linux/udp.h; later kernels allow 128. */
+    private static final int JOINED_MAX = 64;
+    /** The payload of the longest IPv4 packet. */
+    private static final int JOINED_BYTES_MAX = 65_507;
+
+    private static final int MERGED_SLOT_BYTES = 1 << 16;
+    private static final int MERGED_MAX = 128;
+    /** Slots asked for while what comes is long: what is read is then looked at while it is in the processor's cache. */
+    private static final int LONG_SLOTS = 2;
+
+    private static final int LONG_BYTES = 8192;
+
     private final int slots;
     private final int slotBytes;
+    private final boolean merged;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment slab;
     private final MemorySegment headers;
     private final MemorySegment iovecs;
     private final MemorySegment names;
+    private final MemorySegment controls;
+    private final long[] places;
     private final int[] starts;
     private final int[] lengths;
+    private final long[] tails;
+    private final int[] tailLengths;
+    private final boolean[] alone;
     private final int[] errors;
+    /** Which name belongs to a datagram: its own, or that of the slot it was received in. */
+    private final int[] nameOf;
+    /** Datagrams in each message, since the last {@link #prepareSend}. */
+    private final int[] joined;
 
+    private int receiveSlots;
+
+    /** Equal slots. */
     public DatagramBatch(int slots, int slotBytes) {
+        this(slots, slotBytes, slots, (long) slots * slotBytes, false);
+    }
+
+    private DatagramBatch(int slots, int slotBytes, int datagrams, long slabBytes, boolean merged) {
         this.slots = slots;
         this.slotBytes = slotBytes;
-        slab = arena.allocate((long) slots * slotBytes, 64);
+        this.merged = merged;
+        slab = arena.allocate(slabBytes, 64);
         headers = arena.allocate((long) slots * MMSGHDR_BYTES, 64);
-        iovecs = arena.allocate((long) slots * IOVEC_BYTES, 64);
+        iovecs = arena.allocate(2L * slots * IOVEC_BYTES, 64);
         names = arena.allocate((long) slots * SOCKADDR_SLOT, 64);
-        starts = new int[slots];
-        lengths = new int[slots];
-        errors = new int[slots];
+        controls = arena.allocate((long) slots * CMSG_BYTES, 64);
+        places = new long[datagrams];
+        starts = new int[datagrams];
+        lengths = new int[datagrams];
+        tails = new long[datagrams];
+        tailLengths = new int[datagrams];
+        alone = new boolean[datagrams];
+        errors = new int[datagrams];
+        nameOf = new int[datagrams];
+        joined = new int[slots];
+        receiveSlots = slots;
         for (int i = 0; i < slots; i++) {
-            headers.set(JAVA_LONG, header(i) + MSG_NAME, names.address() + name(i));
-            headers.set(JAVA_LONG, header(i) + MSG_IOV, iovecs.address() + (long) i * IOVEC_BYTES);
-            headers.set(JAVA_LONG, header(i) + MSG_IOVLEN, 1);
+            places[i] = slabBytes == (long) slots * slotBytes ? (long) i * slotBytes : 0;
+            nameOf[i] = i;
         }
     }
 
+    /** For sending: {@code datagrams} of any length, where {@link #place} puts them in a slab of {@code slabBytes}. */
+    public static DatagramBatch packed(int datagrams, int slabBytes) {
+        return new DatagramBatch(datagrams, slabBytes, datagrams, slabBytes, false);
+    }
+
+    /** For receiving from a socket with {@link UdpSocket#mergeReceived}; {@code slots} is how many messages at once. */
+    public static DatagramBatch merged(int slots) {
+        return new DatagramBatch(slots, MERGED_SLOT_BYTES, slots * MERGED_MAX, (long) slots * MERGED_SLOT_BYTES, true);
+    }
+
+    /** How many datagrams there is room for when each takes a slot. */
     public int slots() {
         return slots;
     }
 
     public int slotBytes() {
         return slotBytes;
+    }
+
+    /** Puts slot {@code i} of a packed batch there. */
+    public void place(int i, long slotOffset) {
+        Objects.checkIndex(slotOffset, slab.byteSize());
+        places[i] = slotOffset;
+    }
+
+    /** Sends datagram {@code i} in a message of its own, whatever its neighbours are; until its length is set again. */
+    public void alone(int i) {
+        alone[i] = true;
+    }
+
+    /** Datagram {@code i} goes on with these bytes; they must stay as they are until it is sent. Until its length is set again. */
+    public void tail(int i, MemorySegment s, long at, int bytes) {
+        Objects.checkFromIndexSize(at, bytes, s.byteSize());
+        tails[i] = s.address() + at;
+        tailLengths[i] = bytes;
     }
 
     /** All slots; datagram {@code i} is the {@link #length} bytes from {@link #offset}. */
@@ -96,12 +175,12 @@ public final class DatagramBatch implements AutoCloseable {
 
     /** Where slot {@code i} begins in the slab. */
     public long slotOffset(int i) {
-        return (long) i * slotBytes;
+        return places[i];
     }
 
     /** Where datagram {@code i} begins in the slab: its slot and the headroom before it. */
     public long offset(int i) {
-        return slotOffset(i) + starts[i];
+        return places[i] + starts[i];
     }
 
     /** Free bytes before datagram {@code i} in its slot. */
@@ -127,13 +206,15 @@ public final class DatagramBatch implements AutoCloseable {
     }
 
     public void length(int i, int bytes) {
-        Objects.checkFromIndexSize(starts[i], bytes, slotBytes);
+        Objects.checkFromIndexSize(places[i] + starts[i], bytes, slab.byteSize());
         lengths[i] = bytes;
+        tailLengths[i] = 0;
+        alone[i] = false;
     }
 
     /** The datagram received into slot {@code i} was longer than the slot: its end is lost. */
     public boolean truncated(int i) {
-        return (headers.get(JAVA_INT, header(i) + MSG_FLAGS) & MSG_TRUNC) != 0;
+        return (headers.get(JAVA_INT, header(nameOf[i]) + MSG_FLAGS) & MSG_TRUNC) != 0;
     }
 
     /** The errno that made {@link UdpSocket#send} skip datagram {@code i}, or 0 if it was sent. */
@@ -142,15 +223,15 @@ public final class DatagramBatch implements AutoCloseable {
     }
 
     public long peerAddressHigh(int i) {
-        return names.get(NET_LONG, name(i) + SIN6_ADDR);
+        return names.get(NET_LONG, name(nameOf[i]) + SIN6_ADDR);
     }
 
     public long peerAddressLow(int i) {
-        return names.get(NET_LONG, name(i) + SIN6_ADDR + 8);
+        return names.get(NET_LONG, name(nameOf[i]) + SIN6_ADDR + 8);
     }
 
     public int peerPort(int i) {
-        return names.get(NET_SHORT, name(i) + SIN6_PORT) & 0xffff;
+        return names.get(NET_SHORT, name(nameOf[i]) + SIN6_PORT) & 0xffff;
     }
 
     /** The {@link PeerAddress#key} of the peer of datagram {@code i}, to look a peer up by; confirm with {@link #isPeer}. */
@@ -164,7 +245,7 @@ public final class DatagramBatch implements AutoCloseable {
 
     /** The peer of datagram {@code i} as an object; allocates, so not for each packet. */
     public PeerAddress peer(int i) {
-        int scope = names.get(JAVA_INT, name(i) + SIN6_SCOPE);
+        int scope = names.get(JAVA_INT, name(nameOf[i]) + SIN6_SCOPE);
         return new PeerAddress(peerAddressHigh(i), peerAddressLow(i), peerPort(i), scope);
     }
 
@@ -186,34 +267,158 @@ public final class DatagramBatch implements AutoCloseable {
     /** Points the kernel's arrays at the free part of each slot. */
     long prepareReceive() {
         for (int i = 0; i < slots; i++) {
-            iovecs.set(JAVA_LONG, (long) i * IOVEC_BYTES, slab.address() + offset(i));
-            iovecs.set(JAVA_LONG, (long) i * IOVEC_BYTES + IOV_LEN, slotBytes - starts[i]);
-            headers.set(JAVA_INT, header(i) + MSG_NAMELEN, SIN6_BYTES);
+            int start = merged ? 0 : starts[i];
+            iovecs.set(JAVA_LONG, (long) i * IOVEC_BYTES, slab.address() + (long) i * slotBytes + start);
+            iovecs.set(JAVA_LONG, (long) i * IOVEC_BYTES + IOV_LEN, slotBytes - start);
+            message(i, i, 1, i, SIN6_BYTES);
+            headers.set(JAVA_LONG, header(i) + MSG_CONTROL, merged ? controls.address() + (long) i * CMSG_BYTES : 0);
+            headers.set(JAVA_LONG, header(i) + MSG_CONTROLLEN, merged ? CMSG_BYTES : 0);
         }
         return headers.address();
     }
 
-    void received(int count, int family) {
-        for (int i = 0; i < count; i++) {
-            lengths[i] = headers.get(JAVA_INT, header(i) + MSG_LEN);
-            if (family == AF_INET) {
-                widen(i);
-            }
-        }
+    /** How many slots to fill with one call. */
+    int receiveSlots() {
+        return receiveSlots;
     }
 
-    /** Points the kernel's arrays at the datagrams from {@code from} on. */
-    long prepareSend(int from, int count, int family) {
-        for (int i = from; i < from + count; i++) {
-            iovecs.set(JAVA_LONG, (long) i * IOVEC_BYTES, slab.address() + offset(i));
-            iovecs.set(JAVA_LONG, (long) i * IOVEC_BYTES + IOV_LEN, lengths[i]);
-            headers.set(JAVA_INT, header(i) + MSG_NAMELEN, family == AF_INET ? SIN_BYTES : SIN6_BYTES);
-            errors[i] = 0;
+    /** Takes note of what the kernel has filled in; the number of datagrams. */
+    int received(int count, int family) {
+        for (int k = 0; k < count && family == AF_INET; k++) {
+            widen(k);
+        }
+        if (!merged) {
+            for (int i = 0; i < count; i++) {
+                lengths[i] = headers.get(JAVA_INT, header(i) + MSG_LEN);
+            }
+            return count;
+        }
+        int n = 0;
+        long total = 0;
+        for (int k = 0; k < count; k++) {
+            int bytes = headers.get(JAVA_INT, header(k) + MSG_LEN);
+            total += bytes;
+            n = split(k, bytes, segmentBytes(k, bytes), n);
+        }
+        receiveSlots = total > (long) count * LONG_BYTES ? LONG_SLOTS : slots;
+        return n;
+    }
+
+    private int segmentBytes(int slot, int bytes) {
+        long at = (long) slot * CMSG_BYTES;
+        boolean told = headers.get(JAVA_LONG, header(slot) + MSG_CONTROLLEN) >= CMSG_DATA + Integer.BYTES
+                && controls.get(JAVA_INT, at + CMSG_LEVEL) == SOL_UDP
+                && controls.get(JAVA_INT, at + CMSG_TYPE) == UDP_GRO;
+        int segment = told ? controls.get(JAVA_INT, at + CMSG_DATA) : bytes;
+        return segment <= 0 ? bytes : segment;
+    }
+
+    private int split(int slot, int bytes, int segment, int first) {
+        int n = first;
+        int at = 0;
+        int end = Math.min(lengths.length, first + MERGED_MAX);
+        do {
+            places[n] = (long) slot * slotBytes + at;
+            starts[n] = 0;
+            lengths[n] = Math.min(segment, bytes - at);
+            nameOf[n] = slot;
+            at += lengths[n++];
+        } while (at < bytes && n < end);
+        return n;
+    }
+
+    /**
+     * Points the kernel's arrays at the datagrams from {@code from} on; the number of messages. With {@code join} datagrams of one
+     * length to one peer share a message, which the kernel divides again (UDP_SEGMENT, udp(7)); the last of them may be shorter.
+     */
+    int prepareSend(int from, int count, int family, boolean join) {
+        int end = from + count;
+        int message = 0;
+        int iovec = 0;
+        for (int i = from; i < end; ) {
+            int segment = total(i);
+            int bytes = segment;
+            int firstIovec = iovec;
+            int n = 1;
+            iovec = point(i, iovec);
+            boolean full = !join || alone[i];
+            while (!full
+                    && i + n < end
+                    && n < JOINED_MAX
+                    && !alone[i + n]
+                    && total(i + n) <= segment
+                    && total(i + n) > 0
+                    && bytes + total(i + n) <= JOINED_BYTES_MAX
+                    && samePeer(i, i + n)) {
+                full = total(i + n) < segment;
+                bytes += total(i + n);
+                iovec = point(i + n, iovec);
+                n++;
+            }
             if (family == AF_INET) {
                 narrow(i);
             }
+            message(message, firstIovec, iovec - firstIovec, i, family == AF_INET ? SIN_BYTES : SIN6_BYTES);
+            control(message, n > 1 ? segment : 0);
+            joined[message++] = n;
+            i += n;
         }
-        return headers.address() + header(from);
+        return message;
+    }
+
+    private int point(int i, int iovec) {
+        errors[i] = 0;
+        iovecs.set(JAVA_LONG, (long) iovec * IOVEC_BYTES, slab.address() + offset(i));
+        iovecs.set(JAVA_LONG, (long) iovec * IOVEC_BYTES + IOV_LEN, lengths[i]);
+        if (tailLengths[i] == 0) {
+            return iovec + 1;
+        }
+        iovecs.set(JAVA_LONG, (iovec + 1L) * IOVEC_BYTES, tails[i]);
+        iovecs.set(JAVA_LONG, (iovec + 1L) * IOVEC_BYTES + IOV_LEN, tailLengths[i]);
+        return iovec + 2;
+    }
+
+    private void message(int message, int firstIovec, int iovecCount, int name, int nameBytes) {
+        long at = header(message);
+        headers.set(JAVA_LONG, at + MSG_NAME, names.address() + name(name));
+        headers.set(JAVA_INT, at + MSG_NAMELEN, nameBytes);
+        headers.set(JAVA_LONG, at + MSG_IOV, iovecs.address() + (long) firstIovec * IOVEC_BYTES);
+        headers.set(JAVA_LONG, at + MSG_IOVLEN, iovecCount);
+    }
+
+    private void control(int message, int segmentBytes) {
+        long at = (long) message * CMSG_BYTES;
+        headers.set(JAVA_LONG, header(message) + MSG_CONTROL, segmentBytes == 0 ? 0 : controls.address() + at);
+        headers.set(JAVA_LONG, header(message) + MSG_CONTROLLEN, segmentBytes == 0 ? 0 : CMSG_BYTES);
+        if (segmentBytes != 0) {
+            controls.set(JAVA_LONG, at, CMSG_DATA + Short.BYTES);
+            controls.set(JAVA_INT, at + CMSG_LEVEL, SOL_UDP);
+            controls.set(JAVA_INT, at + CMSG_TYPE, UDP_SEGMENT);
+            controls.set(JAVA_SHORT, at + CMSG_DATA, (short) segmentBytes);
+        }
+    }
+
+    private int total(int i) {
+        return lengths[i] + tailLengths[i];
+    }
+
+    private boolean samePeer(int a, int b) {
+        return peerPort(a) == peerPort(b)
+                && peerAddressLow(a) == peerAddressLow(b)
+                && peerAddressHigh(a) == peerAddressHigh(b);
+    }
+
+    long headersAddress() {
+        return headers.address();
+    }
+
+    /** Datagrams in the first {@code messages} messages. */
+    int datagramsIn(int messages) {
+        int n = 0;
+        for (int i = 0; i < messages; i++) {
+            n += joined[i];
+        }
+        return n;
     }
 
     void refused(int i, int errno) {

@@ -35,6 +35,7 @@ public final class Syscalls {
     private static final MethodHandle CLOSE = fixed("close", JAVA_INT, JAVA_INT);
     private static final MethodHandle READ = fixed("read", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle WRITE = fixed("write", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle WRITEV = fixed("writev", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
     private static final MethodHandle SOCKET = fixed("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
     private static final MethodHandle BIND = fixed("bind", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
     private static final MethodHandle GETSOCKNAME = fixed("getsockname", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
@@ -103,6 +104,15 @@ public final class Syscalls {
         try {
             MemorySegment state = STATE.get();
             return result((int) (long) WRITE.invokeExact(state, fd, address, bytes), state);
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
+    static int writev(int fd, long iovecs, int count) {
+        try {
+            MemorySegment state = STATE.get();
+            return result((int) (long) WRITEV.invokeExact(state, fd, iovecs, count), state);
         } catch (Throwable thrown) {
             throw unexpected(thrown);
         }

@@ -123,6 +123,16 @@ public final class Tap implements AutoCloseable {
         Syscalls.check(Syscalls.ioctl(fd, TUNSETOFFLOAD, bits), "set offloads of " + name);
     }
 
+    /** As {@link #setOffloads}; false where the kernel knows one of them not (USO: Linux 6.2). */
+    public boolean trySetOffloads(EnumSet<Offload> offloads) {
+        try {
+            setOffloads(offloads);
+            return true;
+        } catch (SyscallException e) {
+            return false;
+        }
+    }
+
     /** Removes the persistence: the device goes when the last descriptor is closed. */
     public void clearPersist() {
         Syscalls.check(Syscalls.ioctl(fd, TUNSETPERSIST, 0), "make device " + name + " temporary");
@@ -146,6 +156,12 @@ public final class Tap implements AutoCloseable {
         Objects.checkFromIndexSize(offset, bytes, segment.byteSize());
         int rc = Syscalls.write(fd, segment.address() + offset, bytes);
         Reference.reachabilityFence(segment);
+        return rc == -Syscalls.EAGAIN || rc == -Syscalls.EINTR ? AGAIN : rc;
+    }
+
+    /** As {@link #write(MemorySegment, long, int)}, for a frame in pieces. */
+    public int write(Gather frame) {
+        int rc = Syscalls.writev(fd, frame.address(), frame.count());
         return rc == -Syscalls.EAGAIN || rc == -Syscalls.EINTR ? AGAIN : rc;
     }
 

@@ -28,6 +28,7 @@ public final class UdpSocket implements AutoCloseable {
     private static final int SOCK_CLOEXEC = 0x80000;
     private static final int SOL_IP = 0;
     private static final int SOL_SOCKET = 1;
+    private static final int SOL_UDP = 17;
     private static final int SOL_IPV6 = 41;
     private static final int SO_SNDBUF = 7;
     private static final int SO_RCVBUF = 8;
@@ -36,6 +37,7 @@ public final class UdpSocket implements AutoCloseable {
     private static final int IP_MTU_DISCOVER = 10;
     private static final int IPV6_MTU_DISCOVER = 23;
     private static final int IPV6_V6ONLY = 26;
+    private static final int UDP_GRO = 104;
     private static final int PMTUDISC_DONT = 0;
     private static final int PMTUDISC_DO = 2;
     private static final int EBADF = 9;
@@ -47,6 +49,8 @@ public final class UdpSocket implements AutoCloseable {
     private final int fd;
     private final int family;
     private final InetSocketAddress localAddress;
+    private boolean joinSent;
+    private long joinsRefused;
     private long sendErrors;
     private long sendTooBig;
     private long receiveErrors;
@@ -125,10 +129,9 @@ public final class UdpSocket implements AutoCloseable {
     public int receive(DatagramBatch batch) {
         long headers = batch.prepareReceive();
         for (int attempt = 0; attempt < RECEIVE_ERRORS_PER_CALL; attempt++) {
-            int rc = Syscalls.recvmmsg(fd, headers, batch.slots());
+            int rc = Syscalls.recvmmsg(fd, headers, batch.receiveSlots());
             if (rc >= 0) {
-                batch.received(rc, family);
-                return rc;
+                return batch.received(rc, family);
             }
             if (rc == -Syscalls.EAGAIN || rc == -Syscalls.EINTR) {
                 return AGAIN;
@@ -145,20 +148,30 @@ public final class UdpSocket implements AutoCloseable {
      * {@link #sendErrors}, and marked by {@link DatagramBatch#sendErrno}.
      */
     public int send(DatagramBatch batch, int from, int count) {
-        long headers = batch.prepareSend(from, count, family);
         int done = 0;
+        int singly = 0;
         while (done < count) {
-            int rc = Syscalls.sendmmsg(fd, headers + (long) done * DatagramBatch.MMSGHDR_BYTES, count - done);
+            int span = singly > 0 ? singly : count - done;
+            int messages = batch.prepareSend(from + done, span, family, joinSent && singly == 0);
+            int rc = Syscalls.sendmmsg(fd, batch.headersAddress(), messages);
             if (rc > 0) {
-                done += rc;
+                int sent = batch.datagramsIn(rc);
+                done += sent;
+                singly = Math.max(0, singly - sent);
             } else if (rc == -Syscalls.EAGAIN) {
                 break;
             } else if (rc != -Syscalls.EINTR) {
                 failIfClosed(rc, "send on UDP ");
+                if (batch.datagramsIn(1) > 1) {
+                    joinsRefused++;
+                    singly = batch.datagramsIn(1);
+                    continue;
+                }
                 sendErrors++;
                 sendTooBig += rc == -EMSGSIZE ? 1 : 0;
                 batch.refused(from + done, -rc);
                 done++;
+                singly = Math.max(0, singly - 1);
             }
         }
         return done == 0 && count > 0 ? AGAIN : done;
@@ -168,6 +181,24 @@ public final class UdpSocket implements AutoCloseable {
         if (rc == -EBADF || rc == -ENOTSOCK) {
             throw new SyscallException(op + localAddress, -rc);
         }
+    }
+
+    /**
+     * Whether datagrams of one length to one peer are handed over as one (UDP_SEGMENT); off at first. What the kernel refuses joined is
+     * sent singly at once, and counted in {@link #joinsRefused}.
+     */
+    public void joinSent(boolean join) {
+        joinSent = join;
+    }
+
+    /** Whether datagrams of one sender may be received as one (UDP_GRO), into a {@link DatagramBatch#merged merged} batch; false: not here. */
+    public boolean mergeReceived(boolean merge) {
+        return Syscalls.setsockopt(fd, SOL_UDP, UDP_GRO, merge ? 1 : 0) >= 0;
+    }
+
+    /** How often the kernel refused joined datagrams. */
+    public long joinsRefused() {
+        return joinsRefused;
     }
 
     /** Datagrams that the kernel refused to send, all reasons together. */

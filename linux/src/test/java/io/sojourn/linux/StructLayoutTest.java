@@ -63,6 +63,12 @@ class StructLayoutTest {
         ours.put("offsetof(struct mmsghdr, msg_hdr.msg_namelen)", DatagramBatch.MSG_NAMELEN);
         ours.put("offsetof(struct mmsghdr, msg_hdr.msg_iov)", DatagramBatch.MSG_IOV);
         ours.put("offsetof(struct mmsghdr, msg_hdr.msg_iovlen)", DatagramBatch.MSG_IOVLEN);
+        ours.put("offsetof(struct mmsghdr, msg_hdr.msg_control)", DatagramBatch.MSG_CONTROL);
+        ours.put("offsetof(struct mmsghdr, msg_hdr.msg_controllen)", DatagramBatch.MSG_CONTROLLEN);
+        ours.put("CMSG_SPACE(sizeof(int))", DatagramBatch.CMSG_BYTES);
+        ours.put("offsetof(struct cmsghdr, cmsg_level)", DatagramBatch.CMSG_LEVEL);
+        ours.put("offsetof(struct cmsghdr, cmsg_type)", DatagramBatch.CMSG_TYPE);
+        ours.put("CMSG_LEN(0)", DatagramBatch.CMSG_DATA);
         ours.put("offsetof(struct mmsghdr, msg_hdr.msg_flags)", DatagramBatch.MSG_FLAGS);
         ours.put("offsetof(struct mmsghdr, msg_len)", DatagramBatch.MSG_LEN);
         ours.put("sizeof(struct iovec)", DatagramBatch.IOVEC_BYTES);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.management.ThreadMXBean;
+import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
 import org.junit.jupiter.api.Test;
@@ -94,6 +95,76 @@ class UdpSocketTest {
     }
 
     @Test
+    void joinedAndMergedDatagramsArriveEachForItself() {
+        try (UdpSocket left = UdpSocket.bind(new InetSocketAddress("127.0.0.1", 0));
+                UdpSocket right = UdpSocket.bind(new InetSocketAddress("127.0.0.1", 0));
+                DatagramBatch out = DatagramBatch.packed(64, 1 << 18);
+                DatagramBatch in = DatagramBatch.merged(4)) {
+            left.joinSent(true);
+            assertThat(right.mergeReceived(true)).isTrue();
+            PeerAddress to = PeerAddress.of(right.localAddress());
+            int[] lengths = {1000, 1000, 1000, 300, 700, 700, 2000, 2000, 2000, 2000, 5};
+            long at = 0;
+            for (int i = 0; i < lengths.length; i++) {
+                out.place(i, at);
+                out.start(i, 16);
+                int head = i % 2 == 0 ? lengths[i] : 3;
+                out.length(i, head);
+                if (head < lengths[i]) {
+                    out.tail(i, out.slab(), at + 16 + head, lengths[i] - head);
+                }
+                out.setPeer(i, to);
+                for (int b = 0; b < lengths[i]; b++) {
+                    out.slab().set(ValueLayout.JAVA_BYTE, at + 16 + b, (byte) (i * 31 + b));
+                }
+                at += lengths[i] + 64;
+            }
+            assertThat(left.send(out, 0, lengths.length)).isEqualTo(lengths.length);
+            int seen = 0;
+            for (int n = right.receive(in); n > 0; n = right.receive(in)) {
+                for (int i = 0; i < n; i++, seen++) {
+                    assertThat(in.length(i)).as("length of %d", seen).isEqualTo(lengths[seen]);
+                    assertThat(in.isPeer(i, PeerAddress.of(left.localAddress())))
+                            .isTrue();
+                    for (int b = 0; b < lengths[seen]; b++) {
+                        assertThat(in.slab().get(ValueLayout.JAVA_BYTE, in.offset(i) + b))
+                                .isEqualTo((byte) (seen * 31 + b));
+                    }
+                }
+            }
+            assertThat(seen).isEqualTo(lengths.length);
+            assertThat(left.joinsRefused()).isZero();
+        }
+    }
+
+    @Test
+    void whatTheKernelRefusesJoinedGoesSingly() {
+        try (UdpSocket left = UdpSocket.bind(new InetSocketAddress("127.0.0.1", 0));
+                UdpSocket right = UdpSocket.bind(new InetSocketAddress("127.0.0.1", 0));
+                DatagramBatch out = DatagramBatch.packed(8, 1 << 18);
+                DatagramBatch in = DatagramBatch.merged(4)) {
+            left.joinSent(true);
+            left.dontFragment(true);
+            PeerAddress to = PeerAddress.of(right.localAddress());
+            // 30,000 octets fit loopback's MTU of 65,536 singly; a segment of 65,507 does not leave room for a second.
+            int[] lengths = {30_000, 30_000, 100, 65_507, 0, 0};
+            for (int i = 0; i < lengths.length; i++) {
+                out.place(i, i * 32L * 1024);
+                out.length(i, lengths[i]);
+                out.setPeer(i, to);
+            }
+            assertThat(left.send(out, 0, lengths.length)).isEqualTo(lengths.length);
+            int seen = 0;
+            for (int n = right.receive(in); n > 0; n = right.receive(in)) {
+                for (int i = 0; i < n; i++) {
+                    assertThat(in.length(i)).isEqualTo(lengths[seen++]);
+                }
+            }
+            assertThat(seen).isEqualTo(lengths.length);
+        }
+    }
+
+    @Test
     void sendingAndReceivingAllocateNothing() {
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (UdpSocket left = UdpSocket.bind(new InetSocketAddress("127.0.0.1", 0));
@@ -101,10 +172,14 @@ class UdpSocketTest {
                 DatagramBatch out = new DatagramBatch(16, 2048);
                 DatagramBatch in = new DatagramBatch(16, 2048)) {
             PeerAddress to = PeerAddress.of(right.localAddress());
-            bounce(left, right, out, in, to, 30_000);
-            long before = threads.getCurrentThreadAllocatedBytes();
-            bounce(left, right, out, in, to, 1_000);
-            long perPacket = (threads.getCurrentThreadAllocatedBytes() - before) / 16_000;
+            // On a busy machine the compiler is late: it gets more rounds, but in the end nothing may be allocated.
+            long perPacket = Long.MAX_VALUE;
+            for (int attempt = 0; attempt < 40 && perPacket > 0; attempt++) {
+                bounce(left, right, out, in, to, 10_000);
+                long before = threads.getCurrentThreadAllocatedBytes();
+                bounce(left, right, out, in, to, 1_000);
+                perPacket = (threads.getCurrentThreadAllocatedBytes() - before) / 16_000;
+            }
             assertThat(perPacket).as("bytes allocated per packet").isZero();
         }
     }

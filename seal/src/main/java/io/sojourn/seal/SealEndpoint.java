@@ -85,11 +85,11 @@ public final class SealEndpoint<O> {
 
     public void remove(SealPeer<O> peer) {
         peers.remove(peer.key(), peer);
-        sessions.remove(peer.previous);
+        peer.retired.forEach(sessions::remove);
+        peer.retired.clear();
         sessions.remove(peer.current);
         sessions.remove(peer.next);
         sessions.remove(peer.attempt);
-        peer.previous = null;
         peer.current = null;
         peer.next = null;
         peer.attempt = null;
@@ -113,9 +113,8 @@ public final class SealEndpoint<O> {
     }
 
     private void expire(SealPeer<O> peer, long nowNs) {
-        if (isOver(peer.previous, nowNs)) {
-            sessions.remove(peer.previous);
-            peer.previous = null;
+        for (TransportSession oldest = peer.retired.peek(); isOver(oldest, nowNs); oldest = peer.retired.peek()) {
+            sessions.remove(peer.retired.remove());
         }
         if (isOver(peer.current, nowNs)) {
             sessions.remove(peer.current);
@@ -263,7 +262,10 @@ public final class SealEndpoint<O> {
         }
         @SuppressWarnings("unchecked") // every session in the table was made for a peer of this endpoint
         SealPeer<O> peer = (SealPeer<O>) session.peer;
-        newest = session.accept(counter) && session != peer.previous;
+        // After both have initiated at once each may send over a session of its own: youngest is what it was heard on,
+        // not CURRENT.
+        newest = session.accept(counter) && session.bornNs >= peer.heardBornNs;
+        peer.heardBornNs = Math.max(peer.heardBornNs, session.bornNs);
         sender = peer;
         peer.heardNs = nowNs;
         if (session == peer.next) {

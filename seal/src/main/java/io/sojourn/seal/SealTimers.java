@@ -27,8 +27,8 @@ public record SealTimers(
     /** Cookies, and the secret they are made with, live so long. */
     static final long COOKIE_NS = 120 * SECOND;
 
-    /** As the default, rekeying after other times; {@code rejectAfterNs} keeps its ratio. */
+    /** The same, rekeying at another age; a session still has a minute in which the rekey may fail. */
     public SealTimers rekeyAfter(long ns) {
-        return new SealTimers(ns, ns * 3 / 2, retryNs, retryMaxNs, silenceNs, keepaliveNs);
+        return new SealTimers(ns, ns + 60 * SECOND, retryNs, retryMaxNs, silenceNs, keepaliveNs);
     }
 }

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.bench;
+
+import java.util.List;
+
+/**
+ * What to measure and how long.
+ *
+ * @param rounds how often each way is measured, in turn
+ * @param seconds of one measurement
+ * @param only names of ways; empty: all that are installed
+ * @param freshStarts how often gateways are started afresh for the figure of their first second
+ */
+public record BenchOptions(
+        Kind kind,
+        int rounds,
+        int seconds,
+        int streams,
+        boolean reverse,
+        boolean v6,
+        List<String> only,
+        int freshStarts) {
+    /** Which of the benchmarks. */
+    public enum Kind {
+        THROUGHPUT,
+        LATENCY,
+        PPS,
+        FLOWS
+    }
+
+    public BenchOptions {
+        only = List.copyOf(only);
+        if (rounds < 1 || seconds < 1 || streams < 1 || freshStarts < 0) {
+            throw new BenchException("rounds, seconds and streams are 1 or more");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.gateway.Counters.Kind;
+import io.sojourn.linux.DatagramBatch;
+import io.sojourn.linux.PeerAddress;
+import io.sojourn.seal.SealEndpoint;
+import io.sojourn.seal.SealException;
+import io.sojourn.seal.SealFormat;
+import io.sojourn.seal.SealPeer;
+import io.sojourn.seal.SealPrivateKey;
+import io.sojourn.seal.SealPublicKey;
+import io.sojourn.seal.SealSource;
+import io.sojourn.seal.SealTimers;
+import io.sojourn.seal.SealUnderlay;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Seals what leaves for other gateways and opens what comes from them, in the slots of the batches where it stands; keeps sessions
+ * with all of them; and follows a peer that roams. Locking: none, forwarder's thread.
+ */
+final class Sealing implements SealUnderlay<Peer> {
+    private static final Logger LOG = LoggerFactory.getLogger(Sealing.class);
+    private static final long TICK_NS = TimeUnit.MILLISECONDS.toNanos(100);
+    /** How long after a word about a handoff no session that works is renewed: longer than from HOLD to ACTIVATE. */
+    private static final long CUT_NS = TimeUnit.SECONDS.toNanos(2);
+    /** Initiations to where a peer was last heard before every other one goes where the controller says it is. */
+    private static final int FAITHFUL_ATTEMPTS = 2;
+
+    private static final byte[] NO_PSK = new byte[0];
+
+    private final GatewayConfig.Transport transport;
+    private final WanPort wan;
+    private final Counters counters;
+    private final SealEndpoint<Peer> endpoint;
+    private final SealSource source = this::source;
+    private @Nullable DatagramBatch handledIn;
+    private int handled;
+    private long nowNs = System.nanoTime();
+    private long nextNs = nowNs;
+
+    Sealing(SealPrivateKey key, GatewayConfig.Transport transport, WanPort wan, Counters counters) {
+        this.transport = transport;
+        this.wan = wan;
+        this.counters = counters;
+        endpoint = new SealEndpoint<>(
+                key,
+                cpuHasAes(),
+                SealTimers.DEFAULT.rekeyAfter(TimeUnit.SECONDS.toNanos(transport.rekeyAfterS())),
+                new SecureRandom()::nextBytes,
+                this);
+        wan.sealWith(this);
+    }
+
+    private static boolean cpuHasAes() {
+        try (var lines = Files.lines(Path.of("/proc/cpuinfo"))) {
+            return lines.filter(line -> line.startsWith("flags") || line.startsWith("Features"))
+                    .findFirst()
+                    .map(line -> List.of(line.split("\\s+")).contains("aes"))
+                    .orElse(false);
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /** The table's peers have changed. */
+    void peers(Collection<Peer> peers) {
+        Set<SealPeer<Peer>> keep = new HashSet<>();
+        for (Peer peer : peers) {
+            peer.plain = transport.isPlain(peer.id);
+            peer.seal = peer.plain ? null : sealPeer(peer);
+            if (peer.seal != null) {
+                keep.add(peer.seal);
+            }
+        }
+        List.copyOf(endpoint.peers()).stream().filter(p -> !keep.contains(p)).forEach(endpoint::remove);
+        nextNs = nowNs;
+    }
+
+    private @Nullable SealPeer<Peer> sealPeer(Peer peer) {
+        if (peer.sealKey.isEmpty()) {
+            LOG.warn("gateway {} has no key, so nothing can be sent to it; plain-peers would allow it unsealed", peer);
+            return null;
+        }
+        try {
+            return endpoint.peer(SealPublicKey.parse(peer.sealKey), NO_PSK, peer);
+        } catch (SealException e) {
+            LOG.warn("gateway {} has a key that is none, so nothing can be sent to it: {}", peer, e.getMessage());
+            return null;
+        }
+    }
+
+    /** Each turn of the forwarder; when to call again. */
+    long tick(long now) {
+        nowNs = now;
+        if (now - nextNs >= 0) {
+            endpoint.tick(now, WallClock.nowUs());
+            nextNs = now + TICK_NS;
+        }
+        return nextNs;
+    }
+
+    /** A handoff is being talked about: no session that works is renewed now. */
+    void handoffUnderWay() {
+        endpoint.deferRekeyUntil(nowNs + CUT_NS);
+    }
+
+    /** Seals datagram {@code i} where it stands; false if there is no session. */
+    boolean seal(Peer to, DatagramBatch out, int i) {
+        SealPeer<Peer> peer = to.seal;
+        if (peer == null) {
+            return false;
+        }
+        long at = out.offset(i);
+        long sealedAt = at - SealFormat.TRANSPORT_HEADER_BYTES;
+        int n = endpoint.seal(peer, out.slab(), at, out.length(i), out.slab(), sealedAt, nowNs);
+        if (n == 0) {
+            return false;
+        }
+        out.start(i, out.start(i) - SealFormat.TRANSPORT_HEADER_BYTES);
+        out.length(i, n);
+        return true;
+    }
+
+    /** Opens datagram {@code i} where it stands: the caller finds what was inside, and gets who sealed it. Null: nothing for the caller. */
+    @Nullable
+    Peer open(DatagramBatch in, int i) {
+        handledIn = in;
+        handled = i;
+        long at = in.offset(i);
+        int n = endpoint.receive(in.slab(), at, in.length(i), source, in.slab(), at, nowNs);
+        if (n == SealEndpoint.NOTHING) {
+            if (endpoint.reason().isDrop()) {
+                counters.drop(endpoint.reason());
+            }
+            return null;
+        }
+        Peer peer = endpoint.sender().owner();
+        if (endpoint.isNewest() && !in.isPeer(i, peer.address)) {
+            roam(peer, in.peer(i));
+        }
+        in.length(i, n);
+        return peer;
+    }
+
+    private void roam(Peer peer, PeerAddress to) {
+        LOG.info("gateway {} is now at {}", peer, to.toSocketAddress());
+        peer.address = to;
+        counters.add(Kind.ROAMED);
+    }
+
+    private byte[] source() {
+        DatagramBatch in = handledIn;
+        return in == null ? NO_PSK : in.peer(handled).toString().getBytes(StandardCharsets.US_ASCII);
+    }
+
+    // --- SealUnderlay
+
+    @Override
+    public void answer(byte[] datagram) {
+        DatagramBatch in = handledIn;
+        if (in != null) {
+            wan.sendRaw(in.peer(handled), datagram);
+        }
+    }
+
+    @Override
+    public void send(SealPeer<Peer> to, byte[] datagram) {
+        Peer peer = to.owner();
+        boolean lost = to.unanswered() > FAITHFUL_ATTEMPTS && to.unanswered() % 2 == 1;
+        wan.sendRaw(lost ? peer.advertised : peer.address, datagram);
+    }
+
+    @Override
+    public void established(SealPeer<Peer> with, boolean first) {
+        Peer peer = with.owner();
+        DatagramBatch in = handledIn;
+        if (in != null && !in.isPeer(handled, peer.address)) {
+            roam(peer, in.peer(handled));
+        }
+        if (first) {
+            LOG.info("gateway {}: sealed session", peer);
+        } else {
+            counters.add(Kind.REKEYED);
+        }
+    }
+}
