@@ -307,6 +307,10 @@ final class VmCommands {
                         Figures.word(binding.path("cause")));
             }
             table.lines().forEach(options::println);
+            for (JsonNode notice : answer.path("notices")) {
+                options.println(Figures.word(notice.path("at")) + "  " + Figures.word(notice.path("gateway")) + ": "
+                        + Figures.word(notice.path("text")));
+            }
         }
     }
 }

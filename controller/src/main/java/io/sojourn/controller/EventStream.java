@@ -186,6 +186,8 @@ final class EventStream implements AutoCloseable {
                 change.value()
                         .map(v -> Json.read(v, MoveDocument.class).shown())
                         .orElse(null);
+            case NOTICE ->
+                change.value().map(v -> Json.read(v, Resource.Notice.class)).orElse(null);
             case GATEWAY -> views.gateway(key).orElse(null);
             case SITE ->
                 views.sites().stream()

@@ -64,6 +64,7 @@ final class Gateways {
     private final Realm realm;
     private final ForwardingTable table;
     private final Time time;
+    private final Detections detections;
     private final ByteString signalKey;
     private final Map<String, Attachment> attached = new ConcurrentHashMap<>();
     private final Map<String, Facts> facts = new ConcurrentHashMap<>();
@@ -73,6 +74,7 @@ final class Gateways {
         this.realm = realm;
         this.table = table;
         this.time = time;
+        this.detections = new Detections(realm, time);
         this.signalKey = ByteString.copyFrom(realm.signalKey());
     }
 
@@ -230,11 +232,8 @@ final class Gateways {
     }
 
     private void sighting(String gateway, Sighting sighting) {
-        log.warn(
-                "VM {} was seen at gateway {} ({}) where the registry does not expect it",
-                sighting.getVm(),
-                gateway,
-                sighting.getHow());
+        detections.notice(gateway, sighting.getVm(), sighting.getHow());
+        log.warn("VM {}: gateway {}: {}", sighting.getVm(), gateway, sighting.getHow());
     }
 
     private void heartbeat(Facts known, Heartbeat heartbeat) {

@@ -49,6 +49,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
 
     private final Realm realm;
     private final Gateways gateways;
+    private final Detections detections;
     private final ControllerConfig.Timeouts timeouts;
     private final Time time;
     /** Moves under way, and those over that some gateway does not know to be over. */
@@ -64,6 +65,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     Orchestrator(Realm realm, Gateways gateways, ControllerConfig.Timeouts timeouts, Time time) {
         this.realm = realm;
         this.gateways = gateways;
+        this.detections = new Detections(realm, time);
         this.timeouts = timeouts;
         this.time = time;
     }
@@ -267,6 +269,10 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
         Move move = unsettled.get(report.getMigration());
         if (move == null) {
             Optional<MoveDocument> over = realm.move(report.getMigration());
+            if (over.isEmpty() && !report.getClaimedFrom().isEmpty()) {
+                detections.take(gateway, report);
+                return;
+            }
             if (over.isEmpty()) {
                 disown(gateway, report);
                 return;

@@ -90,6 +90,13 @@ final class Realm {
                 .map(Stored::value);
     }
 
+    /** What gateways said about a VM, oldest first. */
+    List<Resource.Notice> notices(String vm) {
+        return all(Kind.NOTICE, Resource.Notice.class).stream()
+                .filter(notice -> notice.vm().equals(vm))
+                .toList();
+    }
+
     static String landingKey(String vm, String gateway) {
         return vm + "/" + gateway;
     }

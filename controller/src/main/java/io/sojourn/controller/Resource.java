@@ -111,6 +111,10 @@ public sealed interface Resource {
             return hypervisor == null ? "" : HypervisorUri.qmpPath(hypervisor);
         }
 
+        Vm withoutHypervisor() {
+            return new Vm(name, nics, site, gateway, null, template, parameters, epoch, state, migration, warnings);
+        }
+
         Map<String, String> filling() {
             return parameters == null ? Map.of() : parameters;
         }
@@ -125,10 +129,13 @@ public sealed interface Resource {
             @Nullable Map<String, String> parameters)
             implements Resource {}
 
-    record History(String vm, List<Line> items) implements Resource {
+    record History(String vm, List<Line> items, List<Notice> notices) implements Resource {
         public record Line(
                 String gateway, @Nullable String site, long epoch, Instant since, long revision, String cause) {}
     }
+
+    /** What a gateway had to say about a VM: a claim refused, somebody using its address. */
+    record Notice(String vm, String gateway, Instant at, String text) implements Resource {}
 
     record Landing(
             @Nullable String vm,

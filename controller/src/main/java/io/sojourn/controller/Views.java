@@ -147,7 +147,8 @@ final class Views {
                                     line.revision(),
                                     line.cause());
                         })
-                        .toList());
+                        .toList(),
+                realm.notices(name));
     }
 
     Resource.Migration migration(String id) {

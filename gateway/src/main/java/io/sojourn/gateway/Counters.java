@@ -31,7 +31,12 @@ final class Counters {
         SIGNALS_REJECTED,
         SEND_STALLED,
         ROAMED,
-        REKEYED
+        REKEYED,
+        CLAIMS_MADE,
+        CLAIMS_DELAYED,
+        CLAIMS_AGREED,
+        CLAIMS_REFUSED,
+        SIGHTINGS_UNAUTHORISED
     }
 
     private static final Kind[] KINDS = Kind.values();

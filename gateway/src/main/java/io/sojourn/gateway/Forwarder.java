@@ -34,9 +34,14 @@ import org.slf4j.LoggerFactory;
 final class Forwarder implements Outside.Control, ForwardingTable.Changes, Inside.Sightings {
     private static final Logger LOG = LoggerFactory.getLogger(Forwarder.class);
     private static final long TICK_NS = 1_000_000_000L;
+    /** What was due and then had nothing to do, twice: it is not asked again before this has passed. */
+    private static final long LEAST_SLEEP_NS = 100_000;
 
     private final Counters counters = new Counters();
     private final ConcurrentLinkedQueue<Runnable> commands = new ConcurrentLinkedQueue<>();
+    /** Its place in the poller. */
+    private static final int WAKE = 0;
+
     private final EventFd wake = new EventFd();
     private final AtomicBoolean woken = new AtomicBoolean();
     private final Timers timers = new Timers();
@@ -51,13 +56,16 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final Streams streams;
     private final PathProber prober;
     private final Handoffs handoffs;
+    private final Claims claims;
     private final Map<String, String> bridges = new HashMap<>();
     private final List<LanPort> ports = new ArrayList<>();
     private @Nullable Poller poller;
+    private int idleTurns;
     private volatile boolean running = true;
     private @Nullable Thread thread;
 
-    Forwarder(GatewayConfig config, SealPrivateKey key, Handoffs.Surroundings surroundings) {
+    Forwarder(
+            GatewayConfig config, SealPrivateKey key, Handoffs.Surroundings surroundings, Claims.Surroundings guests) {
         config.attachments().forEach(a -> bridges.put(a.network(), a.bridge()));
         table = new ForwardingTable(config.gateway(), config.site(), this);
         try {
@@ -74,6 +82,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         outside = new Outside(table, wan, sealing, delivery, counters, this);
         streams = new Streams(wan, counters);
         handoffs = new Handoffs(this, table, wan, delivery, outside, timers, counters, surroundings);
+        claims = new Claims(this, handoffs, table, timers, counters, guests);
+        handoffs.claims(claims);
         prober = new PathProber(wan, table, counters, handoffs::reachable);
     }
 
@@ -173,6 +183,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 wan.flush();
                 if (work == 0) {
                     sleep(now, Math.min(Math.min(probeNs, sealNs), nextTickNs));
+                } else {
+                    idleTurns = 0;
                 }
             } catch (RuntimeException e) {
                 // One bad packet or command must not end everybody's traffic.
@@ -213,18 +225,23 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         }
         long until = Math.min(latestNs, Math.min(delivery.nextFlushNs(), streams.nextDueNs(now))) - now;
         until = Math.min(until, timers.untilNextNs(now));
+        if (until <= 0 && ++idleTurns > 1) {
+            until = LEAST_SLEEP_NS;
+        }
         if (until > 0) {
             current.poll(until);
+            // Whoever wakes us may be interrupted for a long time between its flag and its write: only the descriptor
+            // itself
+            // says whether there is something to drain, and one left undrained would never let us sleep again.
+            if (current.readable(WAKE)) {
+                wake.drain();
+                woken.set(false);
+            }
         }
     }
 
     private int runCommands() {
-        if (!woken.get()) {
-            return 0;
-        }
-        wake.drain();
-        woken.set(false);
-        int ran = 1;
+        int ran = 0;
         for (Runnable command = commands.poll(); command != null; command = commands.poll()) {
             command.run();
             ran++;
@@ -234,7 +251,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     private Poller newPoller() {
         int[] fds = new int[2 + ports.size()];
-        fds[0] = wake.fd();
+        fds[WAKE] = wake.fd();
         fds[1] = wan.fd();
         for (int i = 0; i < ports.size(); i++) {
             fds[2 + i] = ports.get(i).fd();
@@ -305,8 +322,16 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     // --- Inside.Sightings
 
     @Override
-    public void sighted(VmEntry vm, boolean announcement, long nowNs) {
-        handoffs.sighted(vm, announcement, nowNs);
+    public void sighted(VmEntry vm, Sign sign, long nowNs) {
+        handoffs.sighted(vm, sign, nowNs);
+        if (!vm.local && !vm.onMove) {
+            claims.sighted(vm, sign, nowNs);
+        }
+    }
+
+    @Override
+    public void usurped(VmEntry vm, long nowNs) {
+        claims.unauthorised(vm, "somebody else says by ARP that it has the VM's address", nowNs);
     }
 
     // --- Outside.Control

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.handoff.Ordering;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.IpPrefix;
@@ -182,6 +183,7 @@ final class ForwardingTable {
             byVni.put(network.getVni(), entry);
         }
         entry.mtuBytes = network.getMtu() == 0 ? 1500 : network.getMtu();
+        entry.ordering = Ordering.parse(network.getOrdering());
         entry.subnets(network.getSubnetsList().stream()
                 .map(s -> new VirtualNetwork.Subnet(
                         IpPrefix.parse(s.getPrefix()), IpAddress.parse(s.getGatewayAddress()), s.getHomeSite()))
@@ -202,16 +204,18 @@ final class ForwardingTable {
             vms.put(id, entry);
         }
         replaceNics(entry, nics(vm));
+        // First the machines: what they do with it may differ from what a table would.
+        changes.tableSays(entry, gateway, epoch);
         if (epoch.isAfter(entry.epoch)) {
             bind(entry, gateway, epoch);
         }
-        changes.tableSays(entry, gateway, epoch);
     }
 
     /** Makes a binding the one that this gateway acts by. The caller has made sure that the epoch is the highest seen. */
     void bind(VmEntry vm, GatewayId gateway, Epoch epoch) {
         vm.gateway = gateway;
         vm.epoch = epoch;
+        vm.highestEpoch = Math.max(vm.highestEpoch, epoch.number());
         vm.local = gateway.equals(self);
         vm.routeEpoch = epoch.number();
         resolveRoute(vm);

@@ -2,11 +2,14 @@
 package io.sojourn.gateway;
 
 import io.sojourn.handoff.JournalRecord;
+import io.sojourn.handoff.MigrationId;
 import io.sojourn.hypervisor.AccelerationProbe;
+import io.sojourn.hypervisor.GuestState;
 import io.sojourn.hypervisor.ProbeResult;
 import io.sojourn.hypervisor.QemuLauncher;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Threads;
+import io.sojourn.model.binding.Binding;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.rpc.Command;
 import io.sojourn.rpc.FromGateway;
@@ -14,9 +17,11 @@ import io.sojourn.rpc.Heartbeat;
 import io.sojourn.rpc.Hello;
 import io.sojourn.rpc.MigrationReport;
 import io.sojourn.rpc.PathReport;
+import io.sojourn.rpc.Sighting;
 import io.sojourn.rpc.TableUpdate;
 import io.sojourn.rpc.Vm;
 import io.sojourn.rpc.Welcome;
+import io.sojourn.transfer.StreamRehearsal;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -25,10 +30,13 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,6 +45,15 @@ import org.slf4j.LoggerFactory;
 public final class GatewayProcess implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(GatewayProcess.class);
     private static final int NICER_THAN_GUESTS = 10;
+    /** Enough for the compiler to see the whole of a memory stream's code. */
+    private static final long REHEARSED_BYTES = 48L << 20;
+    /**
+     * With the scheduler's autogroups (sched(7)) niceness counts only within a session, and each guest has its own: the
+     * session as a whole goes before others, or the compilers of every Java process here would have a guest's share each.
+     */
+    private static final String FAVOUR_SESSION =
+            "[ -w /proc/self/autogroup ] && echo -10 >/proc/self/autogroup; exec nice -n 10 \"$@\"";
+
     private static final Duration PROBE_PATIENCE = Duration.ofSeconds(20);
 
     private final GatewayConfig config;
@@ -51,6 +68,11 @@ public final class GatewayProcess implements AutoCloseable {
     private final List<JournalRecord> unfinished = new ArrayList<>();
     private final ScheduledExecutorService housekeeping = Executors.newSingleThreadScheduledExecutor(
             r -> Thread.ofPlatform().name("housekeeping").daemon().unstarted(r));
+    private final ExecutorService questions = Executors.newSingleThreadExecutor(
+            r -> Thread.ofPlatform().name("claims").daemon().unstarted(r));
+    private final ExecutorService writing = Executors.newSingleThreadExecutor(
+            r -> Thread.ofPlatform().name("table-file").daemon().unstarted(r));
+    private final TableFile tableFile;
     private volatile long tableVersion;
 
     private GatewayProcess(GatewayConfig config) {
@@ -60,6 +82,7 @@ public final class GatewayProcess implements AutoCloseable {
         } catch (IOException e) {
             throw new GatewayException("cannot make state-dir " + config.stateDir() + ": " + e.getMessage(), e);
         }
+        tableFile = new TableFile(config.stateDir().resolve("table"));
         journal = Journal.open(config.stateDir().resolve("handoffs.journal"), unfinished);
         QemuLauncher launcher = new QemuLauncher(config.stateDir().resolve("qemu"), goBeforeGuests());
         guests = new HostedGuests(new GuestFiles(config.stateDir()), launcher);
@@ -67,17 +90,26 @@ public final class GatewayProcess implements AutoCloseable {
         String acceleration = acceleration();
         host = new HostFactsReader(config, acceleration);
         identity = Identity.of(config.stateDir());
-        forwarder = new Forwarder(config, identity.sealKey(), new Handoffs.Surroundings() {
-            @Override
-            public void report(MigrationReport.Builder report) {
-                link().report(report);
-            }
+        forwarder = new Forwarder(
+                config,
+                identity.sealKey(),
+                new Handoffs.Surroundings() {
+                    @Override
+                    public void report(MigrationReport.Builder report) {
+                        link().report(report);
+                    }
 
-            @Override
-            public void journal(JournalRecord entry) {
-                journal.write(entry);
-            }
-        });
+                    @Override
+                    public void journal(JournalRecord entry) {
+                        journal.write(entry);
+                    }
+
+                    @Override
+                    public void followed(Binding binding) {
+                        writing.execute(() -> tableFile.followed(binding)); // not between two packets
+                    }
+                },
+                new Elsewhere());
         link = new ControllerLink(
                 config.controller().address().getHostAddress(),
                 config.controller().port(),
@@ -132,7 +164,7 @@ public final class GatewayProcess implements AutoCloseable {
     private static List<String> goBeforeGuests() {
         try {
             Threads.setNiceness(-NICER_THAN_GUESTS);
-            return List.of("nice", "-n", Integer.toString(NICER_THAN_GUESTS));
+            return List.of("sh", "-c", FAVOUR_SESSION, "sh");
         } catch (SyscallException e) {
             LOG.info("the gateway runs at the same priority as its guests: {}", e.getMessage());
             return List.of();
@@ -145,6 +177,28 @@ public final class GatewayProcess implements AutoCloseable {
 
     private Commands commands() {
         return commands;
+    }
+
+    /** What claims need of the guests and of the controller. */
+    private final class Elsewhere implements Claims.Surroundings {
+        @Override
+        public void stateOf(VmId vm, Consumer<Optional<GuestState>> answer) {
+            questions.execute(() -> answer.accept(guests.state(vm)));
+        }
+
+        @Override
+        public GuestSide remains(MigrationId migration, VmId vm) {
+            return new Recovery.Found(migration, vm, forwarder, guests, true);
+        }
+
+        @Override
+        public void sighted(VmId vm, String how) {
+            LOG.warn("VM {}: {}", vm, how);
+            link.send(FromGateway.newBuilder()
+                    .setSighting(
+                            Sighting.newBuilder().setVm(vm.name()).setHow(how).setAtUs(WallClock.nowUs()))
+                    .build());
+        }
     }
 
     /** Runs until SIGTERM or SIGINT; 0 after an orderly end. */
@@ -167,9 +221,13 @@ public final class GatewayProcess implements AutoCloseable {
     public static GatewayProcess start(GatewayConfig config) {
         GatewayProcess process = new GatewayProcess(config);
         WarmUp.run();
+        StreamRehearsal.run(config.stateDir(), REHEARSED_BYTES);
         process.forwarder.start();
+        process.tableFile.read().ifPresent(process::known);
         process.link.start();
         process.housekeeping.scheduleWithFixedDelay(process::keepHouse, 1, 1, TimeUnit.SECONDS);
+        // What is compiled from now on can wait; the guests that share this host's processors cannot.
+        Threads.setCompilersLast();
         System.out.println("ready gateway=" + config.gateway() + " site=" + config.site() + " udp=" + config.listen());
         System.out.flush();
         return process;
@@ -208,7 +266,21 @@ public final class GatewayProcess implements AutoCloseable {
         return hello.build();
     }
 
+    /** By what the last process knew, until the controller says more. */
+    private void known(TableUpdate saved) {
+        forwarder.post(() -> forwarder.table(saved));
+        for (Vm vm : saved.getVmsList()) {
+            if (vm.getGateway().equals(config.gateway().name())) {
+                guests.want(new VmId(vm.getName()), vm.getQmp());
+            }
+        }
+        LOG.info(
+                "forwarding by the table of the last run, {} VMs, until the controller tells another",
+                saved.getVmsCount());
+    }
+
     private void table(TableUpdate update) {
+        writing.execute(() -> tableFile.told(update));
         forwarder.post(() -> {
             forwarder.table(update);
             tableVersion = update.getVersion();

@@ -54,6 +54,8 @@ final class Handoff {
     final List<TapQueue> queues = new ArrayList<>();
     /** When the guest last stopped or resumed by its hypervisor's clock; 0: it has not. */
     long guestEventUs;
+    /** Nobody ordered it: the VM was seen elsewhere than where it is bound. */
+    boolean detected;
 
     private final Machine<?, ?> machine;
 
@@ -90,6 +92,11 @@ final class Handoff {
                 vm,
                 new Machine<>(HandoffEvent.AtCorrespondent.class, CorrespondentHandoff::apply, first),
                 GuestSide.NONE);
+    }
+
+    Handoff detected() {
+        detected = true;
+        return this;
     }
 
     List<HandoffAction> apply(HandoffEvent event, long nowNs) {

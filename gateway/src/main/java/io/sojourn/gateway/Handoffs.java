@@ -4,6 +4,7 @@ package io.sojourn.gateway;
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.VmEntry.Hold;
 import io.sojourn.gateway.VmEntry.Keeping;
+import io.sojourn.handoff.CorrespondentHandoff;
 import io.sojourn.handoff.Counter;
 import io.sojourn.handoff.HandoffAction;
 import io.sojourn.handoff.HandoffEvent;
@@ -13,7 +14,9 @@ import io.sojourn.handoff.MigrationId;
 import io.sojourn.handoff.Phase;
 import io.sojourn.handoff.Signal;
 import io.sojourn.handoff.SignalCodec;
+import io.sojourn.handoff.Step;
 import io.sojourn.handoff.Timer;
+import io.sojourn.handoff.Timing;
 import io.sojourn.linux.PacketSocket;
 import io.sojourn.linux.TapQueue;
 import io.sojourn.model.binding.Binding;
@@ -54,6 +57,9 @@ final class Handoffs {
 
         void journal(JournalRecord entry);
 
+        /** This gateway follows a binding that the controller may not know of yet. */
+        void followed(Binding binding);
+
         /** For a rehearsal. */
         Surroundings NOWHERE = new Surroundings() {
             @Override
@@ -64,6 +70,11 @@ final class Handoffs {
             @Override
             public void journal(JournalRecord entry) {
                 entry.toLine();
+            }
+
+            @Override
+            public void followed(Binding binding) {
+                // Nobody follows a rehearsal.
             }
         };
     }
@@ -93,6 +104,7 @@ final class Handoffs {
     private final Map<VmId, Long> movedSaidNs = new HashMap<>();
     private final MemorySegment scratch = Arena.ofAuto().allocate(256);
     private @Nullable SignalCodec codec;
+    private @Nullable Claims claims;
     /** Grows with every datagram, also across restarts: it starts at the time of day. */
     private long signalNumber = WallClock.nowUs();
 
@@ -119,6 +131,14 @@ final class Handoffs {
         codec = new SignalCodec(key);
     }
 
+    void claims(Claims detector) {
+        claims = detector;
+    }
+
+    boolean hasKey() {
+        return codec != null;
+    }
+
     @Nullable
     Handoff find(MigrationId id) {
         return active.get(id);
@@ -132,6 +152,9 @@ final class Handoffs {
     void begin(Handoff handoff, List<HandoffAction> first) {
         active.put(handoff.plan.migration(), handoff);
         handoff.vm.watched = true;
+        handoff.vm.onMove = true;
+        handoff.vm.highestEpoch =
+                Math.max(handoff.vm.highestEpoch, handoff.plan.epoch().number());
         handoff.vm.counts.reset();
         openDirect(handoff.vm, handoff.guest.ports());
         execute(handoff, first, System.nanoTime());
@@ -229,7 +252,8 @@ final class Handoffs {
     }
 
     /** A frame of a VM came out of our LAN while a handoff watches, or while the table has it elsewhere. */
-    void sighted(VmEntry vm, boolean announcement, long nowNs) {
+    void sighted(VmEntry vm, Sign sign, long nowNs) {
+        boolean announcement = sign.isAnnouncement();
         for (Handoff handoff : active.values()) {
             if (handoff.vm == vm && handoff.role == Role.DESTINATION) {
                 if (announcement && handoff.guest.attached()) {
@@ -273,12 +297,45 @@ final class Handoffs {
         }
         if (handoff != null) {
             apply(handoff, new HandoffEvent.SignalReceived(signal, from.id));
+        } else {
+            stranger(signal, nowNs);
+        }
+        signal.proves().ifPresent(proof -> {
+            for (Handoff other : List.copyOf(active.values())) {
+                if (other != handoff && other.plan.vm().equals(signal.vm())) {
+                    apply(other, new HandoffEvent.TableSaysBinding(proof.gateway(), proof.epoch()));
+                }
+            }
+        });
+    }
+
+    /** About a migration that this gateway does not know, or no more. */
+    private void stranger(Signal signal, long nowNs) {
+        VmEntry vm = table.vm(signal.vm());
+        Claims detector = claims;
+        if (vm != null && detector != null && signal.body() instanceof Signal.Claim) {
+            detector.heard(signal, vm);
             return;
         }
-        VmEntry vm = table.vm(signal.vm());
+        if (vm != null
+                && signal.body() instanceof Signal.Announce announce
+                && signal.epoch().isAfter(vm.epoch)
+                && !isMoving(vm.id)
+                && !announce.source().equals(table.self())
+                && !signal.sender().equals(table.self())) {
+            long rttNs = table.peers().stream().mapToLong(p -> p.rttNs).max().orElse(0);
+            Step<CorrespondentHandoff.State> step =
+                    CorrespondentHandoff.unarmed(signal, table.self(), Timing.forRtt(rttNs), nowNs);
+            begin(Handoff.atCorrespondent(step.state(), vm).detected(), step.actions());
+            return;
+        }
         adoptProof(signal, vm);
         Optional<Binding> now = vm == null ? Optional.empty() : Optional.of(new Binding(vm.id, vm.gateway, vm.epoch));
-        for (HandoffAction action : Late.answer(signal, table.self(), now)) {
+        answer(Late.answer(signal, table.self(), now));
+    }
+
+    void answer(List<HandoffAction> answers) {
+        for (HandoffAction action : answers) {
             if (action instanceof HandoffAction.Send(GatewayId to, Signal answer)) {
                 send(to, answer);
             } else if (action instanceof HandoffAction.SendInOrder(GatewayId to, Signal answer)) {
@@ -292,6 +349,7 @@ final class Handoffs {
         Optional<Binding> proof = signal.proves();
         if (vm != null && proof.isPresent() && proof.get().epoch().isAfter(vm.epoch) && !isMoving(vm.id)) {
             table.bind(vm, proof.get().gateway(), proof.get().epoch());
+            surroundings.followed(proof.get());
             LOG.info("VM {}: {} by {}", vm.id, proof.get(), signal.sender());
         }
     }
@@ -354,6 +412,7 @@ final class Handoffs {
             case HandoffAction.InstallRoute(Binding binding) -> {
                 if (binding.epoch().isAfter(vm.epoch)) {
                     table.bind(vm, binding.gateway(), binding.epoch());
+                    surroundings.followed(binding);
                 }
             }
             case HandoffAction.ForwardLate(GatewayId to, Epoch epoch) -> {
@@ -377,7 +436,7 @@ final class Handoffs {
         }
     }
 
-    private void send(GatewayId to, Signal signal) {
+    void send(GatewayId to, Signal signal) {
         Peer peer = table.peer(to);
         SignalCodec c = codec;
         if (to.equals(table.self())) {
@@ -599,7 +658,8 @@ final class Handoffs {
                 .setVm(h.vm.id.name())
                 .setEpoch(h.plan.epoch().number())
                 .setGateway(table.self().name())
-                .setRole(h.role);
+                .setRole(h.role)
+                .setClaimedFrom(h.detected ? h.plan.source().name() : "");
     }
 
     private void finish(Handoff h) {
@@ -607,7 +667,8 @@ final class Handoffs {
         timers.cancelIf(key -> key instanceof TimerKey k && k.migration().equals(h.plan.migration()));
         timers.cancel(h.queues);
         h.closeQueues();
-        h.vm.watched = isMoving(h.vm.id);
+        h.vm.onMove = isMoving(h.vm.id);
+        h.vm.watched = h.vm.onMove;
         if (h.vm.returnTo != null && h.vm.local) {
             h.vm.returnTo = null;
         }

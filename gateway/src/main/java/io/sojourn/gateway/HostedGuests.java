@@ -7,6 +7,11 @@ import io.sojourn.hypervisor.LaunchedGuest;
 import io.sojourn.hypervisor.QemuLauncher;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.rpc.HostedVm;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -66,6 +71,40 @@ final class HostedGuests {
                     "VM " + vm + ": " + complaints.getOrDefault(vm, "no hypervisor is known for it at this gateway"));
         }
         return guest;
+    }
+
+    /** What the guest does here by its hypervisor; GONE if that has ended; empty if none is known, or it cannot be asked. */
+    Optional<GuestState> state(VmId vm) {
+        HostedGuest guest = find(vm);
+        if (guest == null || !guest.attached()) {
+            guest = remembered(vm);
+            if (guest == null) {
+                return Optional.empty();
+            }
+            if (!listens(guest.qmp)) {
+                return Optional.of(GuestState.GONE);
+            }
+            guest = attach(vm);
+        }
+        try {
+            return guest == null ? Optional.empty() : Optional.of(guest.guest().status());
+        } catch (HypervisorException e) {
+            LOG.warn("VM {}: {}", vm, e.getMessage());
+            return Optional.empty();
+        }
+    }
+
+    /** False if certainly no process has the socket open. */
+    private static boolean listens(Path socket) {
+        try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
+            channel.configureBlocking(false);
+            channel.connect(UnixDomainSocketAddress.of(socket));
+            return true;
+        } catch (ConnectException e) {
+            return false;
+        } catch (IOException e) {
+            return Files.exists(socket);
+        }
     }
 
     /** Connects to those that are wanted and not connected; called now and then. */

@@ -28,7 +28,10 @@ import org.jspecify.annotations.Nullable;
 final class Inside {
     /** Who wants to know that a registered VM, not held to be here, has been seen on a LAN of ours. */
     interface Sightings {
-        void sighted(VmEntry vm, boolean announcement, long nowNs);
+        void sighted(VmEntry vm, Sign sign, long nowNs);
+
+        /** Somebody else says that it has the VM's address. */
+        void usurped(VmEntry vm, long nowNs);
     }
 
     private static final int BURST = 64;
@@ -77,7 +80,13 @@ final class Inside {
         }
         VmEntry sender = port.network.vmByMac.get(f.sourceMac());
         if (sender != null && (sender.watched || !sender.local)) {
-            sightings.sighted(sender, isAnnouncement(), nowNs);
+            VmEntry.Nic nic = sender.nicIn(port.network, f.sourceMac());
+            sightings.sighted(sender, nic == null ? Sign.NONE : Sign.of(f, nic), nowNs);
+            if (!sender.local && !sender.onMove) {
+                // It is bound elsewhere: whatever speaks here in its name is not heard.
+                counters.drop(DropReason.SPOOFED);
+                return;
+            }
         }
         VmEntry target = port.network.vmByMac.get(f.destinationMac());
         if (target != null && target.local && (target.captured || nowNs - target.givenBackNs < GIVEN_BACK_NS)) {
@@ -99,16 +108,19 @@ final class Inside {
         }
     }
 
-    private boolean isAnnouncement() {
-        return f.family() == ParsedFrame.Family.RARP || f.isGratuitous();
-    }
-
     /** RFC 826, and RFC 1027 (proxy ARP) for what is elsewhere. */
     private void arp(LanPort port, @Nullable VmEntry sender) {
         if (f.isDuplicateAddressProbe()) {
             return; // an answer would make the asker give up an address that is its own
         }
         boolean ours = f.arpSenderMac() == LanPort.ANYCAST_MAC;
+        if (!ours && sender == null) {
+            VmEntry named = port.network.vmByAddress.get(false, 0, f.arpSenderIp());
+            if (named != null) {
+                sightings.usurped(named, nowNs);
+                return;
+            }
+        }
         if (!ours && sender == null && isLocalSubnet(port, false, 0, f.arpSenderIp())) {
             port.neighbours.learn(false, 0, f.arpSenderIp(), f.arpSenderMac(), nowNs);
         }

@@ -56,7 +56,7 @@ final class Recovery {
     }
 
     /** A guest as a restarted gateway finds it. */
-    private static final class Found implements GuestSide {
+    static final class Found implements GuestSide {
         private final MigrationId migration;
         private final VmId vm;
         private final Forwarder forwarder;

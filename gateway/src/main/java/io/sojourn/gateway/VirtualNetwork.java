@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.handoff.Ordering;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.IpPrefix;
 import it.unimi.dsi.fastutil.longs.Long2ObjectOpenHashMap;
@@ -15,6 +16,7 @@ final class VirtualNetwork {
     final String name;
     final int vni;
     int mtuBytes;
+    Ordering ordering = Ordering.STRICT;
     private List<Subnet> subnets = List.of();
     final AddressMap<VmEntry> vmByAddress = new AddressMap<>();
     final Long2ObjectOpenHashMap<VmEntry> vmByMac = new Long2ObjectOpenHashMap<>();

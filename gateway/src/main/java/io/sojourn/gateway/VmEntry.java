@@ -58,6 +58,8 @@ final class VmEntry {
     GatewayId gateway;
 
     Epoch epoch;
+    /** The highest epoch that this gateway has heard of for the VM, burnt ones too; the next claim goes beyond it. */
+    long highestEpoch;
     /** True while packets are delivered to the guest's port on our own LAN. */
     boolean local;
     /** Where packets go when not local; null when the gateway of the binding is unknown. */
@@ -102,6 +104,8 @@ final class VmEntry {
     List<Integer> guestPorts = List.of();
     /** Ways to the guest's ports past the bridge, by MAC. */
     final Long2ObjectOpenHashMap<PacketSocket> direct = new Long2ObjectOpenHashMap<>();
+    /** True while a handoff of this VM is under way at this gateway. */
+    boolean onMove;
     /** Set while a handoff of this VM wants to know of its frames on our LAN. */
     boolean watched;
 
@@ -149,6 +153,17 @@ final class VmEntry {
         for (int i = 0; i < nics.size(); i++) {
             if (nics.get(i).mac() == mac) {
                 return nics.get(i);
+            }
+        }
+        return null;
+    }
+
+    @Nullable
+    Nic nicIn(VirtualNetwork network, long mac) {
+        for (int i = 0; i < nics.size(); i++) {
+            Nic nic = nics.get(i);
+            if (nic.mac() == mac && nic.network() == network) {
+                return nic;
             }
         }
         return null;

@@ -9,7 +9,15 @@ final class Scenarios {
     static final Loop LOOP = new Loop();
 
     static final List<Scenario> ALL = List.of(
-            DEMO, LOOP, new PingPong(), new Gang(), new BothMove(), new KillMatrix(), new Partition(), new Rekey());
+            DEMO,
+            LOOP,
+            new PingPong(),
+            new Gang(),
+            new BothMove(),
+            new KillMatrix(),
+            new Partition(),
+            new BehindOurBack(),
+            new Rekey());
 
     private Scenarios() {}
 }

@@ -11,6 +11,8 @@ public enum Kind {
     BINDING,
     LANDING,
     MIGRATION,
+    /** Something about a VM that an operator should know of. */
+    NOTICE,
     /** Key material: never shown, never streamed to anybody. */
     SECRET
 }
