@@ -41,7 +41,8 @@ class ScenarioSystemTest {
     @EnabledIfEnvironmentVariable(
             named = "SOJOURN_NOT_REACHED",
             matches = "1",
-            disabledReason = "F8 of SPECIFICATION.md is not reached: now and then a few pings between the two VMs change places")
+            disabledReason =
+                    "F8 of SPECIFICATION.md is not reached: now and then a few pings between the two VMs change places")
     void twoVmsThatTalkToEachOtherPassEachOther() {
         Report report = run("both-move", 2, 0, "");
 
