@@ -5,6 +5,7 @@ import io.sojourn.lab.Progress;
 import io.sojourn.lab.Report;
 import io.sojourn.lab.ReportTable;
 import io.sojourn.lab.ScenarioOptions;
+import io.sojourn.linux.Threads;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,6 +37,8 @@ final class Labs {
         if (reportFile != null) {
             requireWritable(reportFile);
         }
+        // The lab shares the machine with the guests that it measures.
+        Threads.setCompilersLast();
         Report report = io.sojourn.lab.Labs.run(options, progress());
         if (reportFile != null) {
             report.write(reportFile);

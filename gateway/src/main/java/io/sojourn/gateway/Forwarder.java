@@ -36,9 +36,14 @@ import org.slf4j.LoggerFactory;
 final class Forwarder implements Outside.Control, ForwardingTable.Changes, Inside.Sightings {
     private static final Logger LOG = LoggerFactory.getLogger(Forwarder.class);
     private static final long TICK_NS = 1_000_000_000L;
+    /** What was due and then had nothing to do, twice: it is not asked again before this has passed. */
+    private static final long LEAST_SLEEP_NS = 100_000;
 
     private final Counters counters = new Counters();
     private final ConcurrentLinkedQueue<Runnable> commands = new ConcurrentLinkedQueue<>();
+    /** Its place in the poller. */
+    private static final int WAKE = 0;
+
     private final EventFd wake = new EventFd();
     private final AtomicBoolean woken = new AtomicBoolean();
     private final Timers timers = new Timers();
@@ -58,6 +63,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final Map<String, String> bridges = new HashMap<>();
     private final List<LanPort> ports = new ArrayList<>();
     private @Nullable Poller poller;
+    private int idleTurns;
     private volatile boolean running = true;
     private @Nullable Thread thread;
 
@@ -180,6 +186,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 wan.flush();
                 if (work == 0) {
                     sleep(now, Math.min(Math.min(probeNs, sealNs), nextTickNs));
+                } else {
+                    idleTurns = 0;
                 }
             } catch (RuntimeException e) {
                 // One bad packet or command must not end everybody's traffic.
@@ -220,18 +228,23 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         }
         long until = Math.min(latestNs, Math.min(delivery.nextFlushNs(), streams.nextDueNs(now))) - now;
         until = Math.min(until, timers.untilNextNs(now));
+        if (until <= 0 && ++idleTurns > 1) {
+            until = LEAST_SLEEP_NS;
+        }
         if (until > 0) {
             current.poll(until);
+            // Whoever wakes us may be interrupted for a long time between its flag and its write: only the descriptor
+            // itself
+            // says whether there is something to drain, and one left undrained would never let us sleep again.
+            if (current.readable(WAKE)) {
+                wake.drain();
+                woken.set(false);
+            }
         }
     }
 
     private int runCommands() {
-        if (!woken.get()) {
-            return 0;
-        }
-        wake.drain();
-        woken.set(false);
-        int ran = 1;
+        int ran = 0;
         for (Runnable command = commands.poll(); command != null; command = commands.poll()) {
             command.run();
             ran++;
@@ -241,7 +254,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     private Poller newPoller() {
         int[] fds = new int[2 + ports.size()];
-        fds[0] = wake.fd();
+        fds[WAKE] = wake.fd();
         fds[1] = wan.fd();
         for (int i = 0; i < ports.size(); i++) {
             fds[2 + i] = ports.get(i).fd();

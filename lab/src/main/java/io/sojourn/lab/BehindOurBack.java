@@ -77,7 +77,7 @@ final class BehindOurBack extends Scenario {
         JsonNode move(String from, String to) {
             moves++;
             Instant start = Instant.now();
-            Path incoming = lab.run().folder().resolve(plan.name() + "-hand" + moves + ".qmp");
+            Path incoming = lab.run().folder().resolve(plan.name() + ".hand" + moves + ".qmp");
             String address = lab.topology().site(to).wan4() + ":" + PORT;
             listen(to, incoming, address);
             try (QemuGuest source = QemuGuest.attach(Path.of(qmp + HAND_SUFFIX), PATIENCE, event -> {})) {

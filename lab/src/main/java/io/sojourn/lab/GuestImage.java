@@ -28,11 +28,12 @@ import java.util.stream.Stream;
  */
 public record GuestImage(Path kernel, Path initrd, Path sshKey, String hostKey) {
     /** Counts up when what is in the image changes. */
-    private static final int EDITION = 2;
+    private static final int EDITION = 3;
 
     public static final String READY = "SOJOURN GUEST READY";
 
-    private static final List<String> PROGRAMS = List.of("busybox-static", "dropbear-bin", "iperf3", "inetutils-inetd");
+    private static final List<String> PROGRAMS =
+            List.of("busybox-static", "dropbear-bin", "iperf3", "inetutils-inetd", "iproute2");
     private static final List<String> MODULES = List.of("virtio_pci", "virtio_net");
 
     /** The image of the newest kernel Debian has, made now if need be; without a network, the newest that is in the cache. */
@@ -119,6 +120,9 @@ public record GuestImage(Path kernel, Path initrd, Path sshKey, String hostKey) 
         program(to, root, "inetutils-inetd", "sbin/inetd");
         program(to, root, "dropbear", "sbin/dropbear");
         program(to, root, "iperf3", "bin/iperf3");
+        // busybox's ip loads no XDP program.
+        program(to, root, "ip", "sbin/ip-xdp");
+        to.file("echo.o", 0644, EchoProgram.object());
 
         StringBuilder order = new StringBuilder();
         for (Path module : new KernelModules(root).inLoadingOrder(MODULES)) {

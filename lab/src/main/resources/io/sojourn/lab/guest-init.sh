@@ -34,6 +34,8 @@ for word in $(cat /proc/cmdline); do
             [ "$(cat "$path/address")" = "$mac" ] || continue
             nic=${path##*/}
             ifconfig "$nic" txqueuelen 10000 up
+            # Datagrams to port 7 are turned round by the driver (EchoProgram); if it cannot, inetd below answers them.
+            ip-xdp link set dev "$nic" xdp obj /echo.o sec xdp || echo "no XDP echo on $nic"
             [ -n "$ip4" ] && ip addr add "$ip4" dev "$nic"
             [ -n "$ip6" ] && ip -6 addr add "$ip6" dev "$nic"
             [ -n "$gateway4" ] && ip route add default via "$gateway4"
@@ -43,7 +45,8 @@ for word in $(cat /proc/cmdline); do
     esac
 done
 
-# echo (7): streams and datagrams, IPv4 and IPv6, built into inetd, which forks for a stream and never for a datagram.
+# echo (7): streams, and such datagrams as the XDP program passes, IPv4 and IPv6, built into inetd, which forks for a stream and never
+# for a datagram.
 inetd -R 100000 /etc/inetd.conf
 dropbear -E -s -r /etc/dropbear/dropbear_ed25519_host_key
 iperf3 -s -D >/dev/null

@@ -4,15 +4,21 @@ package io.sojourn.linux;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 
-/** Scheduling of the current platform thread. */
+/** Scheduling of the current platform thread, and of the virtual machine's own. */
 public final class Threads {
     private static final int PR_SET_TIMERSLACK = 29;
     private static final int PRIO_PROCESS = 0;
     private static final int SCHED_FIFO = 1 | 0x4000_0000; // SCHED_RESET_ON_FORK: threads made by it are ordinary again
     private static final int CPU_SET_BYTES = 128;
+    private static final int SCHED_IDLE = 5;
+    private static final Path OWN_THREADS = Path.of("/proc/self/task");
 
     private Threads() {}
 
@@ -48,5 +54,32 @@ public final class Threads {
     /** From -20, the most favoured, to 19; under 0 needs root. Linux applies it to the calling thread alone (setpriority(2)). */
     public static void setNiceness(int niceness) {
         Syscalls.check(Syscalls.setpriority(PRIO_PROCESS, 0, niceness), "set niceness " + niceness);
+    }
+
+    /**
+     * Has HotSpot's compiler threads run only when nobody else wants the processor (SCHED_IDLE; a processor that runs only such threads counts as idle): a method that is compiled a little later costs microseconds, a compiler that
+     * takes the processor from a guest that was just resumed costs its correspondents tens of milliseconds. Compiler threads that start later are started by
+     * these and inherit it. Does nothing where the threads cannot be told.
+     *
+     * @return how many there are
+     */
+    public static int setCompilersLast() {
+        int found = 0;
+        try (Arena arena = Arena.ofConfined();
+                DirectoryStream<Path> threads = Files.newDirectoryStream(OWN_THREADS)) {
+            MemorySegment priority = arena.allocateFrom(JAVA_INT, 0);
+            for (Path thread : threads) {
+                String name = Files.readString(thread.resolve("comm")).strip();
+                int id = Integer.parseInt(thread.getFileName().toString());
+                // The kernel cuts names after 15 octets: "C2 CompilerThread0".
+                if (name.matches("C[12] CompilerThre.*")
+                        && Syscalls.schedSetscheduler(id, SCHED_IDLE, priority.address()) == 0) {
+                    found++;
+                }
+            }
+        } catch (IOException e) {
+            // A thread that ended meanwhile, or no /proc: then it stays as it is.
+        }
+        return found;
     }
 }

@@ -16,6 +16,8 @@ final class Handshaker<O> {
     /** Initiations before the wait between them grows to its longest. */
     private static final int QUICK_ATTEMPTS = 5;
 
+    private static final int RETIRED_MOST = 16;
+
     private static final long JITTER_NS = 1_000_000;
     /** A responder renews a session that its initiator should have renewed so much earlier. */
     private static final long RESPONDER_GRACE_NS = 10_000_000_000L;
@@ -196,7 +198,7 @@ final class Handshaker<O> {
         System.arraycopy(body, 0, message, header.length, body.length);
         byte[] mac1 = Handshakes.mac(peer.mac1Key, message, MAC1_AT_RESPONSE);
         System.arraycopy(mac1, 0, message, MAC1_AT_RESPONSE, mac1.length);
-        sessions.remove(peer.next);
+        retire(peer, peer.next);
         TransportSession next = new TransportSession(peer, suite, noise.split(), false, index, remoteIndex, nowNs);
         peer.next = next;
         sessions.put(next);
@@ -237,14 +239,9 @@ final class Handshaker<O> {
     /** What this end has initiated is used at once; a session that the peer made meanwhile still opens. */
     private void install(SealPeer<O> peer, TransportSession made) {
         boolean first = peer.current == null;
-        sessions.remove(peer.previous);
-        if (peer.next != null) {
-            sessions.remove(peer.current);
-            peer.previous = peer.next;
-            peer.next = null;
-        } else {
-            peer.previous = peer.current;
-        }
+        retire(peer, peer.next);
+        retire(peer, peer.current);
+        peer.next = null;
         peer.current = made;
         up(peer, first);
     }
@@ -252,11 +249,20 @@ final class Handshaker<O> {
     /** The peer has sent over the session that it made: it has the response, and the session may be used. */
     void confirmed(SealPeer<O> peer) {
         boolean first = peer.current == null;
-        sessions.remove(peer.previous);
-        peer.previous = peer.current;
+        retire(peer, peer.current);
         peer.current = peer.next;
         peer.next = null;
         up(peer, first);
+    }
+
+    /** It still opens until it is over: where both have initiated, the peer may go on sending over its own. */
+    private void retire(SealPeer<O> peer, @Nullable TransportSession session) {
+        if (session != null) {
+            peer.retired.add(session);
+            if (peer.retired.size() > RETIRED_MOST) {
+                sessions.remove(peer.retired.remove());
+            }
+        }
     }
 
     private void up(SealPeer<O> peer, boolean first) {

@@ -85,11 +85,11 @@ public final class SealEndpoint<O> {
 
     public void remove(SealPeer<O> peer) {
         peers.remove(peer.key(), peer);
-        sessions.remove(peer.previous);
+        peer.retired.forEach(sessions::remove);
+        peer.retired.clear();
         sessions.remove(peer.current);
         sessions.remove(peer.next);
         sessions.remove(peer.attempt);
-        peer.previous = null;
         peer.current = null;
         peer.next = null;
         peer.attempt = null;
@@ -113,9 +113,8 @@ public final class SealEndpoint<O> {
     }
 
     private void expire(SealPeer<O> peer, long nowNs) {
-        if (isOver(peer.previous, nowNs)) {
-            sessions.remove(peer.previous);
-            peer.previous = null;
+        for (TransportSession oldest = peer.retired.peek(); isOver(oldest, nowNs); oldest = peer.retired.peek()) {
+            sessions.remove(peer.retired.remove());
         }
         if (isOver(peer.current, nowNs)) {
             sessions.remove(peer.current);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.seal;
 
+import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Another gateway: its static key, and up to three sessions with it.
+ * Another gateway: its static key, and the sessions with it.
  *
  * <pre>
- *   next      made by the peer's initiation, and not used for sending until something has come over it
- *   current   what is sent with
- *   previous  what was sent with before: what is still on its way opens
+ *   next     made by the peer's initiation, and not used for sending until something has come over it
+ *   current  what is sent with
+ *   retired  what was one of these a while ago: what is still on its way opens
  * </pre>
  *
  * @param <O> what the owner of the endpoint knows this peer by
@@ -22,8 +23,8 @@ public final class SealPeer<O> {
     final byte[] psk;
     private O owner;
 
-    @Nullable
-    TransportSession previous;
+    /** Oldest first. */
+    final ArrayDeque<TransportSession> retired = new ArrayDeque<>();
 
     @Nullable
     TransportSession current;

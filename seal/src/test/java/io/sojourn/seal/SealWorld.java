@@ -117,6 +117,16 @@ final class SealWorld {
         }
     }
 
+    /** Delivers what is on its way now; what that sets off stays on its way. */
+    void deliverOnce() {
+        List<byte[]> toA = List.copyOf(a.inbox);
+        List<byte[]> toB = List.copyOf(b.inbox);
+        a.inbox.clear();
+        b.inbox.clear();
+        toA.forEach(a::take);
+        toB.forEach(b::take);
+    }
+
     void tick(End end) {
         end.endpoint.tick(now, now / 1_000);
     }
