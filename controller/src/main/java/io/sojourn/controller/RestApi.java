@@ -26,6 +26,7 @@ final class RestApi {
     private final MovePlanner planner;
     private final Orchestrator orchestrator;
     private final Gateways gateways;
+    private final Enrolments enrolments;
     private final EventStream events;
     private final Metrics metrics;
     private final Realm realm;
@@ -37,6 +38,7 @@ final class RestApi {
             MovePlanner planner,
             Orchestrator orchestrator,
             Gateways gateways,
+            Enrolments enrolments,
             EventStream events,
             Metrics metrics) {
         this.realm = realm;
@@ -45,6 +47,7 @@ final class RestApi {
         this.planner = planner;
         this.orchestrator = orchestrator;
         this.gateways = gateways;
+        this.enrolments = enrolments;
         this.events = events;
         this.metrics = metrics;
     }
@@ -58,6 +61,13 @@ final class RestApi {
         routes.add(delete("/v1/networks/{name}", r -> inventory.deleteNetwork(name(r))));
         routes.add(get("/v1/sites", r -> listed(views::sites)));
         routes.add(get("/v1/gateways", r -> listed(views::gateways)));
+        routes.add(post(
+                "/v1/gateway-tokens",
+                r -> Answer.created(enrolments.makeToken(body(r, Resource.GatewayTokenRequest.class)))));
+        routes.add(delete("/v1/gateways/{name}/enrolment", r -> {
+            enrolments.revoke(name(r));
+            gateways.revoked(name(r));
+        }));
         routes.add(get("/v1/vms", r -> listed(views::vms)));
         routes.add(post("/v1/vms", r -> Answer.created(createVm(body(r, Resource.Vm.class)))));
         routes.add(get("/v1/vms/{name}", r -> views.vm(name(r))));
