@@ -41,8 +41,7 @@ final class GatewayCommand implements Callable<Integer> {
     public Integer call() {
         ProcessOptions given = process;
         if (given == null) {
-            throw new ParameterException(
-                    spec.commandLine(), "--config FILE is missing; or say 'token' or 'revoke'");
+            throw new ParameterException(spec.commandLine(), "--config FILE is missing; or say 'token' or 'revoke'");
         }
         Processes.requireReadable(given.config);
         Privileges.requireRoot("sojourn gateway --config " + given.config, "it opens a tap on the site's bridge");

@@ -47,9 +47,8 @@ record Caller(Optional<Shown> certificate, String address) {
 
     private static Caller of(Attributes attributes) {
         SocketAddress remote = attributes.get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR);
-        String address = remote instanceof InetSocketAddress inet
-                ? inet.getAddress().getHostAddress()
-                : String.valueOf(remote);
+        String address =
+                remote instanceof InetSocketAddress inet ? inet.getAddress().getHostAddress() : String.valueOf(remote);
         SSLSession session = attributes.get(Grpc.TRANSPORT_ATTR_SSL_SESSION);
         return new Caller(Optional.ofNullable(session).flatMap(Caller::shown), address);
     }

@@ -34,7 +34,6 @@ public final class ControllerProcess implements AutoCloseable {
     /** Gateways renew theirs when a third of it is left. */
     private static final Duration CERTIFICATE_LIFE = Duration.ofDays(90);
 
-
     private final SqliteStore store;
     private final Controller controller;
     private final Server grpc;
@@ -110,8 +109,7 @@ public final class ControllerProcess implements AutoCloseable {
         }
         Audit audit = new Audit(config.stateDir(), clock);
         Enrolments enrolments = new Enrolments(store, authority, audit, clock, CERTIFICATE_LIFE);
-        Controller controller =
-                new Controller(store, enrolments, audit, enrolments::refusal, config.timeouts(), clock);
+        Controller controller = new Controller(store, enrolments, audit, enrolments::refusal, config.timeouts(), clock);
         ExecutorService handlers = Executors.newVirtualThreadPerTaskExecutor();
         try {
             controller.start();

@@ -51,13 +51,19 @@ final class Enrolments {
     private static final Duration REMEMBERED = Duration.ofDays(7);
 
     /** @param usedBy SHA-256 of the one key it was good for; null: not used yet */
-    private record Token(String site, String gateway, String secretHash, Instant until, @Nullable String usedBy) {}
+    private record Token(
+            String site,
+            String gateway,
+            String secretHash,
+            Instant until,
+            @Nullable String usedBy) {}
 
     /**
      * @param keyHash SHA-256 of its key's SubjectPublicKeyInfo
      * @param sealKey in base64
      */
-    record Enrolled(String site, String gateway, String keyHash, String sealKey, Instant since, Instant certifiedUntil) {}
+    record Enrolled(
+            String site, String gateway, String keyHash, String sealKey, Instant since, Instant certifiedUntil) {}
 
     private final BindingStore store;
     private final CertificateAuthority authority;
@@ -66,8 +72,7 @@ final class Enrolments {
     private final Duration certificateLife;
     private final SecureRandom random = new SecureRandom();
 
-    Enrolments(
-            BindingStore store, CertificateAuthority authority, Audit audit, Clock clock, Duration certificateLife) {
+    Enrolments(BindingStore store, CertificateAuthority authority, Audit audit, Clock clock, Duration certificateLife) {
         this.store = store;
         this.authority = authority;
         this.audit = audit;
@@ -104,7 +109,8 @@ final class Enrolments {
                 Json.write(new Token(site, gateway, hex(EnrolmentToken.digest(secret)), until, null))));
         store.commit(writes);
         audit.granted("token-made", site + "/" + gateway, "operator", token.idText() + ", until " + until);
-        return new Resource.GatewayToken(site, gateway, token.text(), until, enrolled(gateway).isPresent());
+        return new Resource.GatewayToken(
+                site, gateway, token.text(), until, enrolled(gateway).isPresent());
     }
 
     private List<Write> overdue() {
@@ -193,14 +199,17 @@ final class Enrolments {
         }
         X509Certificate certificate = authority.forGateway(name, publicKey, certificateLife);
         Token used = new Token(token.site(), token.gateway(), token.secretHash(), token.until(), keyHash);
-        Enrolled enrolled = new Enrolled(
-                name.site(), name.gateway(), keyHash, sealKey, clock.instant(), until(certificate));
+        Enrolled enrolled =
+                new Enrolled(name.site(), name.gateway(), keyHash, sealKey, clock.instant(), until(certificate));
         try {
             store.commit(List.of(
                     new Write.Put(Kind.SECRET, key, Json.write(used), entry.version()),
                     Write.put(Kind.SECRET, ENROLLED + name.gateway(), Json.write(enrolled))));
         } catch (ConflictException e) {
-            throw Status.ABORTED.withDescription("somebody uses this token at this moment").withCause(e).asException();
+            throw Status.ABORTED
+                    .withDescription("somebody uses this token at this moment")
+                    .withCause(e)
+                    .asException();
         }
         audit.granted("enrolled", name.toString(), caller.address(), "token " + shown.idText() + ", key " + keyHash);
         return reply(certificate);
@@ -231,7 +240,10 @@ final class Enrolments {
         CertifiedName claimed = new CertifiedName(hello.getSite(), hello.getGateway());
         if (shown == null) {
             return unauthenticated(
-                    "attach-refused-no-certificate", claimed, caller, "it has no certificate of this controller: enrol it");
+                    "attach-refused-no-certificate",
+                    claimed,
+                    caller,
+                    "it has no certificate of this controller: enrol it");
         }
         if (!shown.name().equals(claimed)) {
             return unauthenticated(
@@ -260,7 +272,8 @@ final class Enrolments {
     }
 
     private Optional<Enrolled> current(Caller.Shown shown) {
-        String keyHash = hex(EnrolmentToken.digest(shown.certificate().getPublicKey().getEncoded()));
+        String keyHash =
+                hex(EnrolmentToken.digest(shown.certificate().getPublicKey().getEncoded()));
         return enrolled(shown.name().gateway())
                 .filter(known -> known.keyHash().equals(keyHash)
                         && known.site().equals(shown.name().site()));
@@ -276,7 +289,8 @@ final class Enrolments {
     private static Optional<PublicKey> proven(EnrolRequest request) {
         try {
             PublicKey key = KeyFactory.getInstance("EC")
-                    .generatePublic(new X509EncodedKeySpec(request.getPublicKey().toByteArray()));
+                    .generatePublic(
+                            new X509EncodedKeySpec(request.getPublicKey().toByteArray()));
             if (!(key instanceof ECPublicKey ec)
                     || ec.getParams().getCurve().getField().getFieldSize() != P256_BITS
                     || request.getSealKey().size() != SEAL_KEY_BYTES) {

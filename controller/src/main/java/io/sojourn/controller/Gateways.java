@@ -352,6 +352,9 @@ final class Gateways {
                 clock.map(ClockEstimate.Offset::offsetUs).orElse(null),
                 clock.map(ClockEstimate.Offset::uncertaintyUs).orElse(null),
                 known.lastSeenUs == 0 ? null : Time.instant(known.lastSeenUs),
-                enrolments.enrolled(g.name()).map(Enrolments.Enrolled::certifiedUntil).orElse(null));
+                enrolments
+                        .enrolled(g.name())
+                        .map(Enrolments.Enrolled::certifiedUntil)
+                        .orElse(null));
     }
 }

@@ -31,8 +31,7 @@ final class HttpServer implements AutoCloseable {
     private final WebServer server;
     private final Optional<byte[]> token;
 
-    HttpServer(
-            InetSocketAddress address, Optional<String> apiToken, Optional<SSLContext> tls, List<Route> routes) {
+    HttpServer(InetSocketAddress address, Optional<String> apiToken, Optional<SSLContext> tls, List<Route> routes) {
         token = apiToken.map(t -> ("Bearer " + t).getBytes(StandardCharsets.UTF_8));
         HttpRouting.Builder routing = HttpRouting.builder();
         for (Route route : routes) {
@@ -54,8 +53,8 @@ final class HttpServer implements AutoCloseable {
                 .featuresDiscoverServices(false)
                 .shutdownGracePeriod(Duration.ofMillis(500))
                 .routing(routing);
-        tls.ifPresent(context ->
-                builder.tls(Tls.builder().sslContext(context).addEnabledProtocol("TLSv1.3").build()));
+        tls.ifPresent(context -> builder.tls(
+                Tls.builder().sslContext(context).addEnabledProtocol("TLSv1.3").build()));
         server = builder.build();
     }
 

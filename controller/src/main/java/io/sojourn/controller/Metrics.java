@@ -62,7 +62,8 @@ final class Metrics {
                 .register(registry);
         CounterWithCallback.builder()
                 .name("sojourn_audit_events_total")
-                .help("Tokens made, enrolments and attachments, granted and refused, since the controller started; audit.log has the details")
+                .help(
+                        "Tokens made, enrolments and attachments, granted and refused, since the controller started; audit.log has the details")
                 .labelNames("event")
                 .callback(c -> audit.counts().forEach((event, count) -> c.call(count, event)))
                 .register(registry);

@@ -57,7 +57,9 @@ public sealed interface Resource {
 
     /** @param validMinutes null: an hour */
     record GatewayTokenRequest(
-            @Nullable String site, @Nullable String gateway, @Nullable Integer validMinutes) implements Resource {}
+            @Nullable String site,
+            @Nullable String gateway,
+            @Nullable Integer validMinutes) implements Resource {}
 
     /**
      * @param token for {@code enrolment-token} in gateway.yaml; shown this once

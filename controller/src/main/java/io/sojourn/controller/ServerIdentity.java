@@ -64,7 +64,9 @@ final class ServerIdentity {
                 Files.deleteIfExists(certificateFile); // never one that does not belong to the key
                 PemFile.writeKey(keyFile, pair.getPrivate());
                 PemFile.writeCertificates(certificateFile, made, authority.certificate());
-                log.info("the controller's certificate is new, until {}", made.getNotAfter().toInstant());
+                log.info(
+                        "the controller's certificate is new, until {}",
+                        made.getNotAfter().toInstant());
             }
             PrivateKey key = PemFile.readKey(keyFile);
             X509Certificate[] chain = PemFile.readCertificates(certificateFile).toArray(X509Certificate[]::new);

@@ -112,7 +112,8 @@ final class ControllerAccess implements AutoCloseable {
     }
 
     private String wrong(Credentials found) {
-        String named = CertifiedName.of(found.certificate).map(CertifiedName::toString).orElse("nobody");
+        String named =
+                CertifiedName.of(found.certificate).map(CertifiedName::toString).orElse("nobody");
         if (!named.equals(name.toString())) {
             return "is for " + named + " and not for " + name;
         }
@@ -160,8 +161,7 @@ final class ControllerAccess implements AutoCloseable {
             credentials = got;
             LOG.info("enrolled as {} by {}", name, token);
         } catch (IOException e) {
-            throw new GatewayException(
-                    "cannot write to state-dir " + config.stateDir() + ": " + e.getMessage(), e);
+            throw new GatewayException("cannot write to state-dir " + config.stateDir() + ": " + e.getMessage(), e);
         } catch (GeneralSecurityException e) {
             throw new GatewayException("the controller sent what is no certificate: " + e.getMessage(), e);
         }
@@ -193,8 +193,9 @@ final class ControllerAccess implements AutoCloseable {
                         + ": " + status.getDescription());
             }
             if (PinnedAuthority.isCause(e)) {
-                throw new RefusedException("what answers at " + config.controller()
-                        + " is not the controller that made this enrolment token: correct 'controller' in gateway.yaml, or get a token there");
+                throw new RefusedException(
+                        "what answers at " + config.controller()
+                                + " is not the controller that made this enrolment token: correct 'controller' in gateway.yaml, or get a token there");
             }
             throw new GatewayException(
                     "enrolment: controller " + config.controller() + ": " + ControllerLink.oneLine(status), e);

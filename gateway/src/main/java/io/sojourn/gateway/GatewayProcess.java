@@ -114,27 +114,23 @@ public final class GatewayProcess implements AutoCloseable {
                     }
                 },
                 new Elsewhere());
-        link = new ControllerLink(
-                access,
-                WallClock.nowUs(),
-                this::hello,
-                new ControllerLink.Listener() {
-                    @Override
-                    public void welcomed(Welcome welcome) {
-                        byte[] key = welcome.getSignalKey().toByteArray();
-                        forwarder.post(() -> forwarder.key(key));
-                    }
+        link = new ControllerLink(access, WallClock.nowUs(), this::hello, new ControllerLink.Listener() {
+            @Override
+            public void welcomed(Welcome welcome) {
+                byte[] key = welcome.getSignalKey().toByteArray();
+                forwarder.post(() -> forwarder.key(key));
+            }
 
-                    @Override
-                    public void table(TableUpdate update) {
-                        GatewayProcess.this.table(update);
-                    }
+            @Override
+            public void table(TableUpdate update) {
+                GatewayProcess.this.table(update);
+            }
 
-                    @Override
-                    public void command(Command command) {
-                        commands().run(command);
-                    }
-                });
+            @Override
+            public void command(Command command) {
+                commands().run(command);
+            }
+        });
         commands = new Commands(
                 config, forwarder, guests, launcher, acceleration, link::reply, report -> link().report(report));
     }
