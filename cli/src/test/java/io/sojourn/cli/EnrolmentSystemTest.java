@@ -139,9 +139,12 @@ class EnrolmentSystemTest {
         await().atMost(BOUND).until(() -> !first.process().isAlive());
 
         Gateway second = gateway(controller, "gw", "").awaitSaying(CONNECTED, 1);
+        int rest = controller.restPort();
+        int grpc = controller.grpcPort();
+        open.remove(controller);
         controller.close();
         second.awaitSaying("controller: not connected", 1);
-        ControllerProcess again = controller("controller", controller.restPort(), controller.grpcPort());
+        ControllerProcess again = controller("controller", rest, grpc);
         second.awaitSaying(CONNECTED, 2);
         assertThat(kept("gw", "tls.crt")).isEqualTo(certificate);
         assertThat(kept("gw", "seal.key")).isEqualTo(sealKey);
