@@ -4,7 +4,6 @@ package io.sojourn.gateway;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.wire.IpProtocol;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.lang.management.CompilationMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.concurrent.TimeUnit;
@@ -16,14 +15,13 @@ import org.slf4j.LoggerFactory;
  * Frames and super-frames through two gateways that exist only here, by the code that will do it in earnest: from a tap, over
  * loopback, sealed and plain, to another tap. What the first stream meets is then as fast as what the thousandth does.
  *
- * <p>It ends when HotSpot's compilers have nothing to do any more: from the moment that a gateway is ready they run on idle processors
- * only, and a host under load has none.
+ * <p>It ends when HotSpot's compilers have nothing to do any more, or its time is over: from the moment that a gateway is ready they
+ * run on idle processors only, and a host under load has none.
  */
 final class PacketWarmUp {
     private static final Logger LOG = LoggerFactory.getLogger(PacketWarmUp.class);
-    private static final long BOUND_NS = TimeUnit.SECONDS.toNanos(6);
-    /** Longer than the longest compilation seen. */
-    private static final long QUIET_NS = TimeUnit.MILLISECONDS.toNanos(600);
+    /** Longer than nearly all compilations. */
+    private static final long QUIET_NS = TimeUnit.MILLISECONDS.toNanos(400);
     /** So many rounds in a row; then the compilers have the processor for a moment. */
     private static final int ROUNDS = 24;
 
@@ -34,7 +32,8 @@ final class PacketWarmUp {
 
     private PacketWarmUp() {}
 
-    static long run() {
+    /** @param boundNs it takes no longer, whatever else this host does */
+    static long run(long boundNs) {
         try (WarmUpStage near = new WarmUpStage("near");
                 WarmUpStage far = new WarmUpStage("far");
                 Arena arena = Arena.ofConfined()) {
@@ -47,7 +46,7 @@ final class PacketWarmUp {
             long busyMs = compiledMs();
             long busyNs = start;
             long now = start;
-            for (int batch = 0; now - start < BOUND_NS && now - busyNs < QUIET_NS; batch++) {
+            for (int batch = 0; now - start < boundNs && now - busyNs < QUIET_NS; batch++) {
                 boolean plain = batch % 4 == 3;
                 near.plain(plain);
                 far.plain(plain);

@@ -63,17 +63,7 @@ final class WarmUpFrames {
         if (v6) {
             long source = betweenVms ? from.vm6() : from.host6();
             long destination = betweenVms ? to.vm6() : to.host6();
-            Ipv6.write(
-                    frame,
-                    ip,
-                    0,
-                    length - l4,
-                    protocol,
-                    64,
-                    from.prefix6(),
-                    source,
-                    to.prefix6(),
-                    destination);
+            Ipv6.write(frame, ip, 0, length - l4, protocol, 64, from.prefix6(), source, to.prefix6(), destination);
         } else {
             Ipv4.write(
                     frame,

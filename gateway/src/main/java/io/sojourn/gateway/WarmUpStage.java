@@ -33,8 +33,7 @@ import java.util.List;
 import java.util.Set;
 
 /** One gateway of the warm-up: all of the packet path, on a tap that no bridge knows, with one host and one VM that do not exist. */
-final class WarmUpStage
-        implements Outside.Control, ForwardingTable.Changes, Inside.Sightings, AutoCloseable {
+final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Inside.Sightings, AutoCloseable {
     private static final String NETWORK = "warm-up";
     private static final int TURNS = 64;
     private static final int HANDSHAKE_TURNS = 1_000;
@@ -68,10 +67,7 @@ final class WarmUpStage
         LocalDelivery delivery = new LocalDelivery(table, counters);
         inside = new Inside(table, wan, delivery, counters, this);
         sealing = new Sealing(
-                key,
-                new GatewayConfig.Transport(true, Set.of(), GatewayConfig.Transport.REKEY_AFTER_S),
-                wan,
-                counters);
+                key, new GatewayConfig.Transport(true, Set.of(), GatewayConfig.Transport.REKEY_AFTER_S), wan, counters);
         outside = new Outside(table, wan, mechanism, sealing, delivery, counters, this);
     }
 
