@@ -228,7 +228,7 @@ final class Mover {
                 && window.tcpBroken() == 0
                 && window.bytesMismatched() == 0;
         String id = migration.path("id").asString("");
-        JsonNode certificate = done && !id.isEmpty() ? certificate(id) : JsonNodeFactory.instance.nullNode();
+        Certified certificate = detected ? Certified.NONE : Certified.of(lab.rest(), id, problems);
         JsonNode timeline = migration.path("timeline");
         return new Report.Move(
                 id,
@@ -321,11 +321,4 @@ final class Mover {
                 .orElse(0);
     }
 
-    private JsonNode certificate(String id) {
-        try {
-            return lab.rest().get("/v1/certificates/" + id);
-        } catch (LabException e) {
-            return JsonNodeFactory.instance.nullNode();
-        }
-    }
 }

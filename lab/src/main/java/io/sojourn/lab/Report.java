@@ -50,7 +50,7 @@ public record Report(
             PathPart path,
             Wire wire,
             List<Correspondent> correspondents,
-            JsonNode certificate,
+            Certified certificate,
             JsonNode timeline,
             List<String> problems) {}
 
