@@ -63,7 +63,10 @@ public record Certificate(String migration, Optional<SignedStatement> source, Op
     public static Certificate ofFile(byte[] octets) {
         String text;
         try {
-            text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(octets)).toString();
+            text = StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(octets))
+                    .toString();
         } catch (CharacterCodingException e) {
             throw new CertificateException("not a certificate: it is not UTF-8", e);
         }

@@ -57,7 +57,9 @@ final class Fields {
 
     List<String> texts(String name) {
         return list(name).stream()
-                .map(item -> item instanceof String text ? text : this.<String>fail(name, "holds something else than strings"))
+                .map(item -> item instanceof String text
+                        ? text
+                        : this.<String>fail(name, "holds something else than strings"))
                 .toList();
     }
 

@@ -174,7 +174,8 @@ final class JsonReader {
                 return value;
             }
         } catch (NumberFormatException e) {
-            throw new CertificateException("not the JSON of a certificate, at character " + from + ": a value expected", e);
+            throw new CertificateException(
+                    "not the JSON of a certificate, at character " + from + ": a value expected", e);
         }
         throw wrong("the number " + digits + " is not written as it should be");
     }

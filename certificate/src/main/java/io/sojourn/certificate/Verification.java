@@ -35,7 +35,10 @@ public record Verification(List<String> problems, List<String> facts) {
                     certificate.source().get().statement(),
                     certificate.destination().get().statement());
         }
-        certificate.missing().forEach(role -> check.problems.add("the half of the " + role + " is missing" + whose(certificate, role)));
+        certificate
+                .missing()
+                .forEach(role ->
+                        check.problems.add("the half of the " + role + " is missing" + whose(certificate, role)));
         return new Verification(check.problems, check.facts);
     }
 
@@ -77,7 +80,8 @@ public record Verification(List<String> problems, List<String> facts) {
             }
             PublicSigningKey known = pinned.get(s.gateway());
             if (pinned.isEmpty()) {
-                facts.add(role + ": signed by " + s.gateway() + " with key " + half.key() + " (not compared with anything)");
+                facts.add(role + ": signed by " + s.gateway() + " with key " + half.key()
+                        + " (not compared with anything)");
             } else if (known == null) {
                 problems.add("no key of gateway " + s.gateway() + " is known");
             } else if (known.equals(half.key())) {
@@ -162,10 +166,12 @@ public record Verification(List<String> problems, List<String> facts) {
             ClockOffset back = destination.clock().get();
             long apart = Math.abs(there.offsetUs() + back.offsetUs());
             if (apart > there.uncertaintyUs() + back.uncertaintyUs()) {
-                facts.add("clocks: the gateways disagree by " + apart + " us; times of one say little about the other's");
+                facts.add(
+                        "clocks: the gateways disagree by " + apart + " us; times of one say little about the other's");
             } else {
                 facts.add("clocks: " + destination.gateway() + "'s is " + there.offsetUs() + " us from "
-                        + source.gateway() + "'s, give or take " + Math.min(there.uncertaintyUs(), back.uncertaintyUs()));
+                        + source.gateway() + "'s, give or take "
+                        + Math.min(there.uncertaintyUs(), back.uncertaintyUs()));
             }
         }
     }

@@ -54,11 +54,15 @@ final class CertificateChecks {
         @Option(
                 names = "--keys",
                 paramLabel = "FILE",
-                description = "The gateways' keys, a line each, as 'sojourn certificate keys' writes them; kept from before the move.")
+                description =
+                        "The gateways' keys, a line each, as 'sojourn certificate keys' writes them; kept from before the move.")
         @Nullable
         Path keys;
 
-        @Option(names = "--key", paramLabel = "GATEWAY=KEY", description = "One gateway's key; may be given several times.")
+        @Option(
+                names = "--key",
+                paramLabel = "GATEWAY=KEY",
+                description = "One gateway's key; may be given several times.")
         List<String> pins = new ArrayList<>();
 
         @Option(names = "--steps", description = "Show the steps, too.")

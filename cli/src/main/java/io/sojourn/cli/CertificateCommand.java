@@ -22,7 +22,8 @@ import tools.jackson.databind.JsonNode;
 
 @Command(
         name = "certificate",
-        description = "What both gateways counted in a move and signed: its steps, its frames, and whether the two agree.",
+        description =
+                "What both gateways counted in a move and signed: its steps, its frames, and whether the two agree.",
         synopsisSubcommandLabel = "[COMMAND]",
         subcommands = {CertificateChecks.Verify.class, CertificateChecks.Keys.class, CertificateChecks.ForgetKey.class},
         footer = {
@@ -45,7 +46,10 @@ final class CertificateCommand implements Callable<Integer> {
     @Nullable
     String id;
 
-    @Option(names = "--out", paramLabel = "FILE", description = "Write the certificate to this file, to be verified anywhere.")
+    @Option(
+            names = "--out",
+            paramLabel = "FILE",
+            description = "Write the certificate to this file, to be verified anywhere.")
     @Nullable
     Path out;
 
@@ -86,7 +90,9 @@ final class CertificateCommand implements Callable<Integer> {
     static Map<String, PublicSigningKey> keys(ControllerClient client) {
         Map<String, PublicSigningKey> keys = new TreeMap<>();
         for (JsonNode item : client.get("/v1/signing-keys").path("items")) {
-            keys.put(item.path("gateway").asString(), new PublicSigningKey(item.path("key").asString()));
+            keys.put(
+                    item.path("gateway").asString(),
+                    new PublicSigningKey(item.path("key").asString()));
         }
         return keys;
     }

@@ -25,11 +25,13 @@ final class CertificateText {
 
     static List<String> lines(JsonNode migration, Certificate certificate, Verification verification) {
         List<String> lines = new ArrayList<>();
-        lines.add(certificate.halves().isEmpty()
-                ? "certificate of " + MigrationText.name(migration) + ": neither gateway has signed anything"
-                : heading(certificate));
+        lines.add(
+                certificate.halves().isEmpty()
+                        ? "certificate of " + MigrationText.name(migration) + ": neither gateway has signed anything"
+                        : heading(certificate));
         if (verification.isVerified()) {
-            lines.add("  verified       both halves are signed with the keys that the controller knows, and they agree");
+            lines.add(
+                    "  verified       both halves are signed with the keys that the controller knows, and they agree");
         }
         verification.problems().forEach(problem -> lines.add("  NOT VERIFIED   " + problem));
         Verification.pause(certificate)

@@ -37,7 +37,8 @@ final class Certificates {
     void take(String gateway, MigrationReport report) {
         Optional<MoveDocument> move = realm.move(report.getMigration());
         if (move.isEmpty()) {
-            log.warn("gateway {} signed a half about a move that nobody here knows: {}", gateway, report.getMigration());
+            log.warn(
+                    "gateway {} signed a half about a move that nobody here knows: {}", gateway, report.getMigration());
             return;
         }
         Resource.Migration shown = move.get().shown();
@@ -49,7 +50,9 @@ final class Certificates {
             log.info("move {}: {} has signed its half of the certificate", shown.id(), gateway);
         } catch (CertificateException e) {
             detections.notice(
-                    gateway, shown.vm(), "a half of the certificate of " + shown.id() + " was refused: " + e.getMessage());
+                    gateway,
+                    shown.vm(),
+                    "a half of the certificate of " + shown.id() + " was refused: " + e.getMessage());
         }
     }
 
@@ -88,14 +91,13 @@ final class Certificates {
             throw new RefusalException(
                     409,
                     "not-finished",
-                    "migration '" + name + "' is " + move.shown().state() + ": its certificate is made when it has ended");
+                    "migration '" + name + "' is " + move.shown().state()
+                            + ": its certificate is made when it has ended");
         }
         return new Certificate(id, stored(id, Statement.Role.SOURCE), stored(id, Statement.Role.DESTINATION));
     }
 
     private Optional<SignedStatement> stored(String id, Statement.Role role) {
-        return realm.store()
-                .get(Kind.CERTIFICATE, key(id, role))
-                .map(entry -> SignedStatement.parse(entry.value()));
+        return realm.store().get(Kind.CERTIFICATE, key(id, role)).map(entry -> SignedStatement.parse(entry.value()));
     }
 }

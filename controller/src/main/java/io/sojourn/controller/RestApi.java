@@ -80,9 +80,7 @@ final class RestApi {
         routes.add(post(
                 "/v1/vms/{name}/landings",
                 r -> Answer.created(inventory.createLanding(name(r), body(r, Resource.Landing.class)))));
-        routes.add(delete(
-                "/v1/vms/{name}/landings/{gateway}",
-                r -> inventory.deleteLanding(name(r), gateway(r))));
+        routes.add(delete("/v1/vms/{name}/landings/{gateway}", r -> inventory.deleteLanding(name(r), gateway(r))));
         routes.add(get("/v1/migrations", r -> {
             Optional<String> vm = r.query().first("vm").asOptional();
             boolean active = r.query()

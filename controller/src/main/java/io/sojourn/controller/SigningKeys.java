@@ -56,7 +56,8 @@ final class SigningKeys {
         return realm.store()
                 .get(Kind.SIGNING_KEY, gateway)
                 .map(Entry::value)
-                .map(json -> new PublicSigningKey(Json.read(json, Resource.SigningKey.class).key()));
+                .map(json -> new PublicSigningKey(
+                        Json.read(json, Resource.SigningKey.class).key()));
     }
 
     List<Resource.SigningKey> all() {

@@ -134,7 +134,9 @@ final class Account {
             step("announce", "");
         }
         if (isOther(to)) {
-            kindOf(signal.body()).ifPresent(kind -> mark(new Mark(true, kind, originOf(signal).name(), sent)));
+            kindOf(signal.body())
+                    .ifPresent(
+                            kind -> mark(new Mark(true, kind, originOf(signal).name(), sent)));
         }
     }
 

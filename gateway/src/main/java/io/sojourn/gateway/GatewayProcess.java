@@ -139,8 +139,7 @@ public final class GatewayProcess implements AutoCloseable {
                     }
                 });
         notary = new Notary(identity.signKey(), config.gateway().name(), link::report);
-        commands = new Commands(
-                config, forwarder, guests, launcher, acceleration, link::reply, link::report, notary);
+        commands = new Commands(config, forwarder, guests, launcher, acceleration, link::reply, link::report, notary);
     }
 
     /** What a gateway that was killed left behind, of moves that nobody takes up. */

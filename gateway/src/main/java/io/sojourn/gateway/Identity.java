@@ -39,9 +39,12 @@ final class Identity {
 
     private static SealPrivateKey sealKey(Path file) {
         try {
-            return SealPrivateKey.of(Base64.getDecoder().decode(read(file, () -> Base64.getEncoder()
-                    .encodeToString(SealPrivateKey.generate(new SecureRandom()::nextBytes)
-                            .bytes()))));
+            return SealPrivateKey.of(Base64.getDecoder()
+                    .decode(read(
+                            file,
+                            () -> Base64.getEncoder()
+                                    .encodeToString(SealPrivateKey.generate(new SecureRandom()::nextBytes)
+                                            .bytes()))));
         } catch (IllegalArgumentException | SealException e) {
             throw new GatewayException(
                     file + " is not a key of a gateway; restore it, or remove it and peers will learn a new one", e);

@@ -20,7 +20,11 @@ import tools.jackson.databind.JsonNode;
  * @param facts what was found right
  * @param document the certificate itself; null if there is none
  */
-public record Certified(boolean verified, List<String> problems, List<String> facts, @Nullable JsonNode document) {
+public record Certified(
+        boolean verified,
+        List<String> problems,
+        List<String> facts,
+        @Nullable JsonNode document) {
     static final Certified NONE = new Certified(false, List.of(), List.of(), null);
     /** Halves follow the end of a move; five seconds, should the controller not have asked for them. */
     private static final int TRIES = 60;
@@ -37,8 +41,7 @@ public record Certified(boolean verified, List<String> problems, List<String> fa
             Certificate certificate = Certificate.parse(document.toString());
             Verification verification = Verification.of(certificate, keys(rest));
             verification.problems().forEach(problem -> faults.add("certificate: " + problem));
-            return new Certified(
-                    verification.isVerified(), verification.problems(), verification.facts(), document);
+            return new Certified(verification.isVerified(), verification.problems(), verification.facts(), document);
         } catch (LabException | CertificateException e) {
             faults.add("certificate: " + e.getMessage());
             return new Certified(false, List.of(String.valueOf(e.getMessage())), List.of(), null);
@@ -58,7 +61,9 @@ public record Certified(boolean verified, List<String> problems, List<String> fa
     private static Map<String, PublicSigningKey> keys(RestClient rest) {
         Map<String, PublicSigningKey> keys = new TreeMap<>();
         for (JsonNode item : rest.get("/v1/signing-keys").path("items")) {
-            keys.put(item.path("gateway").asString(), new PublicSigningKey(item.path("key").asString()));
+            keys.put(
+                    item.path("gateway").asString(),
+                    new PublicSigningKey(item.path("key").asString()));
         }
         return keys;
     }

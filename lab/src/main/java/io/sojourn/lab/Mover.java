@@ -320,5 +320,4 @@ final class Mover {
                 .max()
                 .orElse(0);
     }
-
 }
