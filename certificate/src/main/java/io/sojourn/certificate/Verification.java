@@ -6,7 +6,6 @@ import io.sojourn.certificate.Statement.Role;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -186,7 +185,7 @@ public record Verification(List<String> problems, List<String> facts) {
         if (stopped.isEmpty() || runs.isEmpty() || clock.isEmpty()) {
             return Optional.empty();
         }
-        ClockOffset c = Objects.requireNonNull(clock.get());
+        ClockOffset c = clock.get();
         return Optional.of(new ClockOffset(runs.get() - c.offsetUs() - stopped.get(), c.uncertaintyUs()));
     }
 }
