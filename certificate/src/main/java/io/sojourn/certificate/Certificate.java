@@ -26,6 +26,15 @@ public record Certificate(String migration, Optional<SignedStatement> source, Op
         return missing;
     }
 
+    /** What a person calls the move: VM and epoch, such as web1-e2; the migration's id if no half says so. */
+    public String name() {
+        return halves().stream()
+                .findFirst()
+                .map(half -> half.statement().subject())
+                .map(subject -> subject.vm() + "-e" + subject.epoch())
+                .orElse(migration);
+    }
+
     public List<SignedStatement> halves() {
         return Stream.of(source, destination).flatMap(Optional::stream).toList();
     }

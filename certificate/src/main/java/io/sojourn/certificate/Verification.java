@@ -9,14 +9,17 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Whether a certificate is what it says: both halves genuine, of the gateways they name, about the same move, and in agreement.
+ * Whether a certificate is what it says: both halves whole and genuine, of the gateways they name, and about the same move; and what
+ * the two say when they are put side by side.
  *
- * @param problems one line each; none: verified
+ * @param problems why it proves nothing, one line each; none: verified
+ * @param losses frames that by the certificate's own figures did not arrive as they should, one line each
  * @param facts what was found right, one line each
  */
-public record Verification(List<String> problems, List<String> facts) {
+public record Verification(List<String> problems, List<String> losses, List<String> facts) {
     public Verification {
         problems = List.copyOf(problems);
+        losses = List.copyOf(losses);
         facts = List.copyOf(facts);
     }
 
@@ -38,7 +41,7 @@ public record Verification(List<String> problems, List<String> facts) {
                 .missing()
                 .forEach(role ->
                         check.problems.add("the half of the " + role + " is missing" + whose(certificate, role)));
-        return new Verification(check.problems, check.facts);
+        return new Verification(check.problems, check.losses, check.facts);
     }
 
     private static String whose(Certificate certificate, String role) {
@@ -52,6 +55,7 @@ public record Verification(List<String> problems, List<String> facts) {
     private static final class Check {
         private final Map<String, PublicSigningKey> pinned;
         private final List<String> problems = new ArrayList<>();
+        private final List<String> losses = new ArrayList<>();
         private final List<String> facts = new ArrayList<>();
 
         Check(Map<String, PublicSigningKey> pinned) {
@@ -138,7 +142,7 @@ public record Verification(List<String> problems, List<String> facts) {
             String difference = last > received.frames()
                     ? (last - received.frames()) + " lost between them"
                     : (received.frames() - last) + " more than there should be";
-            problems.add(way + ": " + last + " frames sent, " + received.frames() + " received, up to the " + received
+            losses.add(way + ": " + last + " frames sent, " + received.frames() + " received, up to the " + received
                     + ": " + difference);
         }
 
@@ -148,11 +152,11 @@ public record Verification(List<String> problems, List<String> facts) {
             if (kept == given) {
                 facts.add(where.gateway() + ": " + kept + " frames kept for the guest, all given to it in order");
             } else {
-                problems.add(where.gateway() + ": " + kept + " frames kept for the guest, " + given + " given to it");
+                losses.add(where.gateway() + ": " + kept + " frames kept for the guest, " + given + " given to it");
             }
             long refused = where.frames().getOrDefault("refused-by-bound", 0L);
             if (refused > 0) {
-                facts.add(where.gateway() + ": " + refused + " frames more than its buffer holds: lost, and counted");
+                losses.add(where.gateway() + ": " + refused + " frames more than its buffer holds");
             }
         }
 

@@ -25,6 +25,7 @@ class VerificationTest {
         Verification verification = verify();
 
         assertThat(verification.problems()).isEmpty();
+        assertThat(verification.losses()).isEmpty();
         assertThat(verification.facts())
                 .contains("a to b: 57 frames sent, 57 received, up to the end-marker-inbound of c")
                 .contains("b: 31 frames kept for the guest, all given to it in order")
@@ -36,7 +37,8 @@ class VerificationTest {
     void framesThatWereLostBetweenTheTwoAreCounted() {
         destination.marks.set(1, new Mark(false, "end-marker-inbound", "c", 55));
 
-        assertThat(verify().problems())
+        assertThat(verify().isVerified()).isTrue();
+        assertThat(verify().losses())
                 .containsExactly(
                         "a to b: 57 frames sent, 55 received, up to the end-marker-inbound of c: 2 lost between them");
     }
@@ -45,14 +47,14 @@ class VerificationTest {
     void framesThatNobodySentAreCounted() {
         destination.marks.set(1, new Mark(false, "end-marker-inbound", "c", 58));
 
-        assertThat(verify().problems()).singleElement().asString().contains("1 more than there should be");
+        assertThat(verify().losses()).singleElement().asString().contains("1 more than there should be");
     }
 
     @Test
     void ofAMarkThatWasSentAgainAnyMayBeTheOneThatCame() {
         source.marks.add(new Mark(true, "end-marker-inbound", "c", 59));
 
-        assertThat(verify().problems()).isEmpty();
+        assertThat(verify().losses()).isEmpty();
     }
 
     @Test
@@ -66,7 +68,7 @@ class VerificationTest {
     void whatWasKeptMustHaveBeenGiven() {
         destination.frames = Map.of("buffered", 31L, "flushed", 30L);
 
-        assertThat(verify().problems()).containsExactly("b: 31 frames kept for the guest, 30 given to it");
+        assertThat(verify().losses()).containsExactly("b: 31 frames kept for the guest, 30 given to it");
     }
 
     @Test
@@ -138,7 +140,7 @@ class VerificationTest {
         assertThat(verify().facts()).contains("b to a: 31 frames sent, 31 received, up to the return-end of b");
 
         destination.marks.set(2, new Mark(true, "return-end", "b", 32));
-        assertThat(verify().problems()).singleElement().asString().contains("1 lost between them");
+        assertThat(verify().losses()).singleElement().asString().contains("1 lost between them");
     }
 
     @Test

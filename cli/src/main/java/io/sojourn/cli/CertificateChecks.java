@@ -76,7 +76,14 @@ final class CertificateChecks {
                 throw new CommandFailure(file + ": not verified: " + String.join("; ", verification.problems()));
             }
             List<String> lines = new ArrayList<>();
-            lines.add("verified: " + CertificateText.heading(certificate));
+            lines.add((keys == null && pins.isEmpty() ? "intact: " : "verified: ")
+                    + CertificateText.heading(certificate));
+            if (keys == null && pins.isEmpty()) {
+                lines.add(
+                        "  whose keys these are is not known, so anybody may have signed it anew: write the gateways' keys"
+                                + " to a file with 'sojourn certificate keys', and give it as --keys");
+            }
+            verification.losses().forEach(loss -> lines.add("  LOST  " + loss));
             verification.facts().forEach(fact -> lines.add("  " + fact));
             if (steps) {
                 lines.addAll(CertificateText.steps(certificate));

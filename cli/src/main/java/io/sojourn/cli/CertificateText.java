@@ -30,10 +30,10 @@ final class CertificateText {
                         ? "certificate of " + MigrationText.name(migration) + ": neither gateway has signed anything"
                         : heading(certificate));
         if (verification.isVerified()) {
-            lines.add(
-                    "  verified       both halves are signed with the keys that the controller knows, and they agree");
+            lines.add("  verified       both halves are signed with the keys that the controller knows");
         }
         verification.problems().forEach(problem -> lines.add("  NOT VERIFIED   " + problem));
+        verification.losses().forEach(loss -> lines.add("  LOST           " + loss));
         Verification.pause(certificate)
                 .ifPresent(pause -> lines.add(String.format(
                         Locale.ROOT,
@@ -54,7 +54,7 @@ final class CertificateText {
             return "migration " + certificate.migration();
         }
         Subject subject = any.get().statement().subject();
-        return subject.vm() + "-e" + subject.epoch() + "  " + subject.source() + " -> " + subject.destination() + "  "
+        return certificate.name() + "  " + subject.source() + " -> " + subject.destination() + "  "
                 + any.get().statement().outcome() + "  networks " + String.join(", ", subject.networks()) + "  epoch "
                 + subject.previousEpoch() + " -> " + subject.epoch() + "  migration " + subject.migration();
     }

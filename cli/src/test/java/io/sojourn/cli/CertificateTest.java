@@ -132,6 +132,26 @@ class CertificateTest {
         assertThat(Typed.run("certificate").status()).isEqualTo(2);
     }
 
+    @Test
+    void aTruncatedFileIsSaidInOneLine() throws Exception {
+        String text = GOOD.fileText();
+        for (int length : List.of(1, text.length() / 2, text.length() - 2, text.length() - 1)) {
+            Typed typed = Typed.run(
+                    "certificate", "verify", file(text.substring(0, length)).toString());
+            assertThat(typed.status()).isEqualTo(1);
+            assertThat(typed.err().lines()).hasSize(1);
+            assertThat(typed.err()).contains("not verified");
+        }
+    }
+
+    @Test
+    void withoutKeysAFileIsNoMoreThanIntact() throws Exception {
+        Typed typed = Typed.run("certificate", "verify", file(GOOD.fileText()).toString());
+
+        assertThat(typed.status()).isZero();
+        assertThat(typed.out()).startsWith("intact: web1-e2").contains("anybody may have signed it anew");
+    }
+
     private void serve(Certificate certificate) {
         controller
                 .answers(

@@ -174,7 +174,7 @@ class AccountsTest {
         a.ended(Phase.RELEASED);
         b.ended(Phase.RELEASED);
 
-        assertThat(verification().problems()).singleElement().asString().contains("57 frames sent, 55 received");
+        assertThat(verification().losses()).singleElement().asString().contains("57 frames sent, 55 received");
     }
 
     @Test

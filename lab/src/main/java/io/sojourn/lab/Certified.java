@@ -5,6 +5,9 @@ import io.sojourn.certificate.Certificate;
 import io.sojourn.certificate.CertificateException;
 import io.sojourn.certificate.PublicSigningKey;
 import io.sojourn.certificate.Verification;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -15,23 +18,31 @@ import tools.jackson.databind.JsonNode;
 /**
  * A move's certificate, checked as anybody could check it, with the keys that the controller knew.
  *
- * @param verified both halves genuine and in agreement
+ * @param file its name in the folder that is written beside the report; empty if there is none
+ * @param verified both halves are there, genuine, and about this move
  * @param problems why not
+ * @param losses frames that by its figures did not arrive as they should
  * @param facts what was found right
+ * @param keys in hexadecimal, by gateway
  * @param document the certificate itself; null if there is none
  */
 public record Certified(
+        String file,
         boolean verified,
         List<String> problems,
+        List<String> losses,
         List<String> facts,
+        Map<String, String> keys,
         @Nullable JsonNode document) {
-    static final Certified NONE = new Certified(false, List.of(), List.of(), null);
+    static final Certified NONE = new Certified("", false, List.of(), List.of(), List.of(), Map.of(), null);
+
+    static final String KEYS_FILE = "keys.txt";
     /** Halves follow the end of a move; five seconds, should the controller not have asked for them. */
     private static final int TRIES = 60;
 
     private static final long POLL_NS = 100_000_000;
 
-    /** @param faults gets a line if it does not verify */
+    /** @param faults gets a line for whatever is wrong with it, or by its own figures with the move */
     static Certified of(RestClient rest, String migration, List<String> faults) {
         if (migration.isEmpty()) {
             return NONE;
@@ -39,13 +50,39 @@ public record Certified(
         try {
             JsonNode document = whole(rest, migration);
             Certificate certificate = Certificate.parse(document.toString());
-            Verification verification = Verification.of(certificate, keys(rest));
+            Map<String, PublicSigningKey> keys = keys(rest);
+            Verification verification = Verification.of(certificate, keys);
             verification.problems().forEach(problem -> faults.add("certificate: " + problem));
-            return new Certified(verification.isVerified(), verification.problems(), verification.facts(), document);
+            verification.losses().forEach(loss -> faults.add("certificate: " + loss));
+            Map<String, String> known = new TreeMap<>();
+            keys.forEach((gateway, key) -> known.put(gateway, key.hex()));
+            return new Certified(
+                    certificate.name() + ".certificate",
+                    verification.isVerified(),
+                    verification.problems(),
+                    verification.losses(),
+                    verification.facts(),
+                    known,
+                    document);
         } catch (LabException | CertificateException e) {
             faults.add("certificate: " + e.getMessage());
-            return new Certified(false, List.of(String.valueOf(e.getMessage())), List.of(), null);
+            return new Certified(
+                    "", false, List.of(String.valueOf(e.getMessage())), List.of(), List.of(), Map.of(), null);
         }
+    }
+
+    /** Into a folder that exists, as {@code sojourn certificate verify} wants them: the certificate, and whose keys are which. */
+    void write(Path folder) throws IOException {
+        if (document == null) {
+            return;
+        }
+        Files.writeString(
+                folder.resolve(file), Certificate.parse(document.toString()).fileText());
+        StringBuilder lines = new StringBuilder();
+        new TreeMap<>(keys)
+                .forEach((gateway, key) ->
+                        lines.append(gateway).append(' ').append(key).append('\n'));
+        Files.writeString(folder.resolve(KEYS_FILE), lines);
     }
 
     private static JsonNode whole(RestClient rest, String migration) {

@@ -219,7 +219,10 @@ final class Mover {
         if (detected) {
             BehindOurBack.judge(migration, pause, lab.topology().oneWayMs(from, to), window, problems);
         }
+        String id = migration.path("id").asString("");
+        Certified certificate = detected ? Certified.NONE : Certified.of(lab.rest(), id, problems);
         boolean ok = done
+                && (detected || certificate.verified())
                 && (detected
                         ? BehindOurBack.inTime(migration, pause, lab.topology().oneWayMs(from, to))
                         : window.lost() == 0)
@@ -227,8 +230,6 @@ final class Mover {
                 && window.reordered() == 0
                 && window.tcpBroken() == 0
                 && window.bytesMismatched() == 0;
-        String id = migration.path("id").asString("");
-        Certified certificate = detected ? Certified.NONE : Certified.of(lab.rest(), id, problems);
         JsonNode timeline = migration.path("timeline");
         return new Report.Move(
                 id,
