@@ -34,6 +34,7 @@ final class LocalDelivery {
 
     private final ForwardingTable table;
     private final Counters counters;
+    private final Neighbours neighbours = new Neighbours();
     private final List<VmEntry> flushing = new ArrayList<>();
     private long nextFlushNs = Long.MAX_VALUE;
 
@@ -232,6 +233,22 @@ final class LocalDelivery {
     void giveBackToBridge(VmEntry vm) {
         if (vm.captured && vm.local && vm.keeping == Keeping.NOTHING && !vm.holds.containsKey(table.self())) {
             release(vm);
+            if (vm.neighboursWait) {
+                vm.neighboursWait = false;
+                neighbours.tell(vm);
+            }
+        }
+    }
+
+    /**
+     * Has the neighbours told where the VM is: at once, or when the bridge brings frames to the guest again. Before that they reach it through us in any case, and the guest,
+     * who hears it too, has more urgent work.
+     */
+    void tellNeighbours(VmEntry vm) {
+        if (vm.local && vm.captured) {
+            vm.neighboursWait = true;
+        } else {
+            neighbours.tell(vm);
         }
     }
 
