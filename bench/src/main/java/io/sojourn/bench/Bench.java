@@ -48,7 +48,8 @@ public final class Bench {
         Map<String, java.util.function.Supplier<Way>> known = new LinkedHashMap<>();
         known.put("direct", () -> KernelWay.direct(run));
         known.put("kernel-vxlan", () -> KernelWay.vxlan(run));
-        known.put("sojourn-plain", () -> new SojournWay(run, "sojourn-plain", "sp", Map.of()));
+        known.put("sojourn-sealed", () -> new SojournWay(run, "sojourn-sealed", "ss", Map.of()));
+        known.put("sojourn-plain", () -> new SojournWay(run, "sojourn-plain", "sp", Map.of("transport", "plain")));
         PeerWay.makers(run).forEach(known::put);
         for (String name : options.only()) {
             if (!known.containsKey(name)) {

@@ -7,6 +7,8 @@ import io.sojourn.linux.Links;
 import io.sojourn.linux.Poller;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Threads;
+import io.sojourn.mechanism.Mechanism;
+import io.sojourn.mechanism.Overlay;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.TableUpdate;
@@ -47,6 +49,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final Timers timers = new Timers();
     private final Links links = new Links();
     private final BridgeFdb fdb = new BridgeFdb();
+    private final Mechanism mechanism = new Overlay();
     private final ForwardingTable table;
     private final WanPort wan;
     private final Sealing sealing;
@@ -69,7 +72,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         config.attachments().forEach(a -> bridges.put(a.network(), a.bridge()));
         table = new ForwardingTable(config.gateway(), config.site(), this);
         try {
-            wan = WanPort.bind(config.listen().toSocketAddress(), counters);
+            wan = WanPort.bind(config.listen().toSocketAddress(), mechanism, counters);
         } catch (SyscallException e) {
             throw new GatewayException(
                     "cannot listen on " + config.listen() + " (" + e.getMessage()
@@ -79,7 +82,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         sealing = new Sealing(key, config.transport(), wan, counters);
         delivery = new LocalDelivery(table, counters);
         inside = new Inside(table, wan, delivery, counters, this);
-        outside = new Outside(table, wan, sealing, delivery, counters, this);
+        outside = new Outside(table, wan, mechanism, sealing, delivery, counters, this);
         streams = new Streams(wan, counters);
         handoffs = new Handoffs(this, table, wan, delivery, outside, timers, counters, surroundings);
         claims = new Claims(this, handoffs, table, timers, counters, guests);

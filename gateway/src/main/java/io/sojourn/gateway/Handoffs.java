@@ -414,7 +414,7 @@ final class Handoffs {
                 vm.routeEpoch = epoch.number();
             }
             case HandoffAction.CheckQuiet() -> apply(h, new HandoffEvent.Quiet(vm.lastForwardedNs));
-            case HandoffAction.RefreshNeighbours() -> delivery.tellNeighbours(vm);
+            case HandoffAction.RefreshNeighbours() -> delivery.announce(vm);
             case HandoffAction.Tombstone(Binding now) -> tombstones.put(vm.id, new Tombstone(h.plan.migration(), now));
             case HandoffAction.DeleteState(VmId id, Epoch epoch) -> deleteState(vm, epoch);
             case HandoffAction.SetTimer(Timer timer, long atNs) ->
@@ -538,6 +538,7 @@ final class Handoffs {
 
     private void watchQueues(Handoff h) {
         h.closeQueues();
+        h.vm.singly = true;
         for (int port : h.guest.ports()) {
             if (port >= 0) {
                 h.queues.add(TapQueue.watch(port));
@@ -644,6 +645,7 @@ final class Handoffs {
         h.closeQueues();
         h.vm.onMove = isMoving(h.vm.id);
         h.vm.watched = h.vm.onMove;
+        h.vm.singly &= h.vm.watched;
         if (h.vm.returnTo != null && h.vm.local) {
             h.vm.returnTo = null;
         }

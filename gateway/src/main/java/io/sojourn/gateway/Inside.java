@@ -6,24 +6,29 @@ import io.sojourn.gateway.VirtualNetwork.Subnet;
 import io.sojourn.gateway.VmEntry.Hold;
 import io.sojourn.gateway.VmEntry.Keeping;
 import io.sojourn.wire.ArpFrames;
+import io.sojourn.wire.BigEndian;
+import io.sojourn.wire.Checksum;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.Fragmenter;
+import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.IcmpEcho;
 import io.sojourn.wire.MssClamp;
 import io.sojourn.wire.NdFrames;
 import io.sojourn.wire.NeighborDiscovery;
 import io.sojourn.wire.ParsedFrame;
 import io.sojourn.wire.TtlDecrement;
+import io.sojourn.wire.VirtioNetHeader;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * From the LAN outwards. A frame's way, in order: 1 read from the tap, straight into the slot that will be sent; 2 parse;
+ * From the LAN outwards. The way of a frame, or of a run that a station has not divided yet, in order: 1 read from the tap, straight
+ * into the memory it will be sent from; 2 parse;
  * 3 answer for neighbours that are elsewhere; 4 look up who it is for; 5 one hop less, fit to the path; 6 encapsulate; 7 send.
  *
- * <p>Order: packets leave in the order of arrival. Ownership: the slot is the {@link WanPort}'s. Locking: forwarder's thread.
+ * <p>Order: packets leave in the order of arrival. Ownership: the memory is the {@link WanPort}'s. Locking: forwarder's thread.
  */
 final class Inside {
     /** Who wants to know that a registered VM, not held to be here, has been seen on a LAN of ours. */
@@ -46,7 +51,9 @@ final class Inside {
     private final ErrorAnswers errors;
     private final ParsedFrame f = new ParsedFrame();
     private final Fragmenter fragmenter = new Fragmenter();
-    private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.SLOT_BYTES);
+    private final FrameRun run = new FrameRun();
+    private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes());
+    private final MemorySegment whole = Arena.ofAuto().allocate(WanPort.frameBytes());
     private long nowNs;
 
     Inside(ForwardingTable table, WanPort wan, LocalDelivery delivery, Counters counters, Sightings sightings) {
@@ -62,18 +69,20 @@ final class Inside {
     int poll(LanPort port, long now) {
         nowNs = now;
         for (int n = 0; n < BURST; n++) {
-            int length = port.read(wan.frames(), wan.frameAt(), WanPort.frameBytes());
-            if (length == 0) {
+            long at = wan.frameAt();
+            int length = port.read(wan.frames(), at - LanPort.VNET_BYTES, WanPort.frameBytes()) - LanPort.VNET_BYTES;
+            if (length <= 0) {
                 return n;
             }
-            counters.add(Kind.LAN_IN);
-            frame(port, wan.frames(), wan.frameAt(), length);
+            frame(port, wan.frames(), at, length);
         }
         return BURST;
     }
 
-    private void frame(LanPort port, MemorySegment s, long at, int length) {
-        DropReason bad = f.parse(s, at, length);
+    /** One frame, in its place in {@link WanPort#frames}, behind its virtio_net_hdr. */
+    void frame(LanPort port, MemorySegment s, long at, int length) {
+        DropReason bad = take(s, at, length);
+        counters.add(Kind.LAN_IN, run.count());
         if (bad.isDrop()) {
             counters.drop(bad);
             return;
@@ -90,7 +99,7 @@ final class Inside {
         }
         VmEntry target = port.network.vmByMac.get(f.destinationMac());
         if (target != null && target.local && (target.captured || nowNs - target.givenBackNs < GIVEN_BACK_NS)) {
-            delivery.pass(port, target, table.self(), s, at, length);
+            delivery.pass(port, target, table.self(), run);
             return;
         }
         switch (f.family()) {
@@ -106,6 +115,42 @@ final class Inside {
             case RARP -> {} // an announcement: seen above, and meant for switches
             case OTHER -> counters.drop(DropReason.UNKNOWN_ETHER_TYPE);
         }
+    }
+
+    /** Parses the frame and makes it the run, by what the virtio_net_hdr before it says. */
+    private DropReason take(MemorySegment s, long at, int length) {
+        long header = at - LanPort.VNET_BYTES;
+        int type = VirtioNetHeader.gsoType(s, header);
+        int segmentBytes = VirtioNetHeader.gsoSize(s, header);
+        boolean partial = (VirtioNetHeader.flags(s, header) & VirtioNetHeader.NEEDS_CHECKSUM) != 0;
+        run.frame(s, at, length, partial);
+        if (run.isPartialInVain() && type == VirtioNetHeader.GSO_NONE) {
+            // Neither TCP nor UDP, or not directly behind IP: the peers' rule covers those only.
+            if (!complete(s, at, length, header)) {
+                return DropReason.BAD_TRANSPORT_LENGTH;
+            }
+            partial = false;
+        }
+        DropReason bad = f.parse(s, at, length);
+        if (bad.isDrop()) {
+            return bad;
+        }
+        if (type == VirtioNetHeader.GSO_NONE) {
+            run.frame(s, at, f.unpaddedLength(), partial);
+            return DropReason.NONE;
+        }
+        return run.whole(s, f, segmentBytes) ? DropReason.NONE : DropReason.BAD_TRANSPORT_LENGTH;
+    }
+
+    /** Computes the checksum that a station has left to us (virtio_net_hdr csum_start, csum_offset). */
+    private static boolean complete(MemorySegment s, long at, int length, long header) {
+        int start = VirtioNetHeader.checksumStart(s, header);
+        int field = start + VirtioNetHeader.checksumOffset(s, header);
+        if (field + 2 > length) {
+            return false;
+        }
+        BigEndian.putU16(s, at + field, Checksum.finish(Checksum.sum(s, at + start, length - start)));
+        return true;
     }
 
     /** RFC 826, and RFC 1027 (proxy ARP) for what is elsewhere. */
@@ -229,14 +274,14 @@ final class Inside {
             toPeer(port, table.gatewayOf(subnet.homeSite()), 0, LanPort.ANYCAST_MAC, s, at);
         } else if (toUs && oneHopLess(port, s)) {
             counters.add(Kind.HAIRPINNED);
-            if (!heldOutbound(sender, s, at)) {
-                port.neighbours.deliver(v6, high, low, s, at, f.unpaddedLength(), nowNs);
+            if (!heldOutbound(sender)) {
+                port.neighbours.deliver(v6, high, low, run, nowNs);
             }
         }
     }
 
     /** A VM that has just arrived speaks to a host here, and what it said from its old place is still on the way. */
-    private boolean heldOutbound(@Nullable VmEntry sender, MemorySegment s, long at) {
+    private boolean heldOutbound(@Nullable VmEntry sender) {
         if (sender == null || sender.outboundHolds.isEmpty()) {
             return false;
         }
@@ -244,7 +289,7 @@ final class Inside {
         if (hold == null) {
             return false;
         }
-        delivery.hold(sender, hold, s, at, f.unpaddedLength());
+        delivery.hold(sender, hold, run);
         return true;
     }
 
@@ -264,7 +309,7 @@ final class Inside {
     private void toVm(LanPort port, VmEntry vm, MemorySegment s, long at, boolean toUs) {
         long mac = vm.macFor(port.network, f.isV6(), f.destinationHigh(), f.destinationLow());
         if (vm.keeping == Keeping.ALL) {
-            delivery.keep(vm, s, at, f.unpaddedLength(), mac);
+            delivery.keep(vm, run, mac);
         } else if (!vm.local) {
             if (vm.routeEpoch > vm.epoch.number()) {
                 vm.counts.redirected++;
@@ -275,7 +320,7 @@ final class Inside {
         } else if (oneHopLess(port, s)) {
             clampMss(s, port.network.mtuBytes);
             counters.add(Kind.HAIRPINNED);
-            delivery.deliver(port, vm, table.self(), s, at, f.unpaddedLength(), mac);
+            delivery.deliver(port, vm, table.self(), run, mac);
         }
     }
 
@@ -289,7 +334,7 @@ final class Inside {
     }
 
     private void clampMss(MemorySegment s, int mtuBytes) {
-        if (f.isTcpSyn() && MssClamp.clamp(s, f, MssClamp.bound(mtuBytes, f.isV6()))) {
+        if (f.isTcpSyn() && MssClamp.clamp(s, f, MssClamp.bound(mtuBytes, f.isV6()), run.isPartial())) {
             counters.add(Kind.MSS_CLAMPED);
         }
     }
@@ -305,15 +350,31 @@ final class Inside {
         int mtu = PathFit.innerMtuBytes(peer, port.network);
         clampMss(s, mtu);
         Ethernet.putDestination(s, at, mac);
-        if (f.l3Length() <= mtu) {
-            Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
-            wan.sendFrame(peer, f.unpaddedLength(), port.network.vni, epoch);
+        Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
+        if (run.longestIpBytes() <= mtu) {
+            wan.send(peer, run, port.network.vni, epoch);
         } else if (f.dontFragment()) {
             counters.drop(DropReason.TOO_BIG);
             errors.tooBig(port, s, f, mtu, nowNs);
         } else {
-            Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
-            PathFit.fragment(fragmenter, scratch, wan, peer, port.network, epoch, s, f, mtu, counters);
+            inPieces(peer, port.network, epoch, mtu);
+        }
+    }
+
+    /** The frame stands in the place that would be sent: each of the run's is copied aside first. */
+    private void inPieces(Peer peer, VirtualNetwork network, long epoch, int mtuBytes) {
+        MemorySegment.copy(run.memory(), run.frameAt(), whole, 0, run.frameLength());
+        f.parse(whole, 0, run.frameLength());
+        if (run.count() == 1) {
+            run.frame(whole, 0, run.frameLength(), run.isPartial());
+        } else {
+            run.whole(whole, f, run.segmentBytes());
+        }
+        for (int i = 0; i < run.count(); i++) {
+            int length = run.copySegment(i, scratch, 0);
+            if (!f.parse(scratch, 0, length).isDrop()) {
+                PathFit.fragment(fragmenter, scratch, wan, peer, network, epoch, f, mtuBytes, counters);
+            }
         }
     }
 

@@ -3,23 +3,33 @@ package io.sojourn.gateway;
 
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.linux.BridgeFdb;
+import io.sojourn.linux.Gather;
 import io.sojourn.linux.Links;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Tap;
+import io.sojourn.linux.Tap.Offload;
 import io.sojourn.model.identity.MacAddress;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.Ethernet;
+import io.sojourn.wire.FrameRun;
+import io.sojourn.wire.VirtioNetHeader;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
 import java.util.Set;
 
 /**
- * A virtual network's port on this site's bridge: a tap that the gateway reads and writes.
+ * A virtual network's port on this site's bridge: a tap that the gateway reads and writes, a virtio_net_hdr before each frame. The
+ * kernel hands over what its stations have not divided or summed yet, and takes the same.
  *
  * <p>Locking: none, the forwarder's thread only.
  */
 final class LanPort implements AutoCloseable {
     /** Every gateway at every site has this address on every network: a guest's neighbour entry stays true when it moves. */
     static final long ANYCAST_MAC = MacAddress.parse("02:53:4a:00:00:01").bits();
+
+    /** What stands before each frame in a tap's read. */
+    static final int VNET_BYTES = VirtioNetHeader.BYTES;
 
     private static final int QUEUE_FRAMES = 4096;
 
@@ -28,6 +38,8 @@ final class LanPort implements AutoCloseable {
     final int bridgeIndex;
     final Neighbours neighbours;
     private final Tap tap;
+    private final MemorySegment header = Arena.ofAuto().allocate(VNET_BYTES, 8);
+    private final Gather gather = new Gather(2 + FrameRun.COLLECTED_MAX);
     private final BridgeFdb fdb;
     private final Counters counters;
 
@@ -51,12 +63,15 @@ final class LanPort implements AutoCloseable {
         int bridgeIndex = Links.index(bridge);
         Tap tap;
         try {
-            tap = Tap.openTap("sj" + Integer.toHexString(network.vni), Set.of());
+            tap = Tap.openTap("sj" + Integer.toHexString(network.vni), Set.of(Tap.Flag.VNET_HDR));
         } catch (SyscallException e) {
             throw new GatewayException(
                     "network " + network.name + ": cannot make a tap (" + e.getMessage()
                             + "); run as root, and see that no other gateway runs on this host",
                     e);
+        }
+        if (!tap.trySetOffloads(EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6, Offload.USO4, Offload.USO6))) {
+            tap.setOffloads(EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6)); // before Linux 6.2
         }
         links.setMtu(tap.ifindex(), network.mtuBytes);
         links.setTxQueueLength(tap.ifindex(), QUEUE_FRAMES);
@@ -67,30 +82,60 @@ final class LanPort implements AutoCloseable {
         return new LanPort(network, bridge, bridgeIndex, tap, fdb, counters);
     }
 
+    /** A port on no bridge, for a rehearsal. */
+    static LanPort detached(VirtualNetwork network, Tap tap, BridgeFdb fdb, Counters counters) {
+        return new LanPort(network, "", 0, tap, fdb, counters);
+    }
+
     int fd() {
         return tap.fd();
     }
 
-    /** One frame into {@code to}; 0 when there is none. */
+    /** One frame into {@code to}, behind a virtio_net_hdr of {@link #VNET_BYTES}; 0 when there is none. */
     int read(MemorySegment to, long at, int maxBytes) {
         return Math.max(tap.read(to, at, maxBytes), 0);
     }
 
     /** Addresses the frame to a station on the LAN, from the gateway, and writes it. */
-    boolean deliver(MemorySegment frame, long at, int length, long mac) {
-        Ethernet.putDestination(frame, at, mac);
-        Ethernet.putSource(frame, at, ANYCAST_MAC);
-        return write(frame, at, length);
+    boolean deliver(FrameRun run, long mac) {
+        Ethernet.putDestination(run.memory(), run.frameAt(), mac);
+        Ethernet.putSource(run.memory(), run.frameAt(), ANYCAST_MAC);
+        return write(run);
     }
 
     /** Writes a frame that is complete. */
     boolean write(MemorySegment frame, long at, int length) {
-        int n = tap.write(frame, at, length);
+        VirtioNetHeader.write(header, 0, 0, VirtioNetHeader.GSO_NONE, 0, 0, 0, 0);
+        gather.clear().add(header, 0, VNET_BYTES).add(frame, at, length);
+        return written(1);
+    }
+
+    /** Writes a run as one, if it is several frames; its headers become those of the whole. */
+    boolean write(FrameRun run) {
+        gather.clear().add(header, 0, VNET_BYTES);
+        if (run.count() == 1) {
+            gather.add(run.memory(), run.frameAt(), run.frameLength());
+        } else {
+            run.prepareWhole();
+            gather.add(run.memory(), run.frameAt(), run.headerBytes());
+            for (int i = 0; i < run.count(); i++) {
+                gather.add(run.memory(), run.pieceAt(i), run.pieceLength(i));
+            }
+        }
+        run.writeVirtioHeader(header, 0);
+        return written(run.count());
+    }
+
+    private boolean written(int frames) {
+        int n = tap.write(gather);
         if (n < 0) {
-            counters.drop(n == Tap.AGAIN ? DropReason.TAP_FULL : DropReason.TAP_ERROR);
+            DropReason reason = n == Tap.AGAIN ? DropReason.TAP_FULL : DropReason.TAP_ERROR;
+            for (int i = 0; i < frames; i++) {
+                counters.drop(reason);
+            }
             return false;
         }
-        counters.add(Kind.LAN_OUT);
+        counters.add(Kind.LAN_OUT, frames);
         return true;
     }
 
@@ -121,5 +166,6 @@ final class LanPort implements AutoCloseable {
     @Override
     public void close() {
         tap.close();
+        gather.close();
     }
 }

@@ -9,6 +9,8 @@ import io.sojourn.linux.SyscallException;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.Ethernet;
+import io.sojourn.wire.FrameRun;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,7 +36,9 @@ final class LocalDelivery {
 
     private final ForwardingTable table;
     private final Counters counters;
-    private final Neighbours neighbours = new Neighbours();
+    private final NeighborAnnouncer announcer = new NeighborAnnouncer();
+    private final FrameRun one = new FrameRun();
+    private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes());
     private final List<VmEntry> flushing = new ArrayList<>();
     private long nextFlushNs = Long.MAX_VALUE;
 
@@ -48,41 +52,58 @@ final class LocalDelivery {
      *
      * @param via the gateway that it came straight from; our own for our own LAN
      */
-    void deliver(LanPort port, VmEntry vm, GatewayId via, MemorySegment s, long at, int length, long mac) {
-        Ethernet.putDestination(s, at, mac);
-        Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
-        pass(port, vm, via, s, at, length);
+    void deliver(LanPort port, VmEntry vm, GatewayId via, FrameRun run, long mac) {
+        address(run, mac);
+        pass(port, vm, via, run);
     }
 
     /** Gives a frame to a VM that is bound here, as it stands. */
-    void pass(LanPort port, VmEntry vm, GatewayId via, MemorySegment s, long at, int length) {
+    void pass(LanPort port, VmEntry vm, GatewayId via, FrameRun run) {
         if (!vm.holds.isEmpty()) {
             Hold hold = vm.holds.get(via);
             if (hold != null) {
-                hold(vm, hold, s, at, length);
+                hold(vm, hold, run);
                 return;
             }
         }
         if (vm.keeping == Keeping.BEHIND) {
-            keep(vm, s, at, length);
+            keep(vm, run);
         } else {
-            write(port, vm, s, at, length);
+            write(port, vm, run);
         }
+    }
+
+    private static void address(FrameRun run, long mac) {
+        Ethernet.putDestination(run.memory(), run.frameAt(), mac);
+        Ethernet.putSource(run.memory(), run.frameAt(), LanPort.ANYCAST_MAC);
     }
 
     /**
      * The guest's port: past the bridge for as long as there is a way. Through the bridge it would be lost while that brings the VM's
      * frames to us, and a frame of a station on the LAN would teach the bridge that the station is behind us.
      */
-    void write(LanPort port, VmEntry vm, MemorySegment s, long at, int length) {
-        PacketSocket direct = vm.direct.isEmpty() ? null : vm.direct.get(Ethernet.destination(s, at));
-        if (direct == null) {
-            Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
-            port.write(s, at, length);
+    void write(LanPort port, VmEntry vm, FrameRun run) {
+        PacketSocket direct =
+                vm.direct.isEmpty() ? null : vm.direct.get(Ethernet.destination(run.memory(), run.frameAt()));
+        if (direct == null && !vm.singly) {
+            Ethernet.putSource(run.memory(), run.frameAt(), LanPort.ANYCAST_MAC);
+            port.write(run);
             return;
         }
+        for (int i = 0; i < run.count(); i++) {
+            int length = run.copySegment(i, scratch, 0);
+            if (direct != null) {
+                send(direct, length);
+            } else {
+                Ethernet.putSource(scratch, 0, LanPort.ANYCAST_MAC);
+                port.write(scratch, 0, length);
+            }
+        }
+    }
+
+    private void send(PacketSocket direct, int length) {
         try {
-            if (direct.send(s, at, length) == PacketSocket.AGAIN) {
+            if (direct.send(scratch, 0, length) == PacketSocket.AGAIN) {
                 counters.drop(DropReason.TAP_FULL);
             } else {
                 counters.add(Kind.LAN_OUT);
@@ -92,13 +113,17 @@ final class LocalDelivery {
         }
     }
 
-    void hold(VmEntry vm, Hold hold, MemorySegment s, long at, int length) {
-        if (hold.buffer.add(s, at, length)) {
-            vm.counts.held++;
-            counters.add(Kind.HELD);
-        } else {
-            vm.counts.refused++;
-            counters.drop(DropReason.BUFFER_FULL);
+    /** What waits, waits frame by frame, each as it belongs on a wire. */
+    void hold(VmEntry vm, Hold hold, FrameRun run) {
+        for (int i = 0; i < run.count(); i++) {
+            int length = run.copySegment(i, scratch, 0);
+            if (hold.buffer.add(scratch, 0, length)) {
+                vm.counts.held++;
+                counters.add(Kind.HELD);
+            } else {
+                vm.counts.refused++;
+                counters.drop(DropReason.BUFFER_FULL);
+            }
         }
         if (!hold.started) {
             hold.started = true;
@@ -106,25 +131,27 @@ final class LocalDelivery {
         }
     }
 
-    /** Keeps a packet for a VM, addressed to it and from the gateway, behind what is kept already. */
-    void keep(VmEntry vm, MemorySegment s, long at, int length, long mac) {
-        Ethernet.putDestination(s, at, mac);
-        Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
-        keep(vm, s, at, length);
+    /** Keeps packets for a VM, addressed to it and from the gateway, behind what is kept already. */
+    void keep(VmEntry vm, FrameRun run, long mac) {
+        address(run, mac);
+        keep(vm, run);
     }
 
-    /** Keeps a frame as it stands. */
-    private void keep(VmEntry vm, MemorySegment s, long at, int length) {
+    /** Keeps frames as they stand. */
+    private void keep(VmEntry vm, FrameRun run) {
         HoldBuffer kept = vm.kept;
         if (kept != null && kept.isEmpty()) {
             vm.keptSinceNs = System.nanoTime();
         }
-        if (kept != null && kept.add(s, at, length)) {
-            vm.counts.buffered++;
-            counters.add(Kind.BUFFERED);
-        } else {
-            vm.counts.refused++;
-            counters.drop(DropReason.BUFFER_FULL);
+        for (int i = 0; i < run.count(); i++) {
+            int length = run.copySegment(i, scratch, 0);
+            if (kept != null && kept.add(scratch, 0, length)) {
+                vm.counts.buffered++;
+                counters.add(Kind.BUFFERED);
+            } else {
+                vm.counts.refused++;
+                counters.drop(DropReason.BUFFER_FULL);
+            }
         }
     }
 
@@ -182,7 +209,7 @@ final class LocalDelivery {
             long mac = Ethernet.destination(kept.frames(), kept.frameAt());
             LanPort port = portFor(vm, mac);
             if (port != null) {
-                write(port, vm, kept.frames(), kept.frameAt(), length);
+                write(port, vm, one.frame(kept.frames(), kept.frameAt(), length, false));
                 vm.counts.flushed++;
                 counters.add(Kind.FLUSHED);
             }
@@ -208,9 +235,9 @@ final class LocalDelivery {
             LanPort port = portFor(vm, mac);
             if (port != null) {
                 if (vm.keeping == Keeping.BEHIND) {
-                    keep(vm, b.frames(), b.frameAt(), length);
+                    keep(vm, one.frame(b.frames(), b.frameAt(), length, false));
                 } else {
-                    write(port, vm, b.frames(), b.frameAt(), length);
+                    write(port, vm, one.frame(b.frames(), b.frameAt(), length, false));
                 }
             }
         }
@@ -235,7 +262,7 @@ final class LocalDelivery {
             release(vm);
             if (vm.neighboursWait) {
                 vm.neighboursWait = false;
-                neighbours.tell(vm);
+                announcer.announce(vm);
             }
         }
     }
@@ -244,11 +271,12 @@ final class LocalDelivery {
      * Has the neighbours told where the VM is: at once, or when the bridge brings frames to the guest again. Before that they reach it through us in any case, and the guest,
      * who hears it too, has more urgent work.
      */
-    void tellNeighbours(VmEntry vm) {
+    void announce(VmEntry vm) {
         if (vm.local && vm.captured) {
             vm.neighboursWait = true;
         } else {
-            neighbours.tell(vm);
+            vm.neighboursWait = false;
+            announcer.announce(vm);
         }
     }
 

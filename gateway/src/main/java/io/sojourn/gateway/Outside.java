@@ -5,10 +5,13 @@ import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.VirtualNetwork.Subnet;
 import io.sojourn.gateway.VmEntry.Hold;
 import io.sojourn.linux.DatagramBatch;
+import io.sojourn.mechanism.Inbound;
+import io.sojourn.mechanism.Mechanism;
 import io.sojourn.seal.SealFormat;
 import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.Ethernet;
+import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.ParsedFrame;
 import io.sojourn.wire.SojournDatagram;
 import io.sojourn.wire.TtlDecrement;
@@ -19,8 +22,8 @@ import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
 /**
- * From the WAN inwards, {@link Inside} mirrored: 1 receive a batch; 2 who sent it; 3 what it is; 4 decapsulate and parse;
- * 5 look up who it is for; 6 deliver, keep, or send on.
+ * From the WAN inwards, {@link Inside} mirrored: 1 receive a batch; 2 who sent it; 3 what it is; 4 decapsulate, and
+ * collect what belongs together; 5 parse; 6 look up who it is for; 7 deliver, keep, or send on.
  *
  * <p>Nothing of a datagram is looked at, but its first octet, before its sender is known to be a gateway of ours: by the seal, or where
  * plain was asked for by its address. Locking: forwarder's thread.
@@ -42,23 +45,34 @@ final class Outside {
 
     private final ForwardingTable table;
     private final WanPort wan;
+    private final Mechanism mechanism;
     private final Sealing sealing;
     private final LocalDelivery delivery;
     private final Counters counters;
     private final Control control;
     private final ParsedFrame f = new ParsedFrame();
     private final Long2ObjectOpenHashMap<Peer> peerByKey = new Long2ObjectOpenHashMap<>();
+    private final Inbound inbound = new Inbound();
+    private final FrameRun run = new FrameRun();
+    private final FrameRun one = new FrameRun();
+    /** Who sent the run that is being collected; null: none is. */
+    private @Nullable Peer runFrom;
+
+    private int runVni;
+    private int runEpoch;
     private long nowNs;
 
     Outside(
             ForwardingTable table,
             WanPort wan,
+            Mechanism mechanism,
             Sealing sealing,
             LocalDelivery delivery,
             Counters counters,
             Control control) {
         this.table = table;
         this.wan = wan;
+        this.mechanism = mechanism;
         this.sealing = sealing;
         this.delivery = delivery;
         this.counters = counters;
@@ -79,6 +93,7 @@ final class Outside {
         for (int i = 0; i < n; i++) {
             datagram(in, i);
         }
+        endRun();
         return n;
     }
 
@@ -108,11 +123,13 @@ final class Outside {
             counters.drop(DropReason.TOO_SHORT);
             return;
         }
-        if (Vxlan.flags(s, at) == Vxlan.FLAGS) {
+        if (mechanism.accepts(Vxlan.flags(s, at))) {
             counters.add(Kind.WAN_IN);
             frame(peer, s, at, length);
             return;
         }
+        // Signals are in order with the frames around them.
+        endRun();
         switch (SojournDatagram.type(s, at, length)) {
             case SojournDatagram.SIGNAL ->
                 control.signal(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
@@ -123,45 +140,81 @@ final class Outside {
         }
     }
 
+    /** A frame joins the run if it would take the same way, which is decided when the run ends. */
     private void frame(Peer peer, MemorySegment s, long datagramAt, int datagramLength) {
-        VirtualNetwork network = table.network(Vxlan.vni(s, datagramAt));
-        if (network == null) {
-            counters.drop(DropReason.UNKNOWN_NETWORK);
-            return;
-        }
-        long at = datagramAt + Vxlan.HEADER_BYTES;
-        DropReason bad = f.parse(s, at, datagramLength - Vxlan.HEADER_BYTES);
-        if (!bad.isDrop() && (!f.isIp() || f.isMulticastDestination())) {
-            bad = f.isIp() ? DropReason.MULTICAST : DropReason.UNKNOWN_ETHER_TYPE;
-        }
+        DropReason bad = mechanism.decapsulate(s, datagramAt, datagramLength, inbound);
         if (bad.isDrop()) {
+            endRun();
             counters.drop(bad);
             return;
         }
+        if (runFrom == peer
+                && runVni == inbound.vni()
+                && runEpoch == inbound.epoch()
+                && run.join(s, inbound.frameAt(), inbound.frameLength(), inbound.isPartialChecksum())) {
+            return;
+        }
+        endRun();
+        runFrom = peer;
+        runVni = inbound.vni();
+        runEpoch = inbound.epoch();
+        run.begin(s, inbound.frameAt(), inbound.frameLength(), inbound.isPartialChecksum());
+    }
+
+    /** Decides for all frames of the run at once. */
+    private void endRun() {
+        Peer peer = runFrom;
+        if (peer == null) {
+            return;
+        }
+        runFrom = null;
+        VirtualNetwork network = table.network(runVni);
+        if (network == null) {
+            drop(DropReason.UNKNOWN_NETWORK);
+            return;
+        }
+        DropReason bad = f.parse(run.memory(), run.frameAt(), run.frameLength());
+        if (!bad.isDrop() && (!f.isIp() || f.isMulticastDestination())) {
+            bad = f.isIp() ? DropReason.MULTICAST : DropReason.UNKNOWN_ETHER_TYPE;
+        }
+        if (!bad.isDrop() && run.isPartialInVain()) {
+            bad = DropReason.BAD_TRANSPORT_LENGTH;
+        }
+        if (bad.isDrop()) {
+            drop(bad);
+            return;
+        }
+        run.trim(f.unpaddedLength());
         VmEntry source = network.vmByAddress.get(f.isV6(), f.sourceHigh(), f.sourceLow());
         if (source != null && !source.outboundHolds.isEmpty()) {
             Hold hold = source.outboundHolds.get(peer.id);
             if (hold != null) {
-                delivery.hold(source, hold, s, at, f.unpaddedLength());
+                delivery.hold(source, hold, run);
                 return;
             }
         }
-        inward(peer, network, Vxlan.epoch(s, datagramAt), s, at);
+        inward(peer, network, runEpoch, run);
+    }
+
+    private void drop(DropReason reason) {
+        for (int i = 0; i < run.count(); i++) {
+            counters.drop(reason);
+        }
     }
 
     /** What was held of a VM's own packets goes on, as if it came now. */
     void resume(HoldBuffer held, @Nullable Peer from, VirtualNetwork network) {
         for (; !held.isEmpty(); held.remove()) {
             if (!f.parse(held.frames(), held.frameAt(), held.frameLength()).isDrop()) {
-                inward(from, network, 0, held.frames(), held.frameAt());
+                inward(from, network, 0, one.frame(held.frames(), held.frameAt(), f.unpaddedLength(), false));
             }
         }
     }
 
-    private void inward(@Nullable Peer peer, VirtualNetwork network, int epoch, MemorySegment s, long at) {
+    private void inward(@Nullable Peer peer, VirtualNetwork network, int epoch, FrameRun run) {
         VmEntry vm = network.vmByAddress.get(f.isV6(), f.destinationHigh(), f.destinationLow());
         if (vm != null) {
-            toVm(peer, network, vm, epoch, s, at);
+            toVm(peer, network, vm, epoch, run);
             return;
         }
         Subnet subnet = network.subnetOf(f.isV6(), f.destinationHigh(), f.destinationLow());
@@ -169,19 +222,17 @@ final class Outside {
         if (subnet == null || port == null || !table.isOwnSite(subnet.homeSite())) {
             counters.drop(DropReason.NO_ROUTE);
         } else if (!network.isGatewayAddress(f.isV6(), f.destinationHigh(), f.destinationLow())) {
-            port.neighbours.deliver(
-                    f.isV6(), f.destinationHigh(), f.destinationLow(), s, at, f.unpaddedLength(), nowNs);
+            port.neighbours.deliver(f.isV6(), f.destinationHigh(), f.destinationLow(), run, nowNs);
         } else {
             counters.drop(DropReason.NOT_FOR_US);
         }
     }
 
-    private void toVm(@Nullable Peer peer, VirtualNetwork network, VmEntry vm, int epoch, MemorySegment s, long at) {
+    private void toVm(@Nullable Peer peer, VirtualNetwork network, VmEntry vm, int epoch, FrameRun run) {
         boolean marked = epoch != 0 && Vxlan.compareEpochs(epoch, vm.markedEpoch) == 0;
-        int length = f.unpaddedLength();
         if (marked && vm.returnTo != null) {
-            wan.sendCopy(vm.returnTo, s, at, length, network.vni, vm.markedEpoch);
-            vm.counts.returned++;
+            wan.send(vm.returnTo, run, network.vni, vm.markedEpoch);
+            vm.counts.returned += run.count();
             return;
         }
         long mac = vm.macFor(network, f.isV6(), f.destinationHigh(), f.destinationLow());
@@ -189,36 +240,35 @@ final class Outside {
         switch (vm.keeping) {
             case MARKED -> {
                 if (marked) {
-                    delivery.keep(vm, s, at, length, mac);
+                    delivery.keep(vm, run, mac);
                     return;
                 }
             }
             case ALL -> {
                 if (marked && peer != null && peer.id.equals(vm.returnsFrom)) {
                     if (port != null) {
-                        Ethernet.putDestination(s, at, mac);
-                        Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
-                        delivery.write(port, vm, s, at, length);
+                        Ethernet.putDestination(run.memory(), run.frameAt(), mac);
+                        Ethernet.putSource(run.memory(), run.frameAt(), LanPort.ANYCAST_MAC);
+                        delivery.write(port, vm, run);
                     }
                 } else {
-                    delivery.keep(vm, s, at, length, mac);
+                    delivery.keep(vm, run, mac);
                 }
                 return;
             }
             case NOTHING, BEHIND -> {}
         }
         if (!vm.local) {
-            relay(peer, network, vm, epoch, s, at, length);
+            relay(peer, network, vm, epoch, run);
         } else if (port != null) {
-            delivery.deliver(port, vm, peer == null ? table.self() : peer.id, s, at, length, mac);
+            delivery.deliver(port, vm, peer == null ? table.self() : peer.id, run, mac);
         } else {
             counters.drop(DropReason.NO_ROUTE);
         }
     }
 
     /** It came here over an old path: on to where the VM is now, never back, and the sender learns. */
-    private void relay(
-            @Nullable Peer peer, VirtualNetwork network, VmEntry vm, int epoch, MemorySegment s, long at, int length) {
+    private void relay(@Nullable Peer peer, VirtualNetwork network, VmEntry vm, int epoch, FrameRun run) {
         Peer to = vm.route;
         if (to == null) {
             counters.drop(DropReason.NO_ROUTE);
@@ -230,14 +280,14 @@ final class Outside {
             counters.drop(DropReason.LOOP);
             return;
         }
-        if (!oneHopLess(s)) {
+        if (!oneHopLess(run.memory())) {
             counters.drop(DropReason.TTL_EXPIRED);
             return;
         }
         vm.lastForwardedNs = nowNs;
-        vm.counts.forwardedLate++;
-        counters.add(Kind.RELAYED);
-        wan.sendCopy(to, s, at, length, network.vni, vm.routeEpoch);
+        vm.counts.forwardedLate += run.count();
+        counters.add(Kind.RELAYED, run.count());
+        wan.send(to, run, network.vni, vm.routeEpoch);
         if (peer != null) {
             control.late(vm, peer, nowNs);
         }

@@ -18,7 +18,7 @@ final class PathFit {
         return Math.min(network.mtuBytes, room);
     }
 
-    /** Sends a packet without DF in pieces (RFC 791). The frame stands in the slot that would be sent: it is copied aside first. */
+    /** Sends a packet without DF in pieces (RFC 791); the parsed frame, complete, stands in {@code aside}. */
     static void fragment(
             Fragmenter fragmenter,
             MemorySegment aside,
@@ -26,12 +26,9 @@ final class PathFit {
             Peer peer,
             VirtualNetwork network,
             long epoch,
-            MemorySegment s,
             ParsedFrame f,
             int mtuBytes,
             Counters counters) {
-        MemorySegment.copy(s, f.frameAt(), aside, 0, f.frameLength());
-        f.parse(aside, 0, f.frameLength());
         if (!fragmenter.begin(aside, f, mtuBytes)) {
             return;
         }

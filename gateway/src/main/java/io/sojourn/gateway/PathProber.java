@@ -126,7 +126,7 @@ final class PathProber {
         }
         int length = probe.writeProbe(
                 wan.frames(), wan.frameAt(), 0, ++path.sequence & 0xFFFF_FFFFL, self, nowUs(), sizeBytes);
-        wan.sendBuilt(peer, length);
+        wan.sendAlone(peer, length);
     }
 
     /** Answers a peer's probe at once. */
@@ -143,7 +143,7 @@ final class PathProber {
             return;
         }
         int n = probe.writeReply(wan.frames(), wan.frameAt(), s, at, length, self, arrivedUs, nowUs());
-        wan.sendBuilt(from, n);
+        wan.sendAlone(from, n);
     }
 
     void answered(Peer from, MemorySegment s, long at, int length, long nowNs) {

@@ -107,6 +107,11 @@ final class VmEntry {
     List<Integer> guestPorts = List.of();
     /** Ways to the guest's ports past the bridge, by MAC. */
     final Long2ObjectOpenHashMap<PacketSocket> direct = new Long2ObjectOpenHashMap<>();
+    /**
+     * Frames are delivered one by one, their checksums complete: the queue of the guest's port is being watched, and what is left in it
+     * may have to follow the guest.
+     */
+    boolean singly;
     /** True while a handoff of this VM is under way at this gateway. */
     boolean onMove;
     /** Set while a handoff of this VM wants to know of its frames on our LAN. */

@@ -6,9 +6,9 @@ import io.sojourn.linux.DatagramBatch;
 import io.sojourn.linux.PeerAddress;
 import io.sojourn.linux.Poller;
 import io.sojourn.linux.UdpSocket;
-import io.sojourn.seal.SealFormat;
+import io.sojourn.mechanism.Mechanism;
 import io.sojourn.wire.DropReason;
-import io.sojourn.wire.Vxlan;
+import io.sojourn.wire.FrameRun;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.net.InetSocketAddress;
@@ -17,43 +17,65 @@ import org.jspecify.annotations.Nullable;
 /**
  * The underlay side: one UDP socket, a batch being received and a batch being filled.
  *
- * <p>A frame that is to leave is built, or read from a tap, straight into the slot that will be sent: its place is
- * {@link #frameAt}, with headroom for a mechanism's header before it.
+ * <p>A frame that is to leave is built, or read from a tap, straight into the memory it is sent from: its place is
+ * {@link #frameAt}, with headroom for a mechanism's header before it. Of several segments the payload stays where it is, and each
+ * gets headers behind it:
  *
- * <p>Order: datagrams leave in the order of the calls. Ownership: a slot belongs to the caller until it is sent or abandoned
- * by simply not sending it. Locking: none, the forwarder's thread only.
+ * <pre>
+ *   slab  | sent at next flush ... | headroom | frame or whole, as read | headroom | headers 0 | headroom | headers 1 | ... free
+ *                                             ^ frameAt                            '- tail: a piece of the payload
+ * </pre>
+ *
+ * <p>Order: datagrams leave in the order of the calls. Ownership: the place belongs to the caller until it is sent or abandoned
+ * by simply not sending it; a run's payload must stay until {@link #flush}. Locking: none, the forwarder's thread only.
  */
 final class WanPort implements AutoCloseable {
-    private static final int SLOTS = 64;
-    /** A 9000-byte frame, its Ethernet header and our headroom. */
-    static final int SLOT_BYTES = 9216;
+    private static final int SLOTS = 16;
+    private static final int DATAGRAMS = 512;
+    /** Little enough to stay in a processor's cache between being read and being sent. */
+    private static final int SLAB_BYTES = 512 << 10;
+    /** The longest frame a tap hands over: an IP packet of 65,535 octets. */
+    private static final int FRAME_BYTES = (1 << 16) + 64;
 
     static final int HEADROOM = 64;
+    /** Free at {@link #frameAt} at least: a whole frame, and behind it its segments' headers, or its segments sealed. */
+    private static final int ROOM = HEADROOM + FRAME_BYTES + (112 << 10);
+
+    private static final int DATAGRAMS_FREE = FrameRun.COLLECTED_MAX;
+    private static final int HEADERS_FREE = 4 << 10;
+    private static final int ALIGN = 64;
     /** How long a full socket is waited for before what is in the batch is given up, counted. */
     private static final long STALL_BOUND_NS = 5_000_000;
 
     private final UdpSocket socket;
+    private final Mechanism mechanism;
     private final Counters counters;
-    private final DatagramBatch in = new DatagramBatch(SLOTS, SLOT_BYTES);
-    private final DatagramBatch out = new DatagramBatch(SLOTS, SLOT_BYTES);
+    private final DatagramBatch in = DatagramBatch.merged(SLOTS);
+    private final DatagramBatch out = DatagramBatch.packed(DATAGRAMS, SLAB_BYTES);
     private final Poller writable;
+    private boolean alone;
     private int filled;
+    /** Where the next datagram's headroom begins, and where that is after a flush. */
+    private long next;
+
+    private long floor;
     private @Nullable Sealing sealing;
 
-    private WanPort(UdpSocket socket, Counters counters) {
+    private WanPort(UdpSocket socket, Mechanism mechanism, Counters counters) {
         this.socket = socket;
+        this.mechanism = mechanism;
         this.counters = counters;
         this.writable = new Poller(socket.fd());
         writable.interest(0, false, true);
-        out.headroom(HEADROOM);
-        in.headroom(0);
     }
 
-    static WanPort bind(InetSocketAddress address, Counters counters) {
+    static WanPort bind(InetSocketAddress address, Mechanism mechanism, Counters counters) {
         UdpSocket socket = UdpSocket.bind(address);
         // Outer packets are never fragmented: too big is found out and told to the guest instead (RFC 4821 spirit).
         socket.dontFragment(true);
-        return new WanPort(socket, counters);
+        socket.joinSent(true);
+        socket.mergeReceived(true);
+        return new WanPort(socket, mechanism, counters);
     }
 
     /** From now on datagrams leave sealed, except to peers that are plain. */
@@ -93,34 +115,83 @@ final class WanPort implements AutoCloseable {
 
     /** Where the next outgoing frame belongs. */
     long frameAt() {
-        return out.slotOffset(filled) + HEADROOM;
+        return next + HEADROOM;
     }
 
     /** Room for the next outgoing frame. */
     static int frameBytes() {
-        return SLOT_BYTES - HEADROOM - SealFormat.OVERHEAD_BYTES;
+        return FRAME_BYTES;
     }
 
-    /** Sends the frame that stands at {@link #frameAt}, in VXLAN framing. */
+    /** Sends the frame that stands at {@link #frameAt}, whole and with its checksums. */
     void sendFrame(Peer peer, int frameLength, int vni, long epoch) {
-        Vxlan.write(out.slab(), frameAt() - Vxlan.HEADER_BYTES, vni, epoch);
-        out.start(filled, HEADROOM - Vxlan.HEADER_BYTES);
-        out.length(filled, frameLength + Vxlan.HEADER_BYTES);
-        commit(peer);
+        sendFrame(peer, frameLength, vni, epoch, false);
+    }
+
+    private void sendFrame(Peer peer, int frameLength, int vni, long epoch, boolean partialChecksum) {
+        long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, partialChecksum);
+        int headerBytes = (int) (frameAt() - at);
+        put(HEADROOM - headerBytes, frameLength + headerBytes);
+        send(peer);
+        makeRoom();
         counters.add(Kind.WAN_OUT);
     }
 
-    /** Copies a frame in and sends it. */
+    /** Copies a frame in and sends it; it is whole and has its checksums. */
     void sendCopy(Peer peer, MemorySegment from, long at, int frameLength, int vni, long epoch) {
         MemorySegment.copy(from, at, out.slab(), frameAt(), frameLength);
-        sendFrame(peer, frameLength, vni, epoch);
+        sendFrame(peer, frameLength, vni, epoch, false);
+    }
+
+    /** Sends a run, which may stand at {@link #frameAt} or anywhere else. */
+    void send(Peer peer, FrameRun run, int vni, long epoch) {
+        boolean inPlace = run.frameAt() == frameAt() && run.memory().equals(out.slab());
+        if (run.count() == 1) {
+            if (!inPlace) {
+                MemorySegment.copy(run.memory(), run.frameAt(), out.slab(), frameAt(), run.frameLength());
+            }
+            sendFrame(peer, run.frameLength(), vni, epoch, run.isPartial());
+            return;
+        }
+        long before = floor;
+        if (inPlace) {
+            next = aligned(frameAt() + run.frameLength());
+            floor = next; // a flush on the way must leave the payload alone
+        }
+        for (int i = 0; i < run.count(); i++) {
+            int headerBytes = run.writeHeader(i, out.slab(), frameAt());
+            long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, true);
+            int added = (int) (frameAt() - at);
+            if (peer.plain) {
+                put(HEADROOM - added, headerBytes + added);
+                out.tail(filled, run.memory(), run.pieceAt(i), run.pieceLength(i));
+            } else {
+                // A cipher reads what it seals in one piece.
+                int length = run.pieceLength(i);
+                MemorySegment.copy(run.memory(), run.pieceAt(i), out.slab(), frameAt() + headerBytes, length);
+                put(HEADROOM - added, headerBytes + added + length);
+            }
+            send(peer);
+        }
+        floor = before;
+        makeRoom();
+        counters.add(Kind.WAN_OUT, run.count());
     }
 
     /** Sends what the caller has built at {@link #frameAt} as it stands: a datagram of Sojourn's own. */
     void sendBuilt(Peer peer, int length) {
-        out.start(filled, HEADROOM);
-        out.length(filled, length);
-        commit(peer);
+        put(HEADROOM, length);
+        send(peer);
+        makeRoom();
+    }
+
+    /** The same, in a message of its own: it may be too big, and must not take others with it. */
+    void sendAlone(Peer peer, int length) {
+        put(HEADROOM, length);
+        alone = true;
+        send(peer);
+        alone = false;
+        makeRoom();
     }
 
     void sendBytes(Peer peer, byte[] datagram) {
@@ -131,12 +202,18 @@ final class WanPort implements AutoCloseable {
     /** Sends octets as they are: the seal's own handshakes. */
     void sendRaw(PeerAddress to, byte[] datagram) {
         MemorySegment.copy(datagram, 0, out.slab(), ValueLayout.JAVA_BYTE, frameAt(), datagram.length);
-        out.start(filled, HEADROOM);
-        out.length(filled, datagram.length);
+        put(HEADROOM, datagram.length);
         commit(to);
+        makeRoom();
     }
 
-    private void commit(Peer to) {
+    private void put(int start, int length) {
+        out.place(filled, next);
+        out.start(filled, start);
+        out.length(filled, length);
+    }
+
+    private void send(Peer to) {
         if (to.plain || sealing != null && sealing.seal(to, out, filled)) {
             commit(to.address);
         } else {
@@ -145,10 +222,28 @@ final class WanPort implements AutoCloseable {
     }
 
     private void commit(PeerAddress to) {
+        if (alone) {
+            out.alone(filled); // sealing has set its length anew
+        }
         out.setPeer(filled, to);
-        if (++filled == SLOTS) {
+        advance();
+    }
+
+    private void advance() {
+        next = aligned(out.offset(filled) + out.length(filled));
+        if (++filled == DATAGRAMS || SLAB_BYTES - next < HEADERS_FREE) {
             flush();
         }
+    }
+
+    private void makeRoom() {
+        if (SLAB_BYTES - next < ROOM || DATAGRAMS - filled < DATAGRAMS_FREE) {
+            flush();
+        }
+    }
+
+    private static long aligned(long at) {
+        return at + ALIGN - 1 & -ALIGN;
     }
 
     /** Hands everything to the kernel. A socket that stays full loses the rest, counted: the underlay is slower than its own queue. */
@@ -174,6 +269,7 @@ final class WanPort implements AutoCloseable {
             writable.poll(STALL_BOUND_NS);
         }
         filled = 0;
+        next = floor;
     }
 
     @Override

@@ -39,7 +39,7 @@ final class WarmUp {
 
     /** Returns something that depends on all of it, so that none of it can be optimised away. */
     static long run() {
-        return frames() + moves() + SealWarmUp.run();
+        return frames() + moves() + PacketWarmUp.run() + SealWarmUp.run();
     }
 
     private static long frames() {

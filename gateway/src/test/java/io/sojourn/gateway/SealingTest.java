@@ -7,6 +7,7 @@ import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.linux.DatagramBatch;
 import io.sojourn.linux.PeerAddress;
 import io.sojourn.linux.UdpSocket;
+import io.sojourn.mechanism.Overlay;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
@@ -36,7 +37,7 @@ class SealingTest {
         final Counters counters = new Counters();
         final SealPrivateKey key = SealPrivateKey.generate(new SecureRandom()::nextBytes);
         final List<String> received = new ArrayList<>();
-        final WanPort wan = WanPort.bind(ANY, counters);
+        final WanPort wan = WanPort.bind(ANY, new Overlay(), counters);
         final Sealing sealing;
         List<Peer> peers = List.of();
 

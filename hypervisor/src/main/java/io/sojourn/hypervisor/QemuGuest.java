@@ -89,7 +89,8 @@ public final class QemuGuest implements Guest {
     private static Optional<Integer> processOf(int thread) {
         try (Stream<String> lines = Files.lines(Path.of("/proc", Integer.toString(thread), "status"))) {
             return lines.filter(line -> line.startsWith("Tgid:"))
-                    .map(line -> Integer.parseInt(line.substring("Tgid:".length()).strip()))
+                    .map(line ->
+                            Integer.parseInt(line.substring("Tgid:".length()).strip()))
                     .findFirst();
         } catch (IOException | UncheckedIOException e) {
             return Optional.empty(); // it has just ended

@@ -7,12 +7,14 @@ public final class Inbound {
     private int frameLength;
     private int vni;
     private int epoch;
+    private boolean partialChecksum;
 
-    void set(long frameAt, int frameLength, int vni, int epoch) {
+    void set(long frameAt, int frameLength, int vni, int epoch, boolean partialChecksum) {
         this.frameAt = frameAt;
         this.frameLength = frameLength;
         this.vni = vni;
         this.epoch = epoch;
+        this.partialChecksum = partialChecksum;
     }
 
     /** Where the Ethernet frame begins, in the segment that was given. */
@@ -31,5 +33,10 @@ public final class Inbound {
     /** Low 24 bits of the epoch that the sender's route had; 0 when it said none. */
     public int epoch() {
         return epoch;
+    }
+
+    /** The frame's transport checksum is partial. */
+    public boolean isPartialChecksum() {
+        return partialChecksum;
     }
 }

@@ -7,16 +7,14 @@ import java.lang.foreign.MemorySegment;
 /**
  * One way to carry a network's packets between gateways.
  *
- * <p>The control path asks it for an {@link Outbound} when it installs a route; the forwarder applies that to every
- * packet of the route and never learns what it does. What arrives from the WAN is offered to the mechanism whose {@link
- * #carriage} it came by and that {@link #accepts} its first octet. A mechanism that needs more than network and epoch
- * for a route (a page address, a locator, a label) offers a method of its own for the control path; the forwarder stays
- * as it is.
+ * <p>The forwarder has each frame of a route {@link #encapsulate encapsulated} and never learns what that does. What arrives from
+ * the WAN is offered to the mechanism whose {@link #carriage} it came by and that {@link #accepts} its first octet. A frame may stand
+ * in two places, its headers here and its payload elsewhere: a mechanism looks at the headers only.
  *
  * <p>What a mechanism must signal at ARM, ACTIVATE and DRAIN joins this interface with the first that has something to
  * say: {@code overlay} moves nothing but the binding, which the handoff itself announces.
  *
- * <p><i>Order</i>: packets of a batch keep theirs. <i>Ownership</i>: buffers stay the caller's. <i>Locking</i>: none;
+ * <p><i>Ownership</i>: buffers stay the caller's. <i>Locking</i>: none;
  * implementations are stateless or owned by the forwarder's thread.
  */
 public interface Mechanism {
@@ -33,7 +31,7 @@ public interface Mechanism {
 
     Carriage carriage();
 
-    /** Octets that {@link Outbound#encapsulate} may write before the frame. */
+    /** Octets that {@link #encapsulate} may write before the frame. */
     int headroomBytes();
 
     /**
@@ -45,11 +43,13 @@ public interface Mechanism {
     int addedBytes(boolean underlayV6);
 
     /**
-     * What a route in network {@code vni} to a binding of {@code epoch} (0: none) does to its packets. Control path.
+     * Makes of the Ethernet frame whose headers stand at {@code frameAt} what goes onto the WAN, in place, using the headroom before it.
      *
-     * @throws IllegalArgumentException when {@code vni} has more than 24 bits
+     * @param epoch of the binding that the frame goes by; 0: none
+     * @param partialChecksum the frame's transport checksum is partial
+     * @return where it now begins; it ends where the frame ended
      */
-    Outbound outbound(int vni, long epoch);
+    long encapsulate(MemorySegment buffer, long frameAt, int vni, long epoch, boolean partialChecksum);
 
     /** Whether what begins with this octet can be this mechanism's; for {@link Carriage#DATAGRAM} only. */
     boolean accepts(int firstOctet);

@@ -34,17 +34,9 @@ public final class Overlay implements Mechanism {
     }
 
     @Override
-    public Outbound outbound(int vni, long epoch) {
-        if (vni < 0 || vni > Vxlan.VNI_MAX) {
-            throw new IllegalArgumentException("VNI " + vni + " has more than 24 bits");
-        }
-        return (buffer, frameAt, frameLength) -> encapsulate(buffer, frameAt, frameLength, vni, epoch);
-    }
-
-    /** Writes the header into the 8 octets before the frame and returns where it begins. */
-    public static long encapsulate(MemorySegment buffer, long frameAt, int frameLength, int vni, long epoch) {
+    public long encapsulate(MemorySegment buffer, long frameAt, int vni, long epoch, boolean partialChecksum) {
         long at = frameAt - Vxlan.HEADER_BYTES;
-        Vxlan.write(buffer, at, vni, epoch);
+        Vxlan.write(buffer, at, vni, epoch, partialChecksum);
         return at;
     }
 
@@ -62,7 +54,11 @@ public final class Overlay implements Mechanism {
             return DropReason.BAD_VXLAN;
         }
         result.set(
-                at + Vxlan.HEADER_BYTES, length - Vxlan.HEADER_BYTES, Vxlan.vni(packet, at), Vxlan.epoch(packet, at));
+                at + Vxlan.HEADER_BYTES,
+                length - Vxlan.HEADER_BYTES,
+                Vxlan.vni(packet, at),
+                Vxlan.epoch(packet, at),
+                Vxlan.isPartialChecksum(packet, at));
         return DropReason.NONE;
     }
 }

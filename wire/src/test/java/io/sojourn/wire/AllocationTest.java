@@ -69,4 +69,50 @@ class AllocationTest {
         }
         return octets;
     }
+
+    @Test
+    void runsAreDividedAndCollectedWithoutAllocation() {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        MemorySegment whole = Arena.ofAuto().allocate(80_000);
+        byte[] first = FrameRunTest.superFrame(60_000, 1400);
+        MemorySegment.copy(first, 0, whole, ValueLayout.JAVA_BYTE, 64, first.length);
+        MemorySegment segments = Arena.ofAuto().allocate(80_000);
+        long perSegment = Long.MAX_VALUE;
+        for (int attempt = 0; attempt < 40 && perSegment > 0; attempt++) {
+            divideAndCollect(whole, first.length, segments, 2_000);
+            long before = threads.getCurrentThreadAllocatedBytes();
+            long count = divideAndCollect(whole, first.length, segments, 1_000);
+            perSegment = (threads.getCurrentThreadAllocatedBytes() - before) / count;
+        }
+        assertThat(perSegment).as("bytes allocated per segment").isZero();
+    }
+
+    private final FrameRun divided = new FrameRun();
+    private final FrameRun joined = new FrameRun();
+
+    private long divideAndCollect(MemorySegment whole, int length, MemorySegment segments, int rounds) {
+        long count = 0;
+        for (int round = 0; round < rounds; round++) {
+            parsed.parse(whole, 64, length);
+            if (!divided.whole(whole, parsed, 1400)) {
+                throw new AssertionError("not divided");
+            }
+            long at = 0;
+            for (int i = 0; i < divided.count(); i++) {
+                int head = divided.writeHeader(i, segments, at);
+                int bytes = head + divided.pieceLength(i);
+                MemorySegment.copy(whole, divided.pieceAt(i), segments, at + head, divided.pieceLength(i));
+                if (i == 0) {
+                    joined.begin(segments, at, bytes, true);
+                } else if (!joined.join(segments, at, bytes, true)) {
+                    throw new AssertionError("segment " + i + " not joined");
+                }
+                at += bytes + 8;
+            }
+            joined.prepareWhole();
+            joined.writeVirtioHeader(out, 0);
+            count += joined.count();
+        }
+        return count;
+    }
 }
