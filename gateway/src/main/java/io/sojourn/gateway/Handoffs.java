@@ -21,17 +21,12 @@ import io.sojourn.linux.PacketSocket;
 import io.sojourn.linux.TapQueue;
 import io.sojourn.model.binding.Binding;
 import io.sojourn.model.binding.Epoch;
-import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.MigrationReport;
 import io.sojourn.rpc.Role;
 import io.sojourn.rpc.TimelineEntry;
-import io.sojourn.wire.ArpFrames;
 import io.sojourn.wire.Ethernet;
-import io.sojourn.wire.NdFrames;
-import io.sojourn.wire.NeighborDiscovery;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -88,7 +83,6 @@ final class Handoffs {
     private final Map<MigrationId, Handoff> active = new LinkedHashMap<>();
     private final Map<VmId, Tombstone> tombstones = new HashMap<>();
     private final Map<VmId, Long> movedSaidNs = new HashMap<>();
-    private final MemorySegment scratch = Arena.ofAuto().allocate(256);
     private @Nullable SignalCodec codec;
     private @Nullable Claims claims;
     /** Grows with every datagram, also across restarts: it starts at the time of day. */
@@ -415,7 +409,7 @@ final class Handoffs {
                 vm.routeEpoch = epoch.number();
             }
             case HandoffAction.CheckQuiet() -> apply(h, new HandoffEvent.Quiet(vm.lastForwardedNs));
-            case HandoffAction.RefreshNeighbours() -> refreshNeighbours(vm);
+            case HandoffAction.RefreshNeighbours() -> delivery.announce(vm);
             case HandoffAction.Tombstone(Binding now) -> tombstones.put(vm.id, new Tombstone(h.plan.migration(), now));
             case HandoffAction.DeleteState(VmId id, Epoch epoch) -> deleteState(vm, epoch);
             case HandoffAction.SetTimer(Timer timer, long atNs) ->
@@ -532,25 +526,6 @@ final class Handoffs {
             delivery.drop(vm);
             vm.keeping = Keeping.NOTHING;
             LocalDelivery.release(vm);
-        }
-    }
-
-    /** Neighbours on our LANs learn the guest's own address if it is here, ours if it is not. */
-    private void refreshNeighbours(VmEntry vm) {
-        for (VmEntry.Nic nic : vm.nics) {
-            LanPort port = nic.network().port;
-            if (port == null) {
-                continue;
-            }
-            long mac = vm.local ? nic.mac() : LanPort.ANYCAST_MAC;
-            for (IpAddress a : nic.addresses()) {
-                int length = a.isV6()
-                        ? NdFrames.unsolicited(scratch, 0, mac, a.high(), a.low(), NeighborDiscovery.OVERRIDE)
-                        : ArpFrames.gratuitous(scratch, 0, mac, a.low());
-                // The frame itself comes from us: a bridge must not learn the guest's address on our port.
-                Ethernet.putSource(scratch, 0, LanPort.ANYCAST_MAC);
-                port.write(scratch, 0, length);
-            }
         }
     }
 
