@@ -87,6 +87,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         handoffs = new Handoffs(this, table, wan, delivery, outside, timers, counters, surroundings);
         claims = new Claims(this, handoffs, table, timers, counters, guests);
         handoffs.claims(claims);
+        Witness witness = new Witness();
+        witness.accounts(handoffs.accounts());
+        wan.watchedBy(witness);
+        outside.watchedBy(witness);
         prober = new PathProber(wan, table, counters, handoffs::reachable);
     }
 
@@ -208,14 +212,14 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 outside,
                 new Timers(),
                 new Counters(),
-                Handoffs.Surroundings.NOWHERE);
+                new Nowhere());
         WarmUp.rehearse(stage, table.self());
     }
 
     /** It sleeps whenever it has nothing to do, so it may go before whatever else this host computes; a guest above all. */
     private static void preferThisThread() {
         try {
-            Threads.setRealtime();
+            Threads.setRealtime(Threads.Rank.PACKETS);
         } catch (SyscallException e) {
             LOG.info("the forwarder runs at ordinary priority: {}", e.getMessage());
         }
