@@ -62,6 +62,7 @@ public final class GatewayProcess implements AutoCloseable {
     private final HostedGuests guests;
     private final Commands commands;
     private final ControllerLink link;
+    private final Notary notary;
     private final Journal journal;
     private final HostFactsReader host;
     private final long bootId = new SecureRandom().nextLong() >>> 1;
@@ -108,6 +109,11 @@ public final class GatewayProcess implements AutoCloseable {
                     public void followed(Binding binding) {
                         writing.execute(() -> tableFile.followed(binding)); // not between two packets
                     }
+
+                    @Override
+                    public void closed(Accounts.Closed account) {
+                        questions.execute(() -> notary().certify(account));
+                    }
                 },
                 new Elsewhere());
         link = new ControllerLink(
@@ -132,8 +138,8 @@ public final class GatewayProcess implements AutoCloseable {
                         commands().run(command);
                     }
                 });
-        commands = new Commands(
-                config, forwarder, guests, launcher, acceleration, link::reply, report -> link().report(report));
+        notary = new Notary(identity.signKey(), config.gateway().name(), link::report);
+        commands = new Commands(config, forwarder, guests, launcher, acceleration, link::reply, link::report, notary);
     }
 
     /** What a gateway that was killed left behind, of moves that nobody takes up. */
@@ -173,6 +179,10 @@ public final class GatewayProcess implements AutoCloseable {
 
     private ControllerLink link() {
         return link;
+    }
+
+    private Notary notary() {
+        return notary;
     }
 
     private Commands commands() {
@@ -261,6 +271,7 @@ public final class GatewayProcess implements AutoCloseable {
                         config.transport().sealed()
                                 ? identity.sealKey().publicKey().toString()
                                 : "")
+                .setSigningKey(identity.signKey().publicKey().hex())
                 .addAllHosted(guests.list());
         config.attachments().forEach(a -> hello.addNetworks(a.network()));
         return hello.build();

@@ -55,23 +55,8 @@ final class Handoffs {
         /** This gateway follows a binding that the controller may not know of yet. */
         void followed(Binding binding);
 
-        /** For a rehearsal. */
-        Surroundings NOWHERE = new Surroundings() {
-            @Override
-            public void report(MigrationReport.Builder report) {
-                // That it was built, field by field, is the rehearsal.
-            }
-
-            @Override
-            public void journal(JournalRecord entry) {
-                entry.toLine();
-            }
-
-            @Override
-            public void followed(Binding binding) {
-                // Nobody follows a rehearsal.
-            }
-        };
+        /** A handoff's account was closed without the controller. */
+        void closed(Accounts.Closed account);
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(Handoffs.class);
@@ -94,6 +79,7 @@ final class Handoffs {
     private final Timers timers;
     private final Counters counters;
     private final Surroundings surroundings;
+    private final Accounts accounts;
     private final Map<MigrationId, Handoff> active = new LinkedHashMap<>();
     private final Map<VmId, Tombstone> tombstones = new HashMap<>();
     private final Map<VmId, Long> movedSaidNs = new HashMap<>();
@@ -119,6 +105,7 @@ final class Handoffs {
         this.timers = timers;
         this.counters = counters;
         this.surroundings = surroundings;
+        this.accounts = new Accounts(table, timers, counters, surroundings::closed);
     }
 
     void key(byte[] key) {
@@ -127,6 +114,10 @@ final class Handoffs {
 
     void claims(Claims detector) {
         claims = detector;
+    }
+
+    Accounts accounts() {
+        return accounts;
     }
 
     boolean hasKey() {
@@ -149,6 +140,7 @@ final class Handoffs {
         handoff.vm.onMove = true;
         handoff.vm.highestEpoch =
                 Math.max(handoff.vm.highestEpoch, handoff.plan.epoch().number());
+        handoff.account = accounts.begin(handoff);
         handoff.vm.counts.reset();
         openDirect(handoff.vm, handoff.guest.ports());
         execute(handoff, first, System.nanoTime());
@@ -358,6 +350,9 @@ final class Handoffs {
 
     private void execute(Handoff h, HandoffAction action, long nowNs) {
         VmEntry vm = h.vm;
+        if (h.account != null) {
+            h.account.doing(action);
+        }
         switch (action) {
             case HandoffAction.Send(GatewayId to, Signal signal) -> send(to, signal);
             case HandoffAction.SendInOrder(GatewayId to, Signal signal) -> send(to, signal);
@@ -616,7 +611,7 @@ final class Handoffs {
         report.putAllCounts(h.vm.counts.snapshot());
         h.counts.forEach((counter, n) -> report.putCounts(counter.toString(), n));
         surroundings.report(report);
-        if (surroundings == Surroundings.NOWHERE) {
+        if (surroundings instanceof Nowhere) {
             return;
         }
         LOG.info(
@@ -664,6 +659,7 @@ final class Handoffs {
                 closeDirect(h.vm);
             }
         });
+        accounts.finished(h, System.nanoTime());
         h.guest.finished(h.vm.local);
     }
 }

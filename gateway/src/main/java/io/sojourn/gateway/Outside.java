@@ -61,6 +61,7 @@ final class Outside {
     private int runVni;
     private int runEpoch;
     private long nowNs;
+    private Witness witness = new Witness();
 
     Outside(
             ForwardingTable table,
@@ -77,6 +78,10 @@ final class Outside {
         this.delivery = delivery;
         this.counters = counters;
         this.control = control;
+    }
+
+    void watchedBy(Witness w) {
+        witness = w;
     }
 
     /** The table's peers have changed. */
@@ -185,6 +190,7 @@ final class Outside {
             return;
         }
         run.trim(f.unpaddedLength());
+        witness.fromWan(peer, runVni, runEpoch, run);
         VmEntry source = network.vmByAddress.get(f.isV6(), f.sourceHigh(), f.sourceLow());
         if (source != null && !source.outboundHolds.isEmpty()) {
             Hold hold = source.outboundHolds.get(peer.id);
