@@ -28,7 +28,7 @@ final class Configs {
     }
 
     static Path gateway(Run run, Topology.Site site, String token, String acceleration, Map<String, Object> extras) {
-        Map<String, Object> config = new LinkedHashMap<>(extras);
+        Map<String, Object> config = new LinkedHashMap<>();
         config.put("gateway", site.name());
         config.put("site", site.name());
         config.put("controller", Topology.wanAddress4(Topology.CONTROLLER_NUMBER) + ":" + GRPC_PORT);
@@ -44,6 +44,7 @@ final class Configs {
                 Map.of(
                         GuestPlan.TEMPLATE,
                         Map.of("command", GuestPlan.template(acceleration).command())));
+        config.putAll(extras);
         return write(run, "gateway-" + site.name() + ".yaml", config);
     }
 

@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
@@ -31,14 +32,14 @@ public final class Lab implements AutoCloseable {
     private final Run run;
     private final Topology topology;
     private final GuestImage image;
-    private final Map<String, Object> gatewayExtras;
+    private final Function<Topology.Site, Map<String, Object>> gatewayExtras;
     private final Map<String, Place> places = new LinkedHashMap<>();
     private final List<Child> children = new ArrayList<>();
     private final Map<String, Server> servers = new LinkedHashMap<>();
     private @Nullable RestClient rest;
 
-    /** @param gatewayExtras keys of every gateway.yaml beside what it has in every lab */
-    Lab(Run run, Topology topology, GuestImage image, Map<String, Object> gatewayExtras) {
+    /** @param gatewayExtras keys of a site's gateway.yaml beside or instead of what it has in every lab */
+    Lab(Run run, Topology topology, GuestImage image, Function<Topology.Site, Map<String, Object>> gatewayExtras) {
         this.gatewayExtras = gatewayExtras;
         this.run = run;
         this.topology = topology;
@@ -151,7 +152,7 @@ public final class Lab implements AutoCloseable {
                     site.name(),
                     "gateway",
                     "--config",
-                    Configs.gateway(run, site, enrolmentToken(site), acceleration, gatewayExtras)
+                    Configs.gateway(run, site, enrolmentToken(site), acceleration, gatewayExtras.apply(site))
                             .toString());
         }
         servers.values().forEach(server -> server.child().awaitReady(START_BOUND));

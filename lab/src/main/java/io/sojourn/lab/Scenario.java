@@ -65,8 +65,8 @@ public abstract class Scenario {
         return List.of(GuestPlan.web1(topology));
     }
 
-    /** Keys of every gateway.yaml beside what it has in every lab. */
-    Map<String, Object> gatewayExtras() {
+    /** Keys of a site's gateway.yaml beside or instead of what it has in every lab. */
+    Map<String, Object> gatewayExtras(Topology.Site site) {
         return Map.of();
     }
 

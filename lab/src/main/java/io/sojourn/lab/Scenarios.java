@@ -17,7 +17,9 @@ final class Scenarios {
             new KillMatrix(),
             new Partition(),
             new BehindOurBack(),
-            new Rekey());
+            new Rekey(),
+            new Roam(),
+            new PathMtu());
 
     private Scenarios() {}
 }
