@@ -27,7 +27,13 @@ final class Configs {
         return write(run, "controller.yaml", config);
     }
 
-    static Path gateway(Run run, Topology.Site site, String token, String acceleration, Map<String, Object> extras) {
+    static Path gateway(
+            Run run,
+            Topology.Site site,
+            List<String> networks,
+            String token,
+            String acceleration,
+            Map<String, Object> extras) {
         Map<String, Object> config = new LinkedHashMap<>();
         config.put("gateway", site.name());
         config.put("site", site.name());
@@ -38,7 +44,11 @@ final class Configs {
         config.put("accel", acceleration);
         // Below what the links carry, so that no queue builds up in which the guest's own packets would wait.
         config.put("bandwidth-mbit", 800);
-        config.put("networks", List.of(Map.of("name", Lab.NETWORK, "bridge", Lab.BRIDGE)));
+        config.put(
+                "networks",
+                networks.stream()
+                        .map(name -> Map.of("name", name, "bridge", Lab.bridge(name)))
+                        .toList());
         config.put(
                 "templates",
                 Map.of(

@@ -35,6 +35,7 @@ final class PathMtu extends Scenario {
             String home = mover.at();
             String far = topology.sites().getLast().name();
             try (WanControl wan = stage.lab().wan()) {
+                stage.calmDown(Duration.ofSeconds(1));
                 traffic.moveStarts();
                 long startNs = System.nanoTime();
                 link(wan, home, far, NARROW);

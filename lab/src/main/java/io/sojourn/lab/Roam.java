@@ -43,6 +43,7 @@ final class Roam extends Scenario {
             Topology.Site home = topology.site(stage.mover().at());
             Traffic traffic = stage.mover().traffic();
             long sessionsBefore = sessions(stage, home);
+            stage.calmDown(Duration.ofSeconds(1)); // or the silence would have no beginning
             traffic.moveStarts();
             String now = roam(stage.lab().place(home.name()), home);
             traffic.outageEnds();

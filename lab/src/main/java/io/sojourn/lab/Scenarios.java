@@ -19,7 +19,8 @@ final class Scenarios {
             new BehindOurBack(),
             new Rekey(),
             new Roam(),
-            new PathMtu());
+            new PathMtu(),
+            new Isolation());
 
     private Scenarios() {}
 }
