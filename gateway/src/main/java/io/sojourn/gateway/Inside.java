@@ -351,11 +351,11 @@ final class Inside {
         clampMss(s, mtu);
         Ethernet.putDestination(s, at, mac);
         Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
-        if (run.longestIpBytes() <= mtu) {
+        if (run.longestIpBytes() <= PathFit.longestBytes(mtu, f.isV6())) {
             wan.send(peer, run, port.network.vni, epoch);
         } else if (f.dontFragment()) {
             counters.drop(DropReason.TOO_BIG);
-            errors.tooBig(port, s, f, mtu, nowNs);
+            errors.tooBig(port, s, f, PathFit.longestBytes(mtu, f.isV6()), nowNs);
         } else {
             inPieces(peer, port.network, epoch, mtu);
         }

@@ -14,6 +14,7 @@ import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.ParsedFrame;
 import io.sojourn.wire.SojournDatagram;
+import io.sojourn.wire.SplitDatagram;
 import io.sojourn.wire.TtlDecrement;
 import io.sojourn.wire.Vxlan;
 import it.unimi.dsi.fastutil.longs.Long2ObjectOpenHashMap;
@@ -124,7 +125,15 @@ final class Outside {
         MemorySegment s = in.slab();
         long at = in.offset(i);
         int length = in.length(i);
-        if (length < Vxlan.HEADER_BYTES || in.truncated(i)) {
+        if (in.truncated(i)) {
+            counters.drop(DropReason.TOO_SHORT);
+            return;
+        }
+        opened(peer, s, at, length);
+    }
+
+    private void opened(Peer peer, MemorySegment s, long at, int length) {
+        if (length < Vxlan.HEADER_BYTES) {
             counters.drop(DropReason.TOO_SHORT);
             return;
         }
@@ -144,8 +153,30 @@ final class Outside {
             case SojournDatagram.STREAM_DATA, SojournDatagram.STREAM_ACK -> control.stream(peer, s, at, length, nowNs);
             case SojournDatagram.PATH_PROBE -> control.probe(peer, s, at, length);
             case SojournDatagram.PATH_PROBE_REPLY -> control.probeReply(peer, s, at, length, nowNs);
+            case SojournDatagram.SPLIT -> half(peer, s, at, length);
             default -> counters.drop(DropReason.UNKNOWN_DATAGRAM);
         }
+    }
+
+    /** The whole is looked at as if it had come now, and at once: its memory is taken for others. */
+    private void half(Peer peer, MemorySegment s, long at, int length) {
+        if (!SplitDatagram.isWellFormed(s, at, length)) {
+            counters.drop(DropReason.MALFORMED_CONTROL);
+            return;
+        }
+        Halves halves = peer.halves == null ? new Halves() : peer.halves;
+        peer.halves = halves;
+        long whole = halves.take(s, at);
+        int wholeLength = SplitDatagram.wholeBytes(s, at);
+        if (whole < 0) {
+            return;
+        }
+        if (SojournDatagram.type(halves.memory(), whole, wholeLength) == SojournDatagram.SPLIT) {
+            counters.drop(DropReason.MALFORMED_CONTROL); // halves of halves are nobody's
+            return;
+        }
+        opened(peer, halves.memory(), whole, wholeLength);
+        endRun();
     }
 
     /** A frame joins the run if it would take the same way, which is decided when the run ends. */

@@ -9,6 +9,8 @@ import io.sojourn.linux.UdpSocket;
 import io.sojourn.mechanism.Mechanism;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.FrameRun;
+import io.sojourn.wire.SplitDatagram;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.net.InetSocketAddress;
@@ -60,7 +62,11 @@ final class WanPort implements AutoCloseable {
 
     private long floor;
     private @Nullable Sealing sealing;
+<<<<<<< HEAD
     private Witness witness = new Witness();
+=======
+    private final MemorySegment aside = Arena.ofAuto().allocate(SplitDatagram.WHOLE_MAX_BYTES);
+>>>>>>> enrol-next
 
     private WanPort(UdpSocket socket, Mechanism mechanism, Counters counters) {
         this.socket = socket;
@@ -169,7 +175,8 @@ final class WanPort implements AutoCloseable {
             int headerBytes = run.writeHeader(i, out.slab(), frameAt());
             long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, true);
             int added = (int) (frameAt() - at);
-            if (peer.plain) {
+            boolean fits = headerBytes + added + run.pieceLength(i) + peer.outerHeaderBytes() <= peer.underlayMtuBytes;
+            if (peer.plain && fits) {
                 put(HEADROOM - added, headerBytes + added);
                 out.tail(filled, run.memory(), run.pieceAt(i), run.pieceLength(i));
             } else {
@@ -221,6 +228,31 @@ final class WanPort implements AutoCloseable {
     }
 
     private void send(Peer to) {
+        if (out.length(filled) + to.outerHeaderBytes() > to.underlayMtuBytes && !alone) {
+            split(to);
+        } else {
+            sendWhole(to);
+        }
+    }
+
+    /** What cannot be shorter goes in halves. */
+    private void split(Peer to) {
+        int length = out.length(filled);
+        int first = SplitDatagram.HEADER_BYTES + SplitDatagram.halfBytes(length, 0);
+        if (length > SplitDatagram.WHOLE_MAX_BYTES || first + to.outerHeaderBytes() > to.underlayMtuBytes) {
+            counters.drop(DropReason.TOO_BIG);
+            return;
+        }
+        MemorySegment.copy(out.slab(), out.offset(filled), aside, 0, length);
+        to.splitNumber = to.splitNumber + 1 & 0xFFFF;
+        for (int half = 0; half < 2; half++) {
+            put(HEADROOM, SplitDatagram.write(out.slab(), frameAt(), aside, 0, length, to.splitNumber, half));
+            sendWhole(to);
+        }
+        counters.add(Kind.SPLIT);
+    }
+
+    private void sendWhole(Peer to) {
         if (to.plain || sealing != null && sealing.seal(to, out, filled)) {
             commit(to.address);
         } else {

@@ -27,8 +27,14 @@ final class Configs {
         return write(run, "controller.yaml", config);
     }
 
-    static Path gateway(Run run, Topology.Site site, String token, String acceleration, Map<String, Object> extras) {
-        Map<String, Object> config = new LinkedHashMap<>(extras);
+    static Path gateway(
+            Run run,
+            Topology.Site site,
+            List<String> networks,
+            String token,
+            String acceleration,
+            Map<String, Object> extras) {
+        Map<String, Object> config = new LinkedHashMap<>();
         config.put("gateway", site.name());
         config.put("site", site.name());
         config.put("controller", Topology.wanAddress4(Topology.CONTROLLER_NUMBER) + ":" + GRPC_PORT);
@@ -38,15 +44,24 @@ final class Configs {
         config.put("accel", acceleration);
         // Below what the links carry, so that no queue builds up in which the guest's own packets would wait.
         config.put("bandwidth-mbit", 800);
+<<<<<<< HEAD
         // Three sites and what is between them share this machine's processors: a copy at full speed would leave the
         // guest none.
         config.put("copy-mbit", 240);
         config.put("networks", List.of(Map.of("name", Lab.NETWORK, "bridge", Lab.BRIDGE)));
+=======
+        config.put(
+                "networks",
+                networks.stream()
+                        .map(name -> Map.of("name", name, "bridge", Lab.bridge(name)))
+                        .toList());
+>>>>>>> enrol-next
         config.put(
                 "templates",
                 Map.of(
                         GuestPlan.TEMPLATE,
                         Map.of("command", GuestPlan.template(acceleration).command())));
+        config.putAll(extras);
         return write(run, "gateway-" + site.name() + ".yaml", config);
     }
 
