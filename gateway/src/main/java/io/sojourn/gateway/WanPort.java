@@ -62,11 +62,8 @@ final class WanPort implements AutoCloseable {
 
     private long floor;
     private @Nullable Sealing sealing;
-<<<<<<< HEAD
     private Witness witness = new Witness();
-=======
     private final MemorySegment aside = Arena.ofAuto().allocate(SplitDatagram.WHOLE_MAX_BYTES);
->>>>>>> enrol-next
 
     private WanPort(UdpSocket socket, Mechanism mechanism, Counters counters) {
         this.socket = socket;

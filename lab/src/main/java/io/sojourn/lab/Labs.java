@@ -52,7 +52,10 @@ public final class Labs {
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean keep = options.keep();
         try (Stage stage = Stage.set(
-                new Lab(run, topology, image, options.scenario().networks(), options.scenario()::gatewayExtras), options, progress, startNs)) {
+                new Lab(run, topology, image, options.scenario().networks(), options.scenario()::gatewayExtras),
+                options,
+                progress,
+                startNs)) {
             if (stage.isReadable()) {
                 findings.problems.add("what a guest sends can be read on the WAN");
             }
