@@ -81,6 +81,8 @@ final class Inside {
 
     /** One frame, in its place in {@link WanPort#frames}, behind its virtio_net_hdr. */
     void frame(LanPort port, MemorySegment s, long at, int length) {
+        MemorySegment frame = s;
+        long frameAt = at;
         DropReason bad = take(s, at, length);
         counters.add(Kind.LAN_IN, run.count());
         if (bad.isDrop()) {
@@ -90,6 +92,10 @@ final class Inside {
         VmEntry sender = port.network.vmByMac.get(f.sourceMac());
         if (sender != null && (sender.watched || !sender.local)) {
             VmEntry.Nic nic = sender.nicIn(port.network, f.sourceMac());
+            // Signals that follow from it are built in the very place where the frame stands.
+            setAside();
+            frame = whole;
+            frameAt = 0;
             sightings.sighted(sender, nic == null ? Sign.NONE : Sign.of(f, nic), nowNs);
             if (!sender.local && !sender.onMove) {
                 // It is bound elsewhere: whatever speaks here in its name is not heard.
@@ -104,10 +110,10 @@ final class Inside {
         }
         switch (f.family()) {
             case ARP -> arp(port, sender);
-            case IPV4 -> ip(port, s, at, sender);
+            case IPV4 -> ip(port, frame, frameAt, sender);
             case IPV6 -> {
                 if (f.ndKind() == NeighborDiscovery.Kind.NONE) {
-                    ip(port, s, at, sender);
+                    ip(port, frame, frameAt, sender);
                 } else {
                     neighborDiscovery(port, sender);
                 }
@@ -353,6 +359,9 @@ final class Inside {
         Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
         if (run.longestIpBytes() <= mtu) {
             wan.send(peer, run, port.network.vni, epoch);
+            if (run.count() > 1 && s.equals(whole)) {
+                wan.flush(); // the next frame that is set aside must find its payload gone
+            }
         } else if (f.dontFragment()) {
             counters.drop(DropReason.TOO_BIG);
             errors.tooBig(port, s, f, mtu, nowNs);
@@ -361,8 +370,8 @@ final class Inside {
         }
     }
 
-    /** The frame stands in the place that would be sent: each of the run's is copied aside first. */
-    private void inPieces(Peer peer, VirtualNetwork network, long epoch, int mtuBytes) {
+    /** Moves the run out of the place that is sent from next, into memory of our own. */
+    private void setAside() {
         MemorySegment.copy(run.memory(), run.frameAt(), whole, 0, run.frameLength());
         f.parse(whole, 0, run.frameLength());
         if (run.count() == 1) {
@@ -370,6 +379,11 @@ final class Inside {
         } else {
             run.whole(whole, f, run.segmentBytes());
         }
+    }
+
+    /** The frame stands in the place that would be sent: each of the run's is copied aside first. */
+    private void inPieces(Peer peer, VirtualNetwork network, long epoch, int mtuBytes) {
+        setAside();
         for (int i = 0; i < run.count(); i++) {
             int length = run.copySegment(i, scratch, 0);
             if (!f.parse(scratch, 0, length).isDrop()) {
