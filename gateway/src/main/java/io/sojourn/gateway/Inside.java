@@ -3,7 +3,6 @@ package io.sojourn.gateway;
 
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.VirtualNetwork.Subnet;
-import io.sojourn.gateway.VmEntry.Hold;
 import io.sojourn.gateway.VmEntry.Keeping;
 import io.sojourn.wire.ArpFrames;
 import io.sojourn.wire.BigEndian;
@@ -105,7 +104,7 @@ final class Inside {
         }
         VmEntry target = port.network.vmByMac.get(f.destinationMac());
         if (target != null && target.local && (target.captured || nowNs - target.givenBackNs < GIVEN_BACK_NS)) {
-            delivery.pass(port, target, table.self(), run);
+            delivery.pass(port, target, table.self(), 0, sender, run);
             return;
         }
         switch (f.family()) {
@@ -270,7 +269,7 @@ final class Inside {
         }
         VmEntry vm = network.vmByAddress.get(v6, high, low);
         if (vm != null) {
-            toVm(port, vm, s, at, toUs);
+            toVm(port, vm, s, at, toUs, sender);
             return;
         }
         Subnet subnet = network.subnetOf(v6, high, low);
@@ -280,14 +279,14 @@ final class Inside {
             toPeer(port, table.gatewayOf(subnet.homeSite()), 0, LanPort.ANYCAST_MAC, s, at);
         } else if (toUs && oneHopLess(port, s)) {
             counters.add(Kind.HAIRPINNED);
-            if (!heldOutbound(sender)) {
+            if (!heldOutbound(port, sender)) {
                 port.neighbours.deliver(v6, high, low, run, nowNs);
             }
         }
     }
 
-    /** A VM that has just arrived speaks to a host here, and what it said from its old place is still on the way. */
-    private boolean heldOutbound(@Nullable VmEntry sender) {
+    /** A VM that has just arrived speaks to somebody here, and what it said from its old place is still on the way. */
+    private boolean heldOutbound(LanPort port, @Nullable VmEntry sender) {
         if (sender == null || sender.outboundHolds.isEmpty()) {
             return false;
         }
@@ -295,7 +294,10 @@ final class Inside {
         if (hold == null) {
             return false;
         }
-        delivery.hold(sender, hold, run);
+        VmEntry other = f.isIp()
+                ? port.network.vmByAddress.get(f.isV6(), f.destinationHigh(), f.destinationLow())
+                : null;
+        delivery.hold(sender, hold, run, 0, other);
         return true;
     }
 
@@ -312,9 +314,10 @@ final class Inside {
         return target != null && !target.local;
     }
 
-    private void toVm(LanPort port, VmEntry vm, MemorySegment s, long at, boolean toUs) {
+    private void toVm(
+            LanPort port, VmEntry vm, MemorySegment s, long at, boolean toUs, @Nullable VmEntry sender) {
         long mac = vm.macFor(port.network, f.isV6(), f.destinationHigh(), f.destinationLow());
-        if (vm.keeping == Keeping.ALL) {
+        if (vm.keeping == Keeping.ALL || vm.keeping == Keeping.WAITING) {
             delivery.keep(vm, run, mac);
         } else if (!vm.local) {
             if (vm.routeEpoch > vm.epoch.number()) {
@@ -326,7 +329,9 @@ final class Inside {
         } else if (oneHopLess(port, s)) {
             clampMss(s, port.network.mtuBytes);
             counters.add(Kind.HAIRPINNED);
-            delivery.deliver(port, vm, table.self(), run, mac);
+            if (!heldOutbound(port, sender)) {
+                delivery.deliver(port, vm, table.self(), 0, sender, run, mac);
+            }
         }
     }
 
