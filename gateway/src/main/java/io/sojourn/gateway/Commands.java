@@ -438,7 +438,9 @@ final class Commands {
         long cap = config.bandwidthBytesPerS() == 0 ? Long.MAX_VALUE / 4 : config.bandwidthBytesPerS();
         cap = limitBytesPerS == 0 ? cap : Math.min(cap, limitBytesPerS);
         int payload = peer.underlayMtuBytes - peer.outerHeaderBytes() - StreamFormat.DATA_HEADER_BYTES;
-        return StreamParameters.defaults().withCapBytesPerS(cap).withMaxPayloadBytes(payload);
+        StreamParameters stream =
+                StreamParameters.defaults().withCapBytesPerS(cap).withMaxPayloadBytes(payload);
+        return config.copyBytesPerS() == 0 ? stream : stream.withCopyBytesPerS(config.copyBytesPerS());
     }
 
     private Path socket(MigrationId migration, String direction) {

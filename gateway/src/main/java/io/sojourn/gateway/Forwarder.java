@@ -215,7 +215,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     /** It sleeps whenever it has nothing to do, so it may go before whatever else this host computes; a guest above all. */
     private static void preferThisThread() {
         try {
-            Threads.setRealtime();
+            Threads.setRealtime(Threads.Rank.PACKETS);
         } catch (SyscallException e) {
             LOG.info("the forwarder runs at ordinary priority: {}", e.getMessage());
         }

@@ -17,18 +17,11 @@ import io.sojourn.handoff.Timer;
 import io.sojourn.handoff.Timing;
 import io.sojourn.model.binding.Binding;
 import io.sojourn.model.binding.Epoch;
-import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.MigrationReport;
 import io.sojourn.rpc.Role;
 import io.sojourn.rpc.TimelineEntry;
-import io.sojourn.wire.ArpFrames;
-import io.sojourn.wire.Ethernet;
-import io.sojourn.wire.NdFrames;
-import io.sojourn.wire.NeighborDiscovery;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -90,7 +83,6 @@ final class Handoffs {
     private final Counters counters;
     private final Surroundings surroundings;
     private final Map<MigrationId, Handoff> active = new LinkedHashMap<>();
-    private final MemorySegment scratch = Arena.ofAuto().allocate(256);
     private @Nullable SignalCodec codec;
     private @Nullable Claims claims;
     /** Grows with every datagram, also across restarts: it starts at the time of day. */
@@ -399,7 +391,7 @@ final class Handoffs {
             }
             case HandoffAction.ForwardLate(GatewayId to, Epoch epoch) -> path.forwardLate(vm, move, to, epoch);
             case HandoffAction.CheckQuiet() -> apply(h, new HandoffEvent.Quiet(vm.lastForwardedNs));
-            case HandoffAction.RefreshNeighbours() -> refreshNeighbours(vm);
+            case HandoffAction.RefreshNeighbours() -> delivery.announce(vm);
             case HandoffAction.Tombstone(Binding now) -> vm.tombstone = vm.local ? null : h.plan.migration();
             case HandoffAction.DeleteState(VmId id, Epoch epoch) -> path.deleteState(vm, move);
             case HandoffAction.SetTimer(Timer timer, long atNs) ->
@@ -439,25 +431,6 @@ final class Handoffs {
 
     private void holdStarted(Handoff h, GatewayId gateway) {
         apply(h, new HandoffEvent.HoldStarted(gateway));
-    }
-
-    /** Neighbours on our LANs learn the guest's own address if it is here, ours if it is not. */
-    private void refreshNeighbours(VmEntry vm) {
-        for (VmEntry.Nic nic : vm.nics) {
-            LanPort port = nic.network().port;
-            if (port == null) {
-                continue;
-            }
-            long mac = vm.local ? nic.mac() : LanPort.ANYCAST_MAC;
-            for (IpAddress a : nic.addresses()) {
-                int length = a.isV6()
-                        ? NdFrames.unsolicited(scratch, 0, mac, a.high(), a.low(), NeighborDiscovery.OVERRIDE)
-                        : ArpFrames.gratuitous(scratch, 0, mac, a.low());
-                // The frame itself comes from us: a bridge must not learn the guest's address on our port.
-                Ethernet.putSource(scratch, 0, LanPort.ANYCAST_MAC);
-                port.write(scratch, 0, length);
-            }
-        }
     }
 
     // --- the guest's queue

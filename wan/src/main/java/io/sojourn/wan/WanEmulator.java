@@ -105,7 +105,7 @@ final class WanEmulator implements AutoCloseable {
         Threads.preciseTimers();
         try {
             if (config.realtime()) {
-                Threads.setRealtime();
+                Threads.setRealtime(Threads.Rank.WORLD);
             }
         } catch (SyscallException notPrivileged) {
             LOG.warn("{}; packets may come out late while the machine is busy", notPrivileged.getMessage());
