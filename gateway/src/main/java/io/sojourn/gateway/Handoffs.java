@@ -237,10 +237,7 @@ final class Handoffs {
             return;
         }
         vm.movedSaidNs = nowNs;
-        send(
-                from.id,
-                new Signal(
-                        tombstone, vm.id, vm.epoch, table.self(), new Signal.Moved(vm.gateway, vm.epoch)));
+        send(from.id, new Signal(tombstone, vm.id, vm.epoch, table.self(), new Signal.Moved(vm.gateway, vm.epoch)));
     }
 
     void signal(Peer from, byte[] datagram, long nowNs) {

@@ -294,9 +294,8 @@ final class Inside {
         if (hold == null) {
             return false;
         }
-        VmEntry other = f.isIp()
-                ? port.network.vmByAddress.get(f.isV6(), f.destinationHigh(), f.destinationLow())
-                : null;
+        VmEntry other =
+                f.isIp() ? port.network.vmByAddress.get(f.isV6(), f.destinationHigh(), f.destinationLow()) : null;
         delivery.hold(sender, hold, run, 0, other);
         return true;
     }
@@ -314,8 +313,7 @@ final class Inside {
         return target != null && !target.local;
     }
 
-    private void toVm(
-            LanPort port, VmEntry vm, MemorySegment s, long at, boolean toUs, @Nullable VmEntry sender) {
+    private void toVm(LanPort port, VmEntry vm, MemorySegment s, long at, boolean toUs, @Nullable VmEntry sender) {
         long mac = vm.macFor(port.network, f.isV6(), f.destinationHigh(), f.destinationLow());
         if (vm.keeping == Keeping.ALL || vm.keeping == Keeping.WAITING) {
             delivery.keep(vm, run, mac);

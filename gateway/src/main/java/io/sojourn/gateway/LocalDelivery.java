@@ -57,8 +57,7 @@ final class LocalDelivery {
      * @param epoch what it came with; 0: nothing
      * @param source the VM that sent it; null: a host
      */
-    void deliver(
-            LanPort port, VmEntry vm, GatewayId via, int epoch, @Nullable VmEntry source, FrameRun run, long mac) {
+    void deliver(LanPort port, VmEntry vm, GatewayId via, int epoch, @Nullable VmEntry source, FrameRun run, long mac) {
         address(run, mac);
         pass(port, vm, via, epoch, source, run);
     }

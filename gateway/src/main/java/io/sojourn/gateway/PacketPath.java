@@ -133,7 +133,8 @@ final class PacketPath {
         }
         vm.markedEpoch = epoch.number();
         vm.keeping = Keeping.MARKED;
-        // The incoming guest's port is on the bridge already, and nobody reads it: what is flooded there would wait in its
+        // The incoming guest's port is on the bridge already, and nobody reads it: what is flooded there would wait in
+        // its
         // queue and reach the guest a second time.
         LocalDelivery.capture(vm);
         keepIn(vm, boundBytes);

@@ -180,8 +180,10 @@ final class VmEntry {
             return hold;
         }
         // A VM that has moved as well: what it sent from where it was may still be on its way round.
-        GatewayId before = source == null ? null : source.cameFrom;
-        return before == null || System.nanoTime() - source.movedNs > LATELY_NS ? null : holds.get(before);
+        if (source == null || source.cameFrom == null || System.nanoTime() - source.movedNs > LATELY_NS) {
+            return null;
+        }
+        return holds.get(source.cameFrom);
     }
 
     /** The NIC with this MAC address, if it is one of the VM's. */
