@@ -113,6 +113,8 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
     final LocalDelivery delivery;
     final Inside inside;
     final Outside outside;
+    final PacketPath path;
+    final List<Hold.Marker> markers = new ArrayList<>();
     final Lan lan = new Lan();
     final ArrayDeque<byte[]> signals = new ArrayDeque<>();
     private final MemorySegment scratch = Arena.ofAuto().allocate(2048);
@@ -130,6 +132,7 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
                 wan,
                 counters);
         outside = new Outside(table, wan, mechanism, sealing, delivery, counters, this);
+        path = new PacketPath(table, wan, delivery, outside, counters, markers::add);
     }
 
     /** Tells each of the others and its network. */
@@ -186,12 +189,24 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
         wan.flush();
     }
 
+    /** Has a packet sent to another gateway as if by a binding of this epoch. */
+    void toWan(PathStage to, int sender, int target, int number, long epoch) {
+        long at = wan.frameAt();
+        int length = udp(wan.frames(), at, sender, target, number);
+        wan.sendFrame(peer(to), length, 1, epoch);
+        wan.flush();
+    }
+
+    Peer peer(PathStage other) {
+        return requireNonNull(table.peer(other.id));
+    }
+
     private LanPort port() {
         return requireNonNull(requireNonNull(table.network(NETWORK)).port);
     }
 
     /** Ethernet, IPv4, UDP, and the number in the IPv4 identification. */
-    private static int udp(MemorySegment s, long at, int sender, int target, int number) {
+    static int udp(MemorySegment s, long at, int sender, int target, int number) {
         int length = 14 + Ipv4.HEADER_BYTES + Udp.HEADER_BYTES + 18;
         s.asSlice(at, length).fill((byte) 0);
         Ethernet.putDestination(s, at, LanPort.ANYCAST_MAC);
@@ -203,6 +218,17 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
         Ipv4.putHeaderChecksum(s, at + 14);
         BigEndian.putU16(s, at + 14 + Ipv4.HEADER_BYTES + Udp.LENGTH_OFFSET, Udp.HEADER_BYTES + 18);
         return length;
+    }
+
+    /** As a frame stands in a guest's port: addressed to the guest. */
+    static void toMac(MemorySegment s, long at, int target) {
+        Ethernet.putDestination(s, at, mac(target));
+    }
+
+    static MemorySegment copy(byte[] frame) {
+        MemorySegment out = Arena.ofAuto().allocate(frame.length);
+        MemorySegment.copy(frame, 0, out, ValueLayout.JAVA_BYTE, 0, frame.length);
+        return out;
     }
 
     /** What was dropped, by reason. */

@@ -49,6 +49,8 @@ final class Forwarder {
         boolean mutant(Mutation mutation);
     }
 
+    private static final long LATELY_NS = 2_000_000_000L;
+
     private record Item(@Nullable Packet packet, @Nullable Signal signal, int from, long epoch) {}
 
     private static final class Queue {
@@ -89,6 +91,10 @@ final class Forwarder {
         final List<Queue> outboundHolds = new ArrayList<>();
         boolean tombstone;
         long lastForwardedNs;
+        /** Where it was bound before, and since when it is no more. */
+        int cameFrom = -1;
+
+        long movedNs;
 
         VmPath copy() {
             VmPath copy = new VmPath();
@@ -102,6 +108,8 @@ final class Forwarder {
             holds.forEach(q -> copy.holds.add(q.copy()));
             outboundHolds.forEach(q -> copy.outboundHolds.add(q.copy()));
             copy.tombstone = tombstone;
+            copy.cameFrom = cameFrom;
+            copy.movedNs = movedNs;
             return copy;
         }
     }
@@ -262,11 +270,25 @@ final class Forwarder {
             }
         }
         Queue hold = find(path.holds, from);
-        if (hold != null && (from == self || epoch >= hold.epoch)) {
-            hold(hold, new Item(packet, null, from, epoch), vm, from);
+        if (hold == null || (from != self && epoch < hold.epoch)) {
+            hold = crossing(path, packet);
+        }
+        if (hold != null) {
+            hold(hold, new Item(packet, null, from, epoch), vm, hold.from);
             return;
         }
         dispatch(vm, packet, from, epoch);
+    }
+
+    /** A VM that has moved as well: what it sent from where it was may still be on its way round. */
+    private @Nullable Queue crossing(VmPath target, Packet packet) {
+        int source = packet.flow.name.sourceVm();
+        if (source < 0 || target.holds.isEmpty() || out.mutant(Mutation.NO_CROSSING_HOLD)) {
+            return null;
+        }
+        VmPath path = paths[source];
+        boolean lately = path.cameFrom >= 0 && nowNs - path.movedNs < LATELY_NS;
+        return lately ? find(target.holds, path.cameFrom) : null;
     }
 
     private void dispatch(int target, Packet packet, int from, long epoch) {
@@ -438,7 +460,12 @@ final class Forwarder {
         if (hold != null) {
             paths[vm].holds.remove(hold);
             for (Item item : hold.items) {
-                replay(vm, item);
+                Queue next = item.packet == null ? null : crossing(paths[vm], item.packet);
+                if (next == null) {
+                    replay(vm, item);
+                } else {
+                    hold(next, item, vm, next.from);
+                }
             }
         }
     }
@@ -479,6 +506,10 @@ final class Forwarder {
         VmPath path = paths[vm];
         if (epoch <= path.routeEpoch && !out.mutant(Mutation.NO_EPOCH_CHECK)) {
             return false;
+        }
+        if (path.routeTo != to) {
+            path.cameFrom = path.routeTo;
+            path.movedNs = nowNs;
         }
         path.routeTo = to;
         path.routeEpoch = epoch;
