@@ -23,6 +23,7 @@ final class Hold {
     /** Of the move that holds; packets sent under an earlier binding are not for it. */
     private long epoch;
 
+    private final long sinceNs = System.nanoTime();
     private Runnable atFirst;
     private boolean started;
     private final Set<VmEntry> others = Collections.newSetFromMap(new IdentityHashMap<>(2));
@@ -37,6 +38,10 @@ final class Hold {
 
     long epoch() {
         return epoch;
+    }
+
+    long sinceNs() {
+        return sinceNs;
     }
 
     /** A later move holds the same: what is held is its, too, and only its end marker lets go. */

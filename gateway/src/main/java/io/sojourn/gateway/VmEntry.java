@@ -180,10 +180,9 @@ final class VmEntry {
             return hold;
         }
         // A VM that has moved as well: what it sent from where it was may still be on its way round.
-        if (source == null || source.cameFrom == null || System.nanoTime() - source.movedNs > LATELY_NS) {
-            return null;
-        }
-        return holds.get(source.cameFrom);
+        GatewayId before = source == null ? null : source.cameFrom;
+        Hold round = before == null ? null : holds.get(before);
+        return source != null && round != null && round.sinceNs() - source.movedNs < LATELY_NS ? round : null;
     }
 
     /** The NIC with this MAC address, if it is one of the VM's. */

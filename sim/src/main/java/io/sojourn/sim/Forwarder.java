@@ -60,6 +60,7 @@ final class Forwarder {
         boolean started;
         boolean active;
         int returnTo = -1;
+        long sinceNs;
 
         Queue(long epoch, int from) {
             this.epoch = epoch;
@@ -72,6 +73,7 @@ final class Forwarder {
             copy.started = started;
             copy.active = active;
             copy.returnTo = returnTo;
+            copy.sinceNs = sinceNs;
             return copy;
         }
     }
@@ -287,8 +289,8 @@ final class Forwarder {
             return null;
         }
         VmPath path = paths[source];
-        boolean lately = path.cameFrom >= 0 && nowNs - path.movedNs < LATELY_NS;
-        return lately ? find(target.holds, path.cameFrom) : null;
+        Queue hold = path.cameFrom < 0 ? null : find(target.holds, path.cameFrom);
+        return hold != null && hold.sinceNs - path.movedNs < LATELY_NS ? hold : null;
     }
 
     private void dispatch(int target, Packet packet, int from, long epoch) {
@@ -451,7 +453,9 @@ final class Forwarder {
 
     void holdFrom(int vm, int from, long epoch) {
         if (find(paths[vm].holds, from) == null) {
-            paths[vm].holds.add(new Queue(epoch, from));
+            Queue hold = new Queue(epoch, from);
+            hold.sinceNs = nowNs;
+            paths[vm].holds.add(hold);
         }
     }
 
