@@ -33,14 +33,25 @@ final class Controller implements AutoCloseable {
         Time time = new Time(clock);
         Realm realm = new Realm(store);
         table = new ForwardingTable(realm);
-        gateways = new Gateways(realm, table, time);
-        orchestrator = new Orchestrator(realm, gateways, timeouts, time);
+        SigningKeys keys = new SigningKeys(realm, time);
+        Certificates certificates = new Certificates(realm, keys, new Detections(realm, time));
+        gateways = new Gateways(realm, table, keys, time);
+        orchestrator = new Orchestrator(realm, gateways, certificates, timeouts, time);
         Views views = new Views(realm, gateways, orchestrator, table, time);
         events = new EventStream(realm, views);
         Inventory inventory = new Inventory(realm, orchestrator::moveOf, time);
         MovePlanner planner = new MovePlanner(realm, gateways, timeouts.command());
         api = new RestApi(
-                realm, views, inventory, planner, orchestrator, gateways, events, new Metrics(views, orchestrator));
+                realm,
+                views,
+                inventory,
+                planner,
+                orchestrator,
+                gateways,
+                events,
+                new Metrics(views, orchestrator),
+                certificates,
+                keys);
         hypervisors = new HypervisorWatch(realm, gateways, orchestrator);
         service = new GatewayService(gateways, token);
     }

@@ -29,6 +29,8 @@ final class RestApi {
     private final EventStream events;
     private final Metrics metrics;
     private final Realm realm;
+    private final Certificates certificates;
+    private final SigningKeys signingKeys;
 
     RestApi(
             Realm realm,
@@ -38,7 +40,9 @@ final class RestApi {
             Orchestrator orchestrator,
             Gateways gateways,
             EventStream events,
-            Metrics metrics) {
+            Metrics metrics,
+            Certificates certificates,
+            SigningKeys signingKeys) {
         this.realm = realm;
         this.views = views;
         this.inventory = inventory;
@@ -47,6 +51,8 @@ final class RestApi {
         this.gateways = gateways;
         this.events = events;
         this.metrics = metrics;
+        this.certificates = certificates;
+        this.signingKeys = signingKeys;
     }
 
     List<Route> routes() {
@@ -74,9 +80,7 @@ final class RestApi {
         routes.add(post(
                 "/v1/vms/{name}/landings",
                 r -> Answer.created(inventory.createLanding(name(r), body(r, Resource.Landing.class)))));
-        routes.add(delete(
-                "/v1/vms/{name}/landings/{gateway}",
-                r -> inventory.deleteLanding(name(r), r.path().pathParameters().get("gateway"))));
+        routes.add(delete("/v1/vms/{name}/landings/{gateway}", r -> inventory.deleteLanding(name(r), gateway(r))));
         routes.add(get("/v1/migrations", r -> {
             Optional<String> vm = r.query().first("vm").asOptional();
             boolean active = r.query()
@@ -99,7 +103,11 @@ final class RestApi {
             events.ofEverything(request, response);
             return Optional.empty();
         }));
-        routes.add(get("/v1/certificates/{id}", r -> views.certificate(id(r))));
+        routes.add(get(
+                "/v1/migrations/{id}/certificate",
+                r -> Answer.text("application/json", certificates.of(id(r)).text())));
+        routes.add(get("/v1/signing-keys", r -> listed(signingKeys::all)));
+        routes.add(delete("/v1/signing-keys/{gateway}", r -> signingKeys.forget(gateway(r))));
         routes.add(get("/openapi.yaml", r -> Answer.text("application/yaml", document())));
         routes.add(new Route(
                 Method.GET, "/healthz", true, (_, _) -> Optional.of(Answer.text("text/plain; charset=utf-8", "ok\n"))));
@@ -131,6 +139,10 @@ final class RestApi {
 
     private static String name(ServerRequest request) {
         return request.path().pathParameters().get("name");
+    }
+
+    private static String gateway(ServerRequest request) {
+        return request.path().pathParameters().get("gateway");
     }
 
     private static String id(ServerRequest request) {

@@ -87,6 +87,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         handoffs = new Handoffs(this, table, wan, delivery, outside, timers, counters, surroundings);
         claims = new Claims(this, handoffs, table, timers, counters, guests);
         handoffs.claims(claims);
+        Witness witness = new Witness();
+        witness.accounts(handoffs.accounts());
+        wan.watchedBy(witness);
+        outside.watchedBy(witness);
         prober = new PathProber(wan, table, counters, handoffs::reachable);
     }
 
@@ -208,7 +212,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 outside,
                 new Timers(),
                 new Counters(),
-                Handoffs.Surroundings.NOWHERE);
+                new Nowhere());
         WarmUp.rehearse(stage, table.self());
     }
 

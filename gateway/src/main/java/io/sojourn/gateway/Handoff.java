@@ -53,6 +53,11 @@ final class Handoff {
     private @Nullable QueueWatch queue;
     /** When the guest last stopped or resumed by its hypervisor's clock; 0: it has not. */
     long guestEventUs;
+    /** What it does and counts; for the certificate. */
+    @Nullable
+    Account account;
+    /** It was taken up from the journal by another process than the one that began it. */
+    boolean recovered;
     /** Nobody ordered it: the VM was seen elsewhere than where it is bound. */
     boolean detected;
 
@@ -98,7 +103,15 @@ final class Handoff {
         return this;
     }
 
+    Handoff recovered() {
+        recovered = true;
+        return this;
+    }
+
     List<HandoffAction> apply(HandoffEvent event, long nowNs) {
+        if (account != null) {
+            account.happened(event);
+        }
         return machine.apply(event, nowNs);
     }
 

@@ -46,23 +46,8 @@ final class Handoffs {
         /** This gateway follows a binding that the controller may not know of yet. */
         void followed(Binding binding);
 
-        /** For a rehearsal. */
-        Surroundings NOWHERE = new Surroundings() {
-            @Override
-            public void report(MigrationReport.Builder report) {
-                // That it was built, field by field, is the rehearsal.
-            }
-
-            @Override
-            public void journal(JournalRecord entry) {
-                entry.toLine();
-            }
-
-            @Override
-            public void followed(Binding binding) {
-                // Nobody follows a rehearsal.
-            }
-        };
+        /** A handoff's account was closed without the controller. */
+        void closed(Accounts.Closed account);
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(Handoffs.class);
@@ -82,6 +67,7 @@ final class Handoffs {
     private final Timers timers;
     private final Counters counters;
     private final Surroundings surroundings;
+    private final Accounts accounts;
     private final Map<MigrationId, Handoff> active = new LinkedHashMap<>();
     private @Nullable SignalCodec codec;
     private @Nullable Claims claims;
@@ -105,6 +91,7 @@ final class Handoffs {
         this.timers = timers;
         this.counters = counters;
         this.surroundings = surroundings;
+        this.accounts = new Accounts(table, timers, counters, surroundings::closed);
     }
 
     void key(byte[] key) {
@@ -113,6 +100,10 @@ final class Handoffs {
 
     void claims(Claims detector) {
         claims = detector;
+    }
+
+    Accounts accounts() {
+        return accounts;
     }
 
     boolean hasKey() {
@@ -135,6 +126,7 @@ final class Handoffs {
         handoff.vm.onMove = true;
         handoff.vm.highestEpoch =
                 Math.max(handoff.vm.highestEpoch, handoff.plan.epoch().number());
+        handoff.account = accounts.begin(handoff);
         handoff.vm.counts.reset();
         PacketPath.openDirect(handoff.vm, handoff.guest.ports());
         execute(handoff, first, System.nanoTime());
@@ -343,7 +335,13 @@ final class Handoffs {
 
     private void execute(Handoff h, HandoffAction action, long nowNs) {
         VmEntry vm = h.vm;
+<<<<<<< HEAD
         Epoch move = h.plan.epoch();
+=======
+        if (h.account != null) {
+            h.account.doing(action);
+        }
+>>>>>>> refs/heads/main
         switch (action) {
             case HandoffAction.Send(GatewayId to, Signal signal) -> send(to, signal);
             case HandoffAction.SendInOrder(GatewayId to, Signal signal) -> sendInOrder(to, signal);
@@ -475,7 +473,7 @@ final class Handoffs {
         report.putAllCounts(h.vm.counts.snapshot());
         h.counts.forEach((counter, n) -> report.putCounts(counter.toString(), n));
         surroundings.report(report);
-        if (surroundings == Surroundings.NOWHERE) {
+        if (surroundings instanceof Nowhere) {
             return;
         }
         LOG.info(
@@ -503,9 +501,32 @@ final class Handoffs {
         h.queue(null);
         h.vm.onMove = isMoving(h.vm.id);
         h.vm.watched = h.vm.onMove;
+<<<<<<< HEAD
         h.vm.singly &= h.vm.onMove;
         path.finish(h.vm, h.plan.epoch());
         closeDirectLater(h.vm);
+=======
+        h.vm.singly &= h.vm.watched;
+        if (h.vm.returnTo != null && h.vm.local) {
+            h.vm.returnTo = null;
+        }
+        for (GatewayId gateway : new ArrayList<>(h.vm.holds.keySet())) {
+            delivery.release(h.vm, gateway);
+        }
+        for (GatewayId gateway : new ArrayList<>(h.vm.outboundHolds.keySet())) {
+            releaseOutbound(h.vm, gateway);
+        }
+        if (h.vm.captured && h.vm.local) {
+            LocalDelivery.release(h.vm);
+        }
+        // A little later: frames that the bridge brought to us before it took over again may still be in our tap.
+        timers.set(h.vm.direct, System.nanoTime() + DIRECT_FOR_NS, () -> {
+            if (!isMoving(h.vm.id)) {
+                closeDirect(h.vm);
+            }
+        });
+        accounts.finished(h, System.nanoTime());
+>>>>>>> refs/heads/main
         h.guest.finished(h.vm.local);
     }
 
