@@ -335,13 +335,10 @@ final class Handoffs {
 
     private void execute(Handoff h, HandoffAction action, long nowNs) {
         VmEntry vm = h.vm;
-<<<<<<< HEAD
         Epoch move = h.plan.epoch();
-=======
         if (h.account != null) {
             h.account.doing(action);
         }
->>>>>>> refs/heads/main
         switch (action) {
             case HandoffAction.Send(GatewayId to, Signal signal) -> send(to, signal);
             case HandoffAction.SendInOrder(GatewayId to, Signal signal) -> sendInOrder(to, signal);
@@ -501,32 +498,10 @@ final class Handoffs {
         h.queue(null);
         h.vm.onMove = isMoving(h.vm.id);
         h.vm.watched = h.vm.onMove;
-<<<<<<< HEAD
         h.vm.singly &= h.vm.onMove;
         path.finish(h.vm, h.plan.epoch());
         closeDirectLater(h.vm);
-=======
-        h.vm.singly &= h.vm.watched;
-        if (h.vm.returnTo != null && h.vm.local) {
-            h.vm.returnTo = null;
-        }
-        for (GatewayId gateway : new ArrayList<>(h.vm.holds.keySet())) {
-            delivery.release(h.vm, gateway);
-        }
-        for (GatewayId gateway : new ArrayList<>(h.vm.outboundHolds.keySet())) {
-            releaseOutbound(h.vm, gateway);
-        }
-        if (h.vm.captured && h.vm.local) {
-            LocalDelivery.release(h.vm);
-        }
-        // A little later: frames that the bridge brought to us before it took over again may still be in our tap.
-        timers.set(h.vm.direct, System.nanoTime() + DIRECT_FOR_NS, () -> {
-            if (!isMoving(h.vm.id)) {
-                closeDirect(h.vm);
-            }
-        });
         accounts.finished(h, System.nanoTime());
->>>>>>> refs/heads/main
         h.guest.finished(h.vm.local);
     }
 
