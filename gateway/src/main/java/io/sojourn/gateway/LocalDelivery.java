@@ -252,9 +252,9 @@ final class LocalDelivery {
             }
             FrameRun run = one.frame(b.frames(), b.frameAt(), length, false);
             VmEntry source = vm.holds.isEmpty() ? null : source(nic.network(), run);
-            GatewayId before = source == null ? null : source.cameFrom;
-            if (before != null) {
-                pass(port, vm, before, b.frameEpoch(), source, run);
+            Hold next = source == null ? null : vm.crossing(source);
+            if (next != null) {
+                hold(vm, next, run, b.frameEpoch(), source);
             } else if (vm.keeping == Keeping.BEHIND) {
                 keep(vm, run);
             } else {

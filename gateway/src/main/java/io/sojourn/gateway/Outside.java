@@ -59,6 +59,7 @@ final class Outside {
 
     private int runVni;
     private int runEpoch;
+    private boolean runPassedOn;
     private long nowNs;
     private Witness witness = new Witness();
 
@@ -158,6 +159,7 @@ final class Outside {
         if (runFrom == peer
                 && runVni == inbound.vni()
                 && runEpoch == inbound.epoch()
+                && runPassedOn == inbound.isPassedOn()
                 && run.join(s, inbound.frameAt(), inbound.frameLength(), inbound.isPartialChecksum())) {
             return;
         }
@@ -165,6 +167,7 @@ final class Outside {
         runFrom = peer;
         runVni = inbound.vni();
         runEpoch = inbound.epoch();
+        runPassedOn = inbound.isPassedOn();
         run.begin(s, inbound.frameAt(), inbound.frameLength(), inbound.isPartialChecksum());
     }
 
@@ -194,7 +197,7 @@ final class Outside {
         run.trim(f.unpaddedLength());
         witness.fromWan(peer, runVni, runEpoch, run);
         VmEntry source = network.vmByAddress.get(f.isV6(), f.sourceHigh(), f.sourceLow());
-        if (source != null && !source.outboundHolds.isEmpty()) {
+        if (source != null && !runPassedOn && !source.outboundHolds.isEmpty()) {
             Hold hold = source.outboundHolds.get(peer.id);
             if (hold != null) {
                 VmEntry other = network.vmByAddress.get(f.isV6(), f.destinationHigh(), f.destinationLow());
@@ -202,7 +205,7 @@ final class Outside {
                 return;
             }
         }
-        inward(peer, network, runEpoch, source, run);
+        inward(peer, network, runEpoch, runPassedOn ? null : source, run);
     }
 
     private void drop(DropReason reason, FrameRun run) {
@@ -248,7 +251,7 @@ final class Outside {
             FrameRun run) {
         Peer returnTo = vm.returnTo;
         if (returnTo != null && isEpoch(epoch, vm.returnEpoch)) {
-            wan.send(returnTo, run, network.vni, vm.returnEpoch);
+            wan.passOn(returnTo, run, network.vni, vm.returnEpoch);
             vm.counts.returned += run.count();
             return;
         }
@@ -315,7 +318,7 @@ final class Outside {
         vm.lastForwardedNs = nowNs;
         vm.counts.forwardedLate += run.count();
         counters.add(Kind.RELAYED, run.count());
-        wan.send(to, run, network.vni, vm.routeEpoch);
+        wan.passOn(to, run, network.vni, vm.routeEpoch);
         if (peer != null) {
             control.late(vm, peer, nowNs);
         }

@@ -254,7 +254,8 @@ final class PacketPath {
      * @return whether it waits
      */
     boolean waits(Signal signal, GatewayId from, Collection<VmEntry> moving) {
-        if (!(signal.body() instanceof EndMarker(GatewayId origin, Direction direction))) {
+        // What is held of a gateway came straight from it: only a marker that did as well can end that.
+        if (!(signal.body() instanceof EndMarker(GatewayId origin, Direction direction)) || !origin.equals(from)) {
             return false;
         }
         boolean inbound = direction == Direction.INBOUND;

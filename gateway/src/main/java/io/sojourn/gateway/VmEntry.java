@@ -171,18 +171,35 @@ final class VmEntry {
      *
      * @param via whom it came straight from; our own gateway for our own LAN
      * @param packetEpoch what it came with, low 24 bits; 0: none
-     * @param source the VM that sent it; null: a host
+     * @param source the VM that sent it, straight; null: a host, or it was passed on
      */
     @Nullable
     Hold holdOf(GatewayId via, int packetEpoch, @Nullable VmEntry source) {
         Hold hold = holds.get(via);
-        if (hold != null && (packetEpoch == 0 || Vxlan.compareEpochs(packetEpoch, hold.epoch()) >= 0)) {
-            return hold;
+        if (hold != null) {
+            boolean before = packetEpoch != 0 && Vxlan.compareEpochs(packetEpoch, hold.epoch()) < 0;
+            return before ? null : hold;
         }
-        // A VM that has moved as well: what it sent from where it was may still be on its way round.
-        GatewayId before = source == null ? null : source.cameFrom;
+        return source == null ? null : crossing(source);
+    }
+
+    /**
+     * Where packets wait of a VM that has moved as well, until what it sent from where it was before has come round; and all that it sends after one that waits. Null:
+     * nowhere.
+     */
+    @Nullable
+    Hold crossing(VmEntry source) {
+        GatewayId before = source.cameFrom;
         Hold round = before == null ? null : holds.get(before);
-        return source != null && round != null && round.sinceNs() - source.movedNs < LATELY_NS ? round : null;
+        if (round != null && round.sinceNs() - source.movedNs < LATELY_NS) {
+            return round;
+        }
+        for (Hold hold : holds.values()) {
+            if (hold.concerns(source)) {
+                return hold;
+            }
+        }
+        return null;
     }
 
     /** The NIC with this MAC address, if it is one of the VM's. */

@@ -205,6 +205,32 @@ class PacketPathTest {
         assertThat(a.delivered(1)).containsExactly(9, 2, 3);
     }
 
+    @Test
+    void whatAGatewayPassesOnIsNotWhatItsVmSends() {
+        // vm2, still at c, speaks to vm1 by way of b, where vm2 is about to be.
+        c.path.holdOutbound(c.vm(2), epoch(2), b.id, BOUND, () -> {});
+        a.path.holdOutbound(a.vm(2), epoch(2), b.id, BOUND, () -> {});
+        c.toWan(b, 2, 1, 1, 0);
+        settle(b, a);
+        b.toWan(a, 2, 1, 2, 1);
+        settle(a);
+
+        assertThat(a.delivered(1)).containsExactly(1);
+    }
+
+    @Test
+    void anEndMarkerThatWasPassedOnWaitsForNobody() {
+        VmEntry atC = c.vm(1);
+        c.path.holdOutbound(atC, epoch(2), b.id, BOUND, () -> {});
+        b.toWan(c, 1, 2, 1, 1);
+        settle(c);
+
+        assertThat(c.path.waits(marker(2, "a", Direction.INBOUND), b.id, List.of(atC)))
+                .isFalse();
+        assertThat(c.path.waits(marker(2, "b", Direction.INBOUND), b.id, List.of(atC)))
+                .isTrue();
+    }
+
     private static Signal marker(int vm, String origin, Direction direction) {
         var gateway = new io.sojourn.model.location.GatewayId(origin);
         return new Signal(
