@@ -17,7 +17,10 @@ final class Scenarios {
             new KillMatrix(),
             new Partition(),
             new BehindOurBack(),
-            new Rekey());
+            new Rekey(),
+            new Roam(),
+            new PathMtu(),
+            new Isolation());
 
     private Scenarios() {}
 }
