@@ -47,6 +47,9 @@ public final class GatewayProcess implements AutoCloseable {
     private static final int NICER_THAN_GUESTS = 10;
     /** Enough for the compiler to see the whole of a memory stream's code. */
     private static final long REHEARSED_BYTES = 48L << 20;
+
+    private static final long REHEARSAL_NS = TimeUnit.SECONDS.toNanos(4);
+    private static final long SHORT_REHEARSAL_NS = TimeUnit.MILLISECONDS.toNanos(300);
     /**
      * With the scheduler's autogroups (sched(7)) niceness counts only within a session, and each guest has its own: the
      * session as a whole goes before others, or the compilers of every Java process here would have a guest's share each.
@@ -230,7 +233,8 @@ public final class GatewayProcess implements AutoCloseable {
     /** Everything is up when this returns, except perhaps the controller, which is awaited in the background. */
     public static GatewayProcess start(GatewayConfig config) {
         GatewayProcess process = new GatewayProcess(config);
-        WarmUp.run();
+        // Whoever has a move to end is back soon rather than fast.
+        WarmUp.run(process.unfinished.isEmpty() ? REHEARSAL_NS : SHORT_REHEARSAL_NS);
         StreamRehearsal.run(config.stateDir(), REHEARSED_BYTES);
         process.forwarder.start();
         process.tableFile.read().ifPresent(process::known);

@@ -133,8 +133,11 @@ final class Outside {
             frame(peer, s, at, length);
             return;
         }
-        // Signals are in order with the frames around them.
-        endRun();
+        endRun(); // signals are in order with the frames around them
+        ownDatagram(peer, s, at, length);
+    }
+
+    private void ownDatagram(Peer peer, MemorySegment s, long at, int length) {
         switch (SojournDatagram.type(s, at, length)) {
             case SojournDatagram.SIGNAL ->
                 control.signal(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);

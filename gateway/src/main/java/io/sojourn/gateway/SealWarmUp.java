@@ -17,7 +17,7 @@ import java.util.Deque;
 /** Handshakes and packets between two ends that exist only here: interpreted, a handshake would stall the forwarder for tens of milliseconds. */
 final class SealWarmUp {
     private static final int HANDSHAKES = 30;
-    private static final int PACKETS = 20_000;
+    private static final int PACKETS = 3_000;
     private static final int PACKET_BYTES = 1_400;
 
     /** One end; what it sends lies here until it is handed over. */
