@@ -119,6 +119,7 @@ public final class GatewayProcess implements AutoCloseable {
                     }
                 },
                 new Elsewhere());
+        forwarder.handoffs().numberSignalsFrom(SignalNumbers.first(config.stateDir()));
         link = new ControllerLink(
                 config.controller().address().getHostAddress(),
                 config.controller().port(),
@@ -141,7 +142,11 @@ public final class GatewayProcess implements AutoCloseable {
                         commands().run(command);
                     }
                 });
-        notary = new Notary(identity.signKey(), config.gateway().name(), link::report);
+        notary = new Notary(
+                identity.signKey(),
+                config.gateway().name(),
+                link::report,
+                new Captures(config.stateDir().resolve("captures"), config.gateway().name()));
         commands = new Commands(config, forwarder, guests, launcher, acceleration, link::reply, link::report, notary);
     }
 

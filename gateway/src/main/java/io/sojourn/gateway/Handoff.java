@@ -58,6 +58,9 @@ final class Handoff {
     /** What it does and counts; for the certificate. */
     @Nullable
     Account account;
+    /** What keeps the VM's frames around the flip, if that was asked for. */
+    @Nullable
+    PacketRing ring;
     /** It was taken up from the journal by another process than the one that began it. */
     boolean recovered;
     /** Nobody ordered it: the VM was seen elsewhere than where it is bound. */
@@ -98,6 +101,12 @@ final class Handoff {
                 vm,
                 new Machine<>(HandoffEvent.AtCorrespondent.class, CorrespondentHandoff::apply, first),
                 GuestSide.NONE);
+    }
+
+    /** Its memory is taken here, not between two packets. */
+    Handoff capturing(boolean wanted) {
+        ring = wanted ? new PacketRing(vm) : null;
+        return this;
     }
 
     Handoff detected() {

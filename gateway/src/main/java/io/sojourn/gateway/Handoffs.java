@@ -88,6 +88,8 @@ final class Handoffs {
     /** Grows with every datagram, also across restarts: it starts at the time of day. */
     private long signalNumber = WallClock.nowUs();
 
+    private @Nullable SignalScreen screen;
+
     Handoffs(
             Forwarder forwarder,
             ForwardingTable table,
@@ -109,7 +111,21 @@ final class Handoffs {
     }
 
     void key(byte[] key) {
-        codec = new SignalCodec(key);
+        SignalCodec c = new SignalCodec(key);
+        codec = c;
+        screen = new SignalScreen(c, counters, this::refused);
+    }
+
+    /** Above all that this gateway has used in earlier lives. */
+    void numberSignalsFrom(long number) {
+        signalNumber = Math.max(signalNumber, number);
+    }
+
+    private void refused(VmId vm, String how) {
+        Claims detector = claims;
+        if (detector != null) {
+            detector.refused(vm, how);
+        }
     }
 
     void claims(Claims detector) {
@@ -270,12 +286,13 @@ final class Handoffs {
     }
 
     void signal(Peer from, byte[] datagram, long nowNs) {
-        counters.add(Kind.SIGNALS_IN);
-        SignalCodec c = codec;
-        if (c == null || !(c.decode(datagram) instanceof SignalCodec.Accepted(Signal signal, long number))) {
-            counters.add(Kind.SIGNALS_REJECTED);
-            return;
+        SignalScreen s = screen;
+        if (s != null) {
+            s.admit(from, datagram, nowNs).ifPresent(signal -> heard(from, signal, nowNs));
         }
+    }
+
+    private void heard(Peer from, Signal signal, long nowNs) {
         wan.handoffUnderWay();
         Handoff handoff = active.get(signal.migration());
         if (LOG.isDebugEnabled()) {

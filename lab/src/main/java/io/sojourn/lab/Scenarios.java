@@ -17,6 +17,7 @@ final class Scenarios {
             new KillMatrix(),
             new Partition(),
             new BehindOurBack(),
+            new ForgedClaims(),
             new Rekey());
 
     private Scenarios() {}
