@@ -59,10 +59,7 @@ final class SimCommand implements Callable<Integer> {
         @Nullable
         String mutant;
 
-        @Option(
-                names = "--twice",
-                paramLabel = "N",
-                description = "Run N worlds twice and compare their trace hashes.")
+        @Option(names = "--twice", paramLabel = "N", description = "Run N worlds twice and compare their trace hashes.")
         @Nullable
         Long twice;
 

@@ -64,7 +64,8 @@ final class Account {
         if (handoff.ring != null) {
             step(
                     "capture",
-                    "captures/" + Captures.fileName(plan.vm().name(), plan.epoch().number()));
+                    "captures/"
+                            + Captures.fileName(plan.vm().name(), plan.epoch().number()));
         }
     }
 

@@ -66,30 +66,39 @@ final class Captures {
     private void write(Captured captured, PcapngFile file) throws IOException {
         PacketRing ring = captured.ring();
         boolean isSource = captured.role() == Role.SOURCE;
-        long aheadUs = isSource ? 0 : captured.clock().map(ClockOffset::offsetUs).orElse(0L);
+        long aheadUs =
+                isSource ? 0 : captured.clock().map(ClockOffset::offsetUs).orElse(0L);
         String clock = isSource
                 ? "its own clock"
                 : captured.clock()
                         .map(c -> "the source's clock, give or take " + c.uncertaintyUs() + " us")
                         .orElse("its own clock, which could not be compared with the source's");
         file.begin(
-                captured.vm() + "-e" + captured.epoch() + ", migration " + captured.migration() + ", at " + gateway + ", "
-                        + captured.role() + "; times by " + clock,
-                Arrays.stream(PacketRing.Way.values()).map(PacketRing.Way::toString).toList(),
+                captured.vm() + "-e" + captured.epoch() + ", migration " + captured.migration() + ", at " + gateway
+                        + ", " + captured.role() + "; times by " + clock,
+                Arrays.stream(PacketRing.Way.values())
+                        .map(PacketRing.Way::toString)
+                        .toList(),
                 PacketRing.SNAP_BYTES);
         // One reading for all: what is between two frames must not depend on a clock that is being corrected.
         long sinceBootNs = (WallClock.nowUs() + aheadUs) * 1_000 - System.nanoTime();
         for (int i = 0; i < ring.size(); i++) {
             file.packet(
-                    ring.way(i).ordinal(), sinceBootNs + ring.timeNs(i), ring.frame(i), ring.length(i), comment(ring, i));
+                    ring.way(i).ordinal(),
+                    sinceBootNs + ring.timeNs(i),
+                    ring.frame(i),
+                    ring.length(i),
+                    comment(ring, i));
         }
         file.flush();
     }
 
     private static String comment(PacketRing ring, int i) {
         String peer = ring.peer(i);
-        String way = peer.isEmpty() ? "to the guest" : (ring.way(i) == PacketRing.Way.FROM_WAN ? "from " : "to ") + peer;
-        return way + (ring.epoch(i) == 0 ? "" : ", epoch " + ring.epoch(i))
+        String way =
+                peer.isEmpty() ? "to the guest" : (ring.way(i) == PacketRing.Way.FROM_WAN ? "from " : "to ") + peer;
+        return way
+                + (ring.epoch(i) == 0 ? "" : ", epoch " + ring.epoch(i))
                 + (ring.frames(i) == 1 ? "" : ", " + ring.frames(i) + " segments");
     }
 

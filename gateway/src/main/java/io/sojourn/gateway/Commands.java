@@ -195,7 +195,10 @@ final class Commands {
             Arrival arrival = new Arrival(
                     migration, hosted, forwarder, source, token, socket, parameters(source, 0), ports, guests::left);
             Step<DestinationHandoff.State> first = DestinationHandoff.arm(plan, System.nanoTime());
-            begin(Handoff.atDestination(first.state(), entry, new Settling(arrival, hosted)).capturing(arm.getCapture()), first.actions());
+            begin(
+                    Handoff.atDestination(first.state(), entry, new Settling(arrival, hosted))
+                            .capturing(arm.getCapture()),
+                    first.actions());
             reply.setStreamToken(token.hex()).setQmp(hosted.qmp.toString());
         } catch (RuntimeException e) {
             guests.left(hosted);

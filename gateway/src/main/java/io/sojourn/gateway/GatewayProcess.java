@@ -146,7 +146,8 @@ public final class GatewayProcess implements AutoCloseable {
                 identity.signKey(),
                 config.gateway().name(),
                 link::report,
-                new Captures(config.stateDir().resolve("captures"), config.gateway().name()));
+                new Captures(
+                        config.stateDir().resolve("captures"), config.gateway().name()));
         commands = new Commands(config, forwarder, guests, launcher, acceleration, link::reply, link::report, notary);
     }
 

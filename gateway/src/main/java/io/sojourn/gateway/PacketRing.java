@@ -57,7 +57,7 @@ final class PacketRing {
 
     private final VmEntry vm;
     private final MemorySegment slots = Arena.ofAuto().allocate((long) SLOTS * SLOT_BYTES, 8);
-    private final Peer[] peers = new Peer[SLOTS];
+    private final @Nullable Peer[] peers = new @Nullable Peer[SLOTS];
     private long written;
     private long bound = Long.MAX_VALUE;
 

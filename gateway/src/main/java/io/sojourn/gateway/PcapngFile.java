@@ -37,13 +37,20 @@ final class PcapngFile {
 
     /** Comes first. @param snapBytes what is kept of a frame at most */
     void begin(String comment, List<String> interfaces, int snapBytes) throws IOException {
-        block.clear().putInt(BYTE_ORDER_MAGIC).putShort((short) 1).putShort((short) 0).putLong(-1);
+        block.clear()
+                .putInt(BYTE_ORDER_MAGIC)
+                .putShort((short) 1)
+                .putShort((short) 0)
+                .putLong(-1);
         option(OPTION_COMMENT, comment.getBytes(StandardCharsets.UTF_8));
         option(SECTION_APPLICATION, "sojourn".getBytes(StandardCharsets.UTF_8));
         option(OPTION_END, new byte[0]);
         write(SECTION_HEADER);
         for (String name : interfaces) {
-            block.clear().putShort((short) LINKTYPE_ETHERNET).putShort((short) 0).putInt(snapBytes);
+            block.clear()
+                    .putShort((short) LINKTYPE_ETHERNET)
+                    .putShort((short) 0)
+                    .putInt(snapBytes);
             option(INTERFACE_NAME, name.getBytes(StandardCharsets.UTF_8));
             option(INTERFACE_RESOLUTION, new byte[] {NANOSECONDS});
             option(OPTION_END, new byte[0]);

@@ -34,7 +34,14 @@ final class Witness {
         if (counting != null && counting.anyOpen()) {
             counting.fromWan(from, epoch, Ethernet.destination(run.memory(), run.frameAt()), run.count());
             counting.keep(
-                    PacketRing.Way.FROM_WAN, from, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
+                    PacketRing.Way.FROM_WAN,
+                    from,
+                    vni,
+                    epoch,
+                    run.memory(),
+                    run.frameAt(),
+                    run.frameLength(),
+                    run.count());
         }
     }
 

@@ -79,11 +79,11 @@ class SignalScreenTest {
                 new Signal.Moved(B, new Epoch(7)),
                 new Signal.Abort("because"),
                 new Signal.ReturnEnd(3))) {
-            assertThat(admitted(peer(C, false), realm.encode(signal(B, body), 1))).isFalse();
+            assertThat(admitted(peer(C, false), realm.encode(signal(B, body), 1)))
+                    .isFalse();
         }
         assertThat(counters.get(Kind.SIGNALS_IMPERSONATED)).isEqualTo(5);
-        assertThat(audit)
-                .containsExactly("web1: refused a signal (Claim under e7) in the name of b, from gateway c");
+        assertThat(audit).containsExactly("web1: refused a signal (Claim under e7) in the name of b, from gateway c");
     }
 
     @Test

@@ -19,6 +19,8 @@ final class ForgedClaims extends Scenario {
     private static final int REPLAYED = 400;
     /** A signal, sealed, with its headers; guests' packets of that length are as good. */
     private static final int SIGNAL_MOST_BYTES = 300;
+    /** In a sealed IPv4 packet, the octet that is worth 2^24 of the counter that begins at 32. */
+    private static final int SEAL_NUMBER_AT = 36;
 
     private static final long HEARTBEAT_BOUND_NS = TimeUnit.SECONDS.toNanos(20);
     private static final long POLL_NS = TimeUnit.MILLISECONDS.toNanos(200);
@@ -122,7 +124,8 @@ final class ForgedClaims extends Scenario {
                     List.of("sightings-unauthorised"),
                     thief + "-c",
                     "eth0",
-                    List.of(Forger.gratuitousArp(vm.mac(), lab.topology().site(thief).lan4(77))));
+                    List.of(Forger.gratuitousArp(
+                            vm.mac(), lab.topology().site(thief).lan4(77))));
 
             stage.calmDown(Duration.ofSeconds(3));
             Traffic.Window window = stage.mover().traffic().end();
@@ -209,11 +212,12 @@ final class ForgedClaims extends Scenario {
             return packets;
         }
 
-        /** One bit of the last octet but twenty, inside what is sealed; UDP's checksum is left out. */
+        /** Another number, that was not seen before, and one bit of what is sealed; UDP's checksum is left out. */
         private List<byte[]> tampered() {
             List<byte[]> out = new ArrayList<>();
             for (byte[] packet : recorded) {
                 byte[] changed = packet.clone();
+                changed[SEAL_NUMBER_AT] ^= 1;
                 changed[changed.length - 20] ^= 1;
                 changed[26] = 0;
                 changed[27] = 0;

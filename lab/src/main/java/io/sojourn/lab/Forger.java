@@ -80,7 +80,11 @@ final class Forger {
         byte[] hardware = hardware(mac);
         ByteBuffer out = ByteBuffer.allocate(60);
         out.putShort((short) -1).putInt(-1).put(hardware).putShort((short) 0x0806);
-        out.putShort((short) 1).putShort((short) 0x0800).put((byte) 6).put((byte) 4).putShort((short) 1);
+        out.putShort((short) 1)
+                .putShort((short) 0x0800)
+                .put((byte) 6)
+                .put((byte) 4)
+                .putShort((short) 1);
         out.put(hardware).put(octets(address)).putShort((short) 0).putInt(0).put(octets(address));
         return out.array();
     }
@@ -93,7 +97,9 @@ final class Forger {
     }
 
     private static byte[] octets(String address) {
-        return ByteBuffer.allocate(4).putInt((int) IpAddress.parse(address).low()).array();
+        return ByteBuffer.allocate(4)
+                .putInt((int) IpAddress.parse(address).low())
+                .array();
     }
 
     /** Sends frames out of an interface, as they are, not all at once. */

@@ -18,6 +18,7 @@ final class Scenarios {
             new Partition(),
             new BehindOurBack(),
             new ForgedClaims(),
+            new CaptureAtFlip(),
             new Rekey());
 
     private Scenarios() {}

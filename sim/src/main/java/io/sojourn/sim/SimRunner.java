@@ -183,7 +183,8 @@ public final class SimRunner {
      * @return empty if it was not found
      */
     public static Optional<Failure> shrink(String name, long limit, long seed) {
-        Mutation mutation = Mutation.valueOf(name.toUpperCase(java.util.Locale.ROOT).replace('-', '_'));
+        Mutation mutation =
+                Mutation.valueOf(name.toUpperCase(java.util.Locale.ROOT).replace('-', '_'));
         Mutant mutant = hunt(mutation, limit, seed);
         return mutant.killed() ? Optional.of(explain(mutant.seed(), mutation)) : Optional.empty();
     }
