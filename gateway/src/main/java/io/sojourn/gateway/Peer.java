@@ -31,6 +31,11 @@ final class Peer {
 
     /** Largest IP packet that the underlay carries to it. */
     int underlayMtuBytes = DEFAULT_UNDERLAY_MTU;
+    /** Of the last datagram that went to it in halves. */
+    int splitNumber;
+    /** What came from it in halves; null: nothing has. */
+    @Nullable
+    Halves halves;
     /** Smoothed round trip; 0: not measured yet. */
     long rttNs;
     /** Its clock minus ours, from the probe with the shortest round trip of late. */

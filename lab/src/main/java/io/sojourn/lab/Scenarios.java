@@ -19,7 +19,10 @@ final class Scenarios {
             new BehindOurBack(),
             new ForgedClaims(),
             new CaptureAtFlip(),
-            new Rekey());
+            new Rekey(),
+            new Roam(),
+            new PathMtu(),
+            new Isolation());
 
     private Scenarios() {}
 }
