@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.cli;
 
+import io.sojourn.sim.Incident;
 import io.sojourn.sim.SimRunner;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -27,6 +34,7 @@ import picocli.CommandLine.Spec;
             "  sojourn sim --mutants                       planted faults, each of which must be found",
             "  sojourn sim --mutant no-tombstone           one of them, in the smallest world that it breaks",
             "  sojourn sim --exhaustive                    every interleaving of a small world",
+            "  sojourn sim --incident *.events             a real move, told again to the machines as they are now",
             "  sojourn sim --replay 4711                   what one world does, event by event"
         })
 final class SimCommand implements Callable<Integer> {
@@ -63,6 +71,14 @@ final class SimCommand implements Callable<Integer> {
         @Nullable
         Long twice;
 
+        @Option(
+                names = "--incident",
+                paramLabel = "FILE",
+                arity = "1..*",
+                description =
+                        "Tell the machines again what they were told in a real move: its events files, one of each gateway.")
+        List<Path> incident = new ArrayList<>();
+
         @Option(names = "--replay", paramLabel = "SEED", description = "Print the events of the world with this seed.")
         @Nullable
         Long replay;
@@ -95,6 +111,9 @@ final class SimCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        if (!what.incident.isEmpty()) {
+            return incident(what.incident);
+        }
         if (what.replay != null) {
             return replay(what.replay);
         }
@@ -108,6 +127,28 @@ final class SimCommand implements Callable<Integer> {
             return mutants();
         }
         return what.exhaustive ? exhaustive() : campaign();
+    }
+
+    private int incident(List<Path> files) {
+        Map<String, List<String>> logs = new TreeMap<>();
+        for (Path file : files) {
+            String name = String.valueOf(file.getFileName()).replaceFirst("\\.events$", "");
+            try {
+                logs.put(name.replaceFirst("^.*-e\\d+\\.", ""), Files.readAllLines(file));
+            } catch (IOException e) {
+                throw new CommandFailure(
+                        "cannot read " + file + ": " + CommandFailure.reason(e)
+                                + "; gateways keep them in state-dir/events",
+                        e);
+            }
+        }
+        Incident.Replay replay = Incident.replay(logs);
+        replay.trace().forEach(line -> say("%s", line));
+        replay.problems().forEach(problem -> say("DIFFERENT: %s", problem));
+        say(
+                "%d events of %d gateways told again, %d problems",
+                replay.events(), replay.gateways(), replay.problems().size());
+        return replay.problems().isEmpty() && replay.events() > 0 ? 0 : 1;
     }
 
     private int replay(long world) {

@@ -79,6 +79,7 @@ public final class GatewayProcess implements AutoCloseable {
     private final ExecutorService writing = Executors.newSingleThreadExecutor(
             r -> Thread.ofPlatform().name("table-file").daemon().unstarted(r));
     private final TableFile tableFile;
+    private final EventLog eventLog;
     private volatile long tableVersion;
     private volatile @Nullable GatewayException refusal;
 
@@ -90,6 +91,8 @@ public final class GatewayProcess implements AutoCloseable {
             throw new GatewayException("cannot make state-dir " + config.stateDir() + ": " + e.getMessage(), e);
         }
         tableFile = new TableFile(config.stateDir().resolve("table"));
+        eventLog = new EventLog(
+                config.stateDir().resolve("events"), config.gateway().name(), writing);
         journal = Journal.open(config.stateDir().resolve("handoffs.journal"), unfinished);
         QemuLauncher launcher = new QemuLauncher(config.stateDir().resolve("qemu"), goBeforeGuests());
         guests = new HostedGuests(new GuestFiles(config.stateDir()), launcher);
@@ -118,6 +121,11 @@ public final class GatewayProcess implements AutoCloseable {
                     }
 
                     @Override
+                    public EventLog.Story story(Handoff handoff) {
+                        return eventLog.begin(handoff);
+                    }
+
+                    @Override
                     public void closed(Accounts.Closed account) {
                         questions.execute(() -> notary().certify(account));
                     }
@@ -141,12 +149,7 @@ public final class GatewayProcess implements AutoCloseable {
                 commands().run(command);
             }
         });
-        notary = new Notary(
-                identity.signKey(),
-                config.gateway().name(),
-                link::report,
-                new Captures(
-                        config.stateDir().resolve("captures"), config.gateway().name()));
+        notary = new Notary(identity.signKey(), config.gateway().name(), link::report, new Captures(config.stateDir().resolve("captures"), config.gateway().name()));
         commands = new Commands(config, forwarder, guests, launcher, acceleration, link::reply, link::report, notary);
     }
 

@@ -48,6 +48,9 @@ final class Handoffs {
 
         /** A handoff's account was closed without the controller. */
         void closed(Accounts.Closed account);
+
+        /** Where it is written down what the handoff's machine is told; null: nowhere. */
+        EventLog.@Nullable Story story(Handoff handoff);
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(Handoffs.class);
@@ -143,6 +146,7 @@ final class Handoffs {
         handoff.vm.highestEpoch =
                 Math.max(handoff.vm.highestEpoch, handoff.plan.epoch().number());
         handoff.account = accounts.begin(handoff);
+        handoff.story = surroundings.story(handoff);
         handoff.vm.counts.reset();
         PacketPath.openDirect(handoff.vm, handoff.guest.ports());
         execute(handoff, first, System.nanoTime());
