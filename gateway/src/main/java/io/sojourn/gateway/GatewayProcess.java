@@ -149,7 +149,12 @@ public final class GatewayProcess implements AutoCloseable {
                 commands().run(command);
             }
         });
-        notary = new Notary(identity.signKey(), config.gateway().name(), link::report, new Captures(config.stateDir().resolve("captures"), config.gateway().name()));
+        notary = new Notary(
+                identity.signKey(),
+                config.gateway().name(),
+                link::report,
+                new Captures(
+                        config.stateDir().resolve("captures"), config.gateway().name()));
         commands = new Commands(config, forwarder, guests, launcher, acceleration, link::reply, link::report, notary);
     }
 

@@ -32,7 +32,8 @@ public final class EventText {
                     case HandoffEvent.PeerReachable(GatewayId gateway) -> " " + gateway.name();
                     case HandoffEvent.PeerUnreachable(GatewayId gateway) -> " " + gateway.name();
                     case HandoffEvent.TimerFired(Timer timer) ->
-                        " " + timer.kind() + timer.gateway().map(g -> " " + g.name()).orElse("");
+                        " " + timer.kind()
+                                + timer.gateway().map(g -> " " + g.name()).orElse("");
                     default -> "";
                 };
     }

@@ -66,7 +66,8 @@ class EventTextTest {
     @Test
     void aTornLineIsNone() {
         EventText text = new EventText();
-        for (String torn : List.of("", "Sta", "GuestStopped", "GuestStopped x", "SignalReceived gw-a 53", "TimerFired")) {
+        for (String torn :
+                List.of("", "Sta", "GuestStopped", "GuestStopped x", "SignalReceived gw-a 53", "TimerFired")) {
             assertThat(text.read(torn)).isEmpty();
         }
     }

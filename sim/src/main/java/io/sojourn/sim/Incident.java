@@ -58,15 +58,14 @@ public final class Incident {
                 return; // a line that was cut when the gateway was killed
             }
             JournalRecord record = found.get();
-            Optional<? extends Step<?>> step =
-                    switch (words[0]) {
-                        case "arm" -> Optional.of(arm(record, new GatewayId(words[1]), nowNs));
-                        case "recover" ->
-                            record.role() == JournalRecord.Role.SOURCE
-                                    ? SourceHandoff.recover(record, nowNs)
-                                    : DestinationHandoff.recover(record, nowNs);
-                        default -> Optional.empty();
-                    };
+            Optional<? extends Step<?>> step = switch (words[0]) {
+                case "arm" -> Optional.of(arm(record, new GatewayId(words[1]), nowNs));
+                case "recover" ->
+                    record.role() == JournalRecord.Role.SOURCE
+                            ? SourceHandoff.recover(record, nowNs)
+                            : DestinationHandoff.recover(record, nowNs);
+                default -> Optional.empty();
+            };
             role = switch (record.role()) {
                 case SOURCE -> 'S';
                 case DESTINATION -> 'D';
@@ -110,7 +109,8 @@ public final class Incident {
             incident.events++;
             incident.say(
                     atUs,
-                    gateway + " " + role + " " + before.getClass().getSimpleName() + " --" + event.get() + "--> " + did);
+                    gateway + " " + role + " " + before.getClass().getSimpleName() + " --" + event.get() + "--> "
+                            + did);
             String then = line.substring(arrow + 4);
             if (!then.strip().equals(did.strip())) {
                 incident.problems.add(

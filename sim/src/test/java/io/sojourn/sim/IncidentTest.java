@@ -78,8 +78,7 @@ class IncidentTest {
                     new HandoffEvent.QueueDrained(),
                     new HandoffEvent.GuestStopped(30),
                     new HandoffEvent.StreamDone());
-    private final Log b =
-            new Log(false).told(new HandoffEvent.IncomingComplete(), new HandoffEvent.GuestResumed(40));
+    private final Log b = new Log(false).told(new HandoffEvent.IncomingComplete(), new HandoffEvent.GuestResumed(40));
 
     @Test
     void aMoveIsToldAgainAndEndsInTheSameWay() {
