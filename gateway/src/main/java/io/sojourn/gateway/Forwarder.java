@@ -53,6 +53,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final ForwardingTable table;
     private final WanPort wan;
     private final Sealing sealing;
+    private final Offloads offloads;
     private final LocalDelivery delivery;
     private final Inside inside;
     private final Outside outside;
@@ -60,6 +61,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final PathProber prober;
     private final Handoffs handoffs;
     private final Claims claims;
+    private final Precedence precedence = new Precedence(counters);
     private final Map<String, String> bridges = new HashMap<>();
     private final List<LanPort> ports = new ArrayList<>();
     private @Nullable Poller poller;
@@ -80,6 +82,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                     e);
         }
         sealing = new Sealing(key, config.transport(), wan, counters);
+        offloads = new Offloads(wan, counters);
+        sealing.offloads(offloads);
         delivery = new LocalDelivery(table, counters);
         inside = new Inside(table, wan, delivery, counters, this);
         outside = new Outside(table, wan, mechanism, sealing, delivery, counters, this);
@@ -158,6 +162,12 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         handoffs.key(key);
     }
 
+    /** What an operator says, at any time. */
+    void offloads(GatewayConfig.Offloads use) {
+        offloads.use(use);
+        ports.forEach(port -> port.superFrames(use.tap() != GatewayConfig.Offload.OFF));
+    }
+
     void table(TableUpdate update) {
         table.apply(update);
         sealing.peers(table.peers());
@@ -167,13 +177,14 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private void run() {
         Threads.preciseTimers();
         rehearse();
-        preferThisThread();
+        precedence.begin(System.nanoTime());
         poller = newPoller();
         long nextTickNs = System.nanoTime();
         while (running) {
             try {
                 long now = System.nanoTime();
                 int work = runCommands();
+                precedence.tick(now, handoffs.isAnyActive() || streams.isAnyAttached());
                 long sealNs = sealing.tick(now);
                 work += outside.poll(now);
                 for (int i = 0; i < ports.size(); i++) {
@@ -184,6 +195,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 long probeNs = prober.tick(now);
                 if (now - nextTickNs >= 0) {
                     ports.forEach(port -> port.neighbours.tick(now));
+                    offloads.tick(table.peers(), now);
                     nextTickNs = now + TICK_NS;
                 }
                 work += streams.poll(now);
@@ -214,15 +226,6 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 new Counters(),
                 new Nowhere());
         WarmUp.rehearse(stage, table.self());
-    }
-
-    /** It sleeps whenever it has nothing to do, so it may go before whatever else this host computes; a guest above all. */
-    private static void preferThisThread() {
-        try {
-            Threads.setRealtime(Threads.Rank.PACKETS);
-        } catch (SyscallException e) {
-            LOG.info("the forwarder runs at ordinary priority: {}", e.getMessage());
-        }
     }
 
     private void sleep(long now, long latestNs) {
@@ -297,6 +300,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         }
         try {
             network.port = LanPort.open(network, bridge, links, fdb, counters);
+            network.port.superFrames(offloads.use().tap() != GatewayConfig.Offload.OFF);
             ports.add(network.port);
             portsChanged();
             LOG.info("network {}: on bridge {}", network, bridge);
@@ -342,6 +346,11 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     }
 
     // --- Outside.Control
+
+    @Override
+    public void damaged(Peer at, long nowNs) {
+        offloads.damageHeard(at, nowNs);
+    }
 
     @Override
     public void signal(Peer from, byte[] datagram, long nowNs) {

@@ -70,9 +70,7 @@ final class LanPort implements AutoCloseable {
                             + "); run as root, and see that no other gateway runs on this host",
                     e);
         }
-        if (!tap.trySetOffloads(EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6, Offload.USO4, Offload.USO6))) {
-            tap.setOffloads(EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6)); // before Linux 6.2
-        }
+        superFrames(tap, true);
         links.setMtu(tap.ifindex(), network.mtuBytes);
         links.setTxQueueLength(tap.ifindex(), QUEUE_FRAMES);
         links.setMaster(tap.ifindex(), bridgeIndex);
@@ -80,6 +78,20 @@ final class LanPort implements AutoCloseable {
         // Not the tap's own address: a bridge takes its ports' addresses for its host's and would keep the frames.
         fdb.replace(tap.ifindex(), new MacAddress(ANYCAST_MAC).toBytes(), Set.of(BridgeFdb.Flag.STATIC));
         return new LanPort(network, bridge, bridgeIndex, tap, fdb, counters);
+    }
+
+    /** Whether the kernel may hand over what its stations have not divided or summed yet. */
+    void superFrames(boolean may) {
+        superFrames(tap, may);
+    }
+
+    private static void superFrames(Tap tap, boolean may) {
+        if (!may) {
+            tap.setOffloads(EnumSet.noneOf(Offload.class));
+        } else if (!tap.trySetOffloads(
+                EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6, Offload.USO4, Offload.USO6))) {
+            tap.setOffloads(EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6)); // before Linux 6.2
+        }
     }
 
     /** A port on no bridge, for a rehearsal. */

@@ -95,6 +95,16 @@ final class WanPort implements AutoCloseable {
         }
     }
 
+    /** Whether datagrams to one peer are handed to the kernel as one (UDP_SEGMENT). */
+    void joinSent(boolean join) {
+        socket.joinSent(join);
+    }
+
+    /** Whether the kernel may hand over datagrams of one peer as one (UDP_GRO). */
+    void mergeReceived(boolean merge) {
+        socket.mergeReceived(merge);
+    }
+
     InetSocketAddress localAddress() {
         return socket.localAddress();
     }
@@ -169,16 +179,13 @@ final class WanPort implements AutoCloseable {
             int headerBytes = run.writeHeader(i, out.slab(), frameAt());
             long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, true);
             int added = (int) (frameAt() - at);
+            put(HEADROOM - added, headerBytes + added);
             if (peer.plain) {
-                put(HEADROOM - added, headerBytes + added);
                 out.tail(filled, run.memory(), run.pieceAt(i), run.pieceLength(i));
+                commit(peer);
             } else {
-                // A cipher reads what it seals in one piece.
-                int length = run.pieceLength(i);
-                MemorySegment.copy(run.memory(), run.pieceAt(i), out.slab(), frameAt() + headerBytes, length);
-                put(HEADROOM - added, headerBytes + added + length);
+                sealed(peer, sealing != null && sealing.seal(peer, out, filled, run.memory(), run.pieceAt(i), run.pieceLength(i)));
             }
-            send(peer);
         }
         floor = before;
         makeRoom();
@@ -221,11 +228,26 @@ final class WanPort implements AutoCloseable {
     }
 
     private void send(Peer to) {
-        if (to.plain || sealing != null && sealing.seal(to, out, filled)) {
-            commit(to.address);
+        if (to.plain) {
+            commit(to);
+        } else {
+            sealed(to, sealing != null && sealing.seal(to, out, filled));
+        }
+    }
+
+    private void sealed(Peer to, boolean done) {
+        if (done) {
+            commit(to);
         } else {
             counters.drop(DropReason.NO_SESSION);
         }
+    }
+
+    private void commit(Peer to) {
+        if (to.singlyUntilNs != 0) {
+            out.alone(filled);
+        }
+        commit(to.address);
     }
 
     private void commit(PeerAddress to) {

@@ -36,6 +36,7 @@ public final class SealEndpoint<O> {
     private final byte[] sealed = new byte[2 * plain.length];
     private DropReason reason = DropReason.NONE;
     private @Nullable SealPeer<O> sender;
+    private @Nullable SealPeer<O> accused;
     private boolean newest;
 
     /** @param aes whether this CPU has AES: the suite of what this end initiates */
@@ -140,12 +141,31 @@ public final class SealEndpoint<O> {
      */
     public int seal(
             SealPeer<O> peer, MemorySegment in, long at, int length, MemorySegment out, long outAt, long nowNs) {
+        return seal(peer, in, at, length, in, at, 0, out, outAt, nowNs);
+    }
+
+    /** As the other, for a datagram that goes on with {@code tailLength} octets from elsewhere. */
+    public int seal(
+            SealPeer<O> peer,
+            MemorySegment in,
+            long at,
+            int length,
+            MemorySegment tail,
+            long tailAt,
+            int tailLength,
+            MemorySegment out,
+            long outAt,
+            long nowNs) {
         TransportSession session = usable(peer, nowNs);
-        if (session == null || length > SealFormat.INNER_MAX_BYTES) {
+        int total = length + tailLength;
+        if (session == null || total > SealFormat.INNER_MAX_BYTES) {
             return 0;
         }
         MemorySegment.copy(in, ValueLayout.JAVA_BYTE, at, plain, 0, length);
-        int n = session.seal(plain, 0, length, sealed, 0);
+        if (tailLength > 0) {
+            MemorySegment.copy(tail, ValueLayout.JAVA_BYTE, tailAt, plain, length, tailLength);
+        }
+        int n = session.seal(plain, 0, total, sealed, 0);
         MemorySegment.copy(sealed, 0, out, ValueLayout.JAVA_BYTE, outAt, n);
         return n;
     }
@@ -208,6 +228,11 @@ public final class SealEndpoint<O> {
         return s;
     }
 
+    /** Whose session the last datagram named, if it was not authentic: it was damaged on its way, or forged. Null: it was neither. */
+    public @Nullable SealPeer<O> accused() {
+        return accused;
+    }
+
     /** Whether it was the newest datagram of its sender: where it came from is then where the sender is now. */
     public boolean isNewest() {
         return newest;
@@ -224,6 +249,7 @@ public final class SealEndpoint<O> {
             MemorySegment in, long at, int length, SealSource source, MemorySegment out, long outAt, long nowNs) {
         reason = DropReason.NONE;
         sender = null;
+        accused = null;
         newest = false;
         if (length < 1) {
             reason = DropReason.TOO_SHORT;
@@ -257,11 +283,12 @@ public final class SealEndpoint<O> {
         int body = length - SealFormat.TRANSPORT_HEADER_BYTES;
         MemorySegment.copy(in, ValueLayout.JAVA_BYTE, at + SealFormat.TRANSPORT_HEADER_BYTES, sealed, 0, body);
         int inner = session.open(counter, sealed, body, plain);
-        if (inner < 0) {
-            return drop(DropReason.UNAUTHENTICATED);
-        }
         @SuppressWarnings("unchecked") // every session in the table was made for a peer of this endpoint
         SealPeer<O> peer = (SealPeer<O>) session.peer;
+        if (inner < 0) {
+            accused = peer;
+            return drop(DropReason.UNAUTHENTICATED);
+        }
         // After both have initiated at once each may send over a session of its own: youngest is what it was heard on,
         // not CURRENT.
         newest = session.accept(counter) && session.bornNs >= peer.heardBornNs;

@@ -25,6 +25,8 @@ public final class SojournDatagram {
     public static final int STREAM_ACK = 3;
     public static final int PATH_PROBE = 4;
     public static final int PATH_PROBE_REPLY = 5;
+    /** Datagrams of the peer come damaged. */
+    public static final int DAMAGE = 6;
 
     private SojournDatagram() {}
 
@@ -34,7 +36,7 @@ public final class SojournDatagram {
             return INVALID;
         }
         int type = BigEndian.u8(s, at + TYPE_OFFSET);
-        return type <= PATH_PROBE_REPLY ? type : INVALID;
+        return type <= DAMAGE ? type : INVALID;
     }
 
     public static void write(MemorySegment s, long at, int type) {
