@@ -17,7 +17,8 @@ final class Scenarios {
             new KillMatrix(),
             new Partition(),
             new BehindOurBack(),
-            new Rekey());
+            new Rekey(),
+            new CorruptOffload());
 
     private Scenarios() {}
 }
