@@ -61,7 +61,6 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final PathProber prober;
     private final Handoffs handoffs;
     private final Claims claims;
-    private final Precedence precedence = new Precedence(counters);
     private final Map<String, String> bridges = new HashMap<>();
     private final List<LanPort> ports = new ArrayList<>();
     private @Nullable Poller poller;
@@ -177,14 +176,13 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private void run() {
         Threads.preciseTimers();
         rehearse();
-        precedence.begin(System.nanoTime());
+        preferThisThread();
         poller = newPoller();
         long nextTickNs = System.nanoTime();
         while (running) {
             try {
                 long now = System.nanoTime();
                 int work = runCommands();
-                precedence.tick(now, handoffs.isAnyActive() || streams.isAnyAttached());
                 long sealNs = sealing.tick(now);
                 work += outside.poll(now);
                 for (int i = 0; i < ports.size(); i++) {
@@ -226,6 +224,15 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 new Counters(),
                 new Nowhere());
         WarmUp.rehearse(stage, table.self());
+    }
+
+    /** It sleeps whenever it has nothing to do, so it may go before whatever else this host computes; a guest above all. */
+    private static void preferThisThread() {
+        try {
+            Threads.setRealtime(Threads.Rank.PACKETS);
+        } catch (SyscallException e) {
+            LOG.info("the forwarder runs at ordinary priority: {}", e.getMessage());
+        }
     }
 
     private void sleep(long now, long latestNs) {

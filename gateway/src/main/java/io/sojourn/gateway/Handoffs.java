@@ -594,11 +594,6 @@ final class Handoffs {
         timers.cancel(h.queues);
     }
 
-    /** A VM is being moved, and this gateway has a part in it. */
-    boolean isAnyActive() {
-        return !active.isEmpty();
-    }
-
     // --- the record
 
     private void report(Handoff h, Phase phase, String event, String detail) {

@@ -53,10 +53,6 @@ final class Streams {
         counters.drop(DropReason.UNAUTHENTICATED);
     }
 
-    boolean isAnyAttached() {
-        return !attached.isEmpty();
-    }
-
     /** Sends what is due, a bounded turn for each stream; the number of datagrams. */
     int poll(long nowNs) {
         int sent = 0;

@@ -31,7 +31,7 @@ class OffloadsTest {
     }
 
     @Test
-    void a_peer_that_reports_damage_gets_datagrams_singly_and_after_ten_seconds_joined_again() {
+    void aPeerThatReportsDamageGetsDatagramsSinglyAndAfterTenSecondsJoinedAgain() {
         offloads.damageHeard(peer, S);
         assertThat(peer.singlyUntilNs).isEqualTo(11 * S);
         offloads.tick(List.of(peer), 10 * S);
@@ -43,7 +43,7 @@ class OffloadsTest {
     }
 
     @Test
-    void what_is_reported_meanwhile_changes_nothing_and_the_next_time_lasts_twice_as_long() {
+    void whatIsReportedMeanwhileChangesNothingAndTheNextTimeLastsTwiceAsLong() {
         offloads.damageHeard(peer, S);
         offloads.damageHeard(peer, 2 * S);
         assertThat(peer.singlyUntilNs).isEqualTo(11 * S);
@@ -53,7 +53,7 @@ class OffloadsTest {
     }
 
     @Test
-    void an_operators_word_is_stronger_than_a_peers() {
+    void anOperatorsWordIsStrongerThanAPeers() {
         offloads.use(new GatewayConfig.Offloads(Offload.ON, Offload.AUTO, Offload.AUTO));
         offloads.damageHeard(peer, S);
         assertThat(peer.singlyUntilNs).isZero();
@@ -61,7 +61,7 @@ class OffloadsTest {
     }
 
     @Test
-    void a_plain_peer_is_not_heard_because_it_could_be_anybody() {
+    void aPlainPeerIsNotHeardBecauseItCouldBeAnybody() {
         peer.plain = true;
         offloads.damageHeard(peer, S);
         assertThat(peer.singlyUntilNs).isZero();
@@ -69,7 +69,7 @@ class OffloadsTest {
     }
 
     @Test
-    void one_report_goes_out_for_several_damaged_datagrams_in_a_window_and_none_for_a_single_one() {
+    void oneReportGoesOutForSeveralDamagedDatagramsInAWindowAndNoneForASingleOne() {
         peer.plain = true; // so that what is sent needs no session
         offloads.damageSeen(peer, S);
         offloads.damageSeen(peer, S + 1);
@@ -82,7 +82,7 @@ class OffloadsTest {
     }
 
     @Test
-    void the_self_test_passes_on_this_kernel_and_leaves_an_operators_words_alone() {
+    void theSelfTestPassesOnThisKernelAndLeavesAnOperatorsWordsAlone() {
         GatewayConfig.Offloads off = new GatewayConfig.Offloads(Offload.OFF, Offload.ON, Offload.OFF);
         assertThat(OffloadSelfTest.run(off)).isEqualTo(off);
         assertThat(OffloadSelfTest.run(GatewayConfig.Offloads.AUTO)).isEqualTo(GatewayConfig.Offloads.AUTO);

@@ -23,13 +23,13 @@ class PacketPathAllocationTest {
     private long packets;
 
     @Test
-    void plain_packets_allocate_nothing() {
+    void plainPacketsAllocateNothing() {
         assertThat(leastBytesAPacket(true)).isLessThan(0.02); // ten times a second the seal's timers are looked at
     }
 
     /** The JDK's cipher makes its parameters anew for each datagram; nothing else may be made for one. */
     @Test
-    void sealed_packets_allocate_what_the_cipher_does_and_nothing_else() {
+    void sealedPacketsAllocateWhatTheCipherDoesAndNothingElse() {
         try (Arena arena = Arena.ofConfined()) {
             double cipher = SealAllocation.bytesADatagram(arena, SEGMENT_BYTES);
             assertThat(leastBytesAPacket(false)).isLessThan(1.05 * cipher);

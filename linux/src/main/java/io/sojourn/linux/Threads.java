@@ -70,15 +70,6 @@ public final class Threads {
         }
     }
 
-    /** Makes this thread an ordinary one again, of the niceness that it had. */
-    public static void setOrdinary() {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment priority = arena.allocateFrom(JAVA_INT, 0);
-            Syscalls.check(
-                    Syscalls.schedSetscheduler(0, SCHED_OTHER, priority.address()), "make a thread an ordinary one");
-        }
-    }
-
     /**
      * Lets a thread of whatever process run before all ordinary ones (SCHED_RR) until {@link #lower}. Only if it is an ordinary one now: who chose another policy for it
      * knows better. Needs root.
