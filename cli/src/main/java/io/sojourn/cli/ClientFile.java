@@ -2,19 +2,25 @@
 package io.sojourn.cli;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 
-/** The client's own settings, {@code controller}, {@code token} and {@code token-file}, from the first of its two files that exists. */
+/** The client's own settings, {@code controller}, {@code token}, {@code token-file} and {@code ca-file}, from the first of its two files that exists. */
 final class ClientFile {
-    private static final List<String> KEYS = List.of("controller", "token", "token-file");
+    private static final List<String> KEYS = List.of("controller", "token", "token-file", "ca-file");
 
     private final Map<String, String> values;
 
@@ -61,6 +67,28 @@ final class ClientFile {
 
     Optional<String> controller() {
         return Optional.ofNullable(values.get("controller"));
+    }
+
+    /** The controller's CA, which no public authority vouches for. */
+    Optional<SSLContext> trust() {
+        String file = values.get("ca-file");
+        if (file == null) {
+            return Optional.empty();
+        }
+        try (InputStream in = Files.newInputStream(Path.of(file))) {
+            KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+            store.load(null, null);
+            store.setCertificateEntry(
+                    "controller", CertificateFactory.getInstance("X.509").generateCertificate(in));
+            TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+            trust.init(store);
+            SSLContext context = SSLContext.getInstance("TLS");
+            context.init(null, trust.getTrustManagers(), null);
+            return Optional.of(context);
+        } catch (IOException | GeneralSecurityException e) {
+            throw new CommandFailure(
+                    "ca-file " + file + " cannot be read as a certificate: " + CommandFailure.reason(e), e);
+        }
     }
 
     Optional<String> token() {

@@ -15,7 +15,10 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.function.Predicate;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -30,12 +33,14 @@ final class ControllerClient {
 
     private final URI base;
     private final @Nullable String token;
-    private final HttpClient http = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .connectTimeout(CONNECT_TIMEOUT)
-            .build();
+    private final HttpClient http;
 
-    ControllerClient(URI base, @Nullable String token) {
+    /** @param trust whom to believe to be the controller; empty: whom this JDK believes */
+    ControllerClient(URI base, @Nullable String token, Optional<SSLContext> trust) {
+        HttpClient.Builder builder =
+                HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(CONNECT_TIMEOUT);
+        trust.ifPresent(builder::sslContext);
+        http = builder.build();
         this.base = base;
         this.token = token;
     }
@@ -134,6 +139,11 @@ final class ControllerClient {
             throw new CommandFailure(
                     "cannot reach the controller at " + base
                             + "; is 'sojourn controller' running there, and is --controller right?",
+                    e);
+        } catch (SSLException e) {
+            throw new CommandFailure(
+                    base + " is not to be believed (" + CommandFailure.reason(e)
+                            + "): set 'ca-file' in client.yaml to a copy of the controller's ca.crt",
                     e);
         } catch (IOException e) {
             String why = CommandFailure.reason(e);

@@ -49,7 +49,7 @@ final class ControllerOptions {
         if (token == null) {
             token = file.token().orElse(null);
         }
-        return new ControllerClient(parse(url), token);
+        return new ControllerClient(parse(url), token, file.trust());
     }
 
     private static URI parse(String url) {

@@ -12,6 +12,7 @@ import java.net.DatagramSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.Optional;
 import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -49,7 +50,6 @@ final class TrainCommand implements Runnable {
                 Files.writeString(folder.resolve("controller.yaml"), """
                 rest: 127.0.0.1:0
                 grpc: 127.0.0.1:0
-                token: train
                 state-dir: %s
                 """.formatted(folder.resolve("controller")));
         try (ControllerProcess controller = ControllerProcess.start(ControllerConfig.load(controllerYaml))) {
@@ -58,12 +58,12 @@ final class TrainCommand implements Runnable {
                     gateway: gw-train
                     site: train
                     controller: 127.0.0.1:%d
-                    token: train
+                    enrolment-token: %s
                     listen: 127.0.0.1:%d
                     state-dir: %s
                     accel: tcg
                     """.formatted(
-                            controller.grpcPort(), freeUdpPort(), folder.resolve("gateway")));
+                            controller.grpcPort(), token(url), freeUdpPort(), folder.resolve("gateway")));
             try (GatewayProcess gateway = GatewayProcess.start(GatewayConfigReader.read(gatewayYaml))) {
                 awaitGateway(url);
                 ask(url);
@@ -74,8 +74,15 @@ final class TrainCommand implements Runnable {
         }
     }
 
+    private static String token(String url) {
+        ControllerClient client = new ControllerClient(java.net.URI.create(url), null, Optional.empty());
+        return client.post("/v1/gateway-tokens", GatewayCommand.Token.request("train/gw-train", null))
+                .path("token")
+                .asString("");
+    }
+
     private static void awaitGateway(String url) {
-        ControllerClient client = new ControllerClient(java.net.URI.create(url), null);
+        ControllerClient client = new ControllerClient(java.net.URI.create(url), null, Optional.empty());
         for (int i = 0; i < POLLS; i++) {
             if (client.get("/v1/gateways")
                     .path("items")

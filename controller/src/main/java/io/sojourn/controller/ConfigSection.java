@@ -83,6 +83,19 @@ final class ConfigSection {
         return Optional.of(value.toString());
     }
 
+    /** A list of single values, or one. */
+    Set<String> words(String key) {
+        known.add(key);
+        Set<String> words = new TreeSet<>();
+        Object value = values.get(key);
+        if (value instanceof Iterable<?> several) {
+            several.forEach(word -> words.add(String.valueOf(word)));
+        } else if (value != null) {
+            words.add(String.valueOf(value));
+        }
+        return words;
+    }
+
     String requiredText(String key, String example) {
         return text(key).orElseThrow(() -> complaint(key, "is missing; for example: " + key + ": " + example));
     }

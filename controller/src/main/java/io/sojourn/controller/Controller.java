@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLContext;
 
 /**
  * The controller without its doors to the outside: put together in the constructor, {@link #start} takes up what was under way.
@@ -27,15 +28,23 @@ final class Controller implements AutoCloseable {
     private final HypervisorWatch hypervisors;
     private final ScheduledExecutorService housekeeping = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().daemon().name("housekeeping").factory());
+    private final EnrolmentService enrolment;
     private Optional<HttpServer> http = Optional.empty();
 
-    Controller(BindingStore store, String token, ControllerConfig.Timeouts timeouts, Clock clock) {
+    /** @param admission who may attach, of those that are well-formed */
+    Controller(
+            BindingStore store,
+            Enrolments enrolments,
+            Audit audit,
+            GatewayService.Admission admission,
+            ControllerConfig.Timeouts timeouts,
+            Clock clock) {
         Time time = new Time(clock);
         Realm realm = new Realm(store);
         table = new ForwardingTable(realm);
         SigningKeys keys = new SigningKeys(realm, time);
         Certificates certificates = new Certificates(realm, keys, new Detections(realm, time));
-        gateways = new Gateways(realm, table, keys, time);
+        gateways = new Gateways(realm, table, enrolments, keys, time);
         orchestrator = new Orchestrator(realm, gateways, certificates, timeouts, time);
         Views views = new Views(realm, gateways, orchestrator, table, time);
         events = new EventStream(realm, views);
@@ -48,12 +57,14 @@ final class Controller implements AutoCloseable {
                 planner,
                 orchestrator,
                 gateways,
+                enrolments,
                 events,
-                new Metrics(views, orchestrator),
+                new Metrics(views, orchestrator, audit),
                 certificates,
                 keys);
         hypervisors = new HypervisorWatch(realm, gateways, orchestrator);
-        service = new GatewayService(gateways, token);
+        service = new GatewayService(gateways, admission);
+        enrolment = new EnrolmentService(enrolments);
     }
 
     void start() {
@@ -68,13 +79,22 @@ final class Controller implements AutoCloseable {
         return service;
     }
 
+    BindableService enrolment() {
+        return enrolment;
+    }
+
+    /** For what has to be looked at now and then. */
+    void hourly(Runnable task) {
+        var _ = housekeeping.scheduleWithFixedDelay(task, 1, 1, TimeUnit.HOURS);
+    }
+
     RestApi api() {
         return api;
     }
 
     /** @return the port that it listens on */
-    int serveRest(InetSocketAddress address, Optional<String> apiToken) {
-        HttpServer server = new HttpServer(address, apiToken, api.routes());
+    int serveRest(InetSocketAddress address, Optional<String> apiToken, Optional<SSLContext> tls) {
+        HttpServer server = new HttpServer(address, apiToken, tls, api.routes());
         server.start();
         http = Optional.of(server);
         return server.port();

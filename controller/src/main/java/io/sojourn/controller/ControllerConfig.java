@@ -5,6 +5,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What controller.yaml says.
@@ -12,8 +13,8 @@ import java.util.Optional;
  * <pre>
  * rest: 127.0.0.1:7480        # REST and console
  * grpc: 0.0.0.0:7401          # gateways attach here
- * token: ...                  # shared secret of the gateways
- * api-token: ...              # optional: REST then asks for it as a bearer token
+ * api-token: ...              # REST then asks for it as a bearer token; required where rest is not loopback, which is TLS then
+ * names: [sojourn.example]    # optional: other names that operators reach rest by
  * state-dir: /var/lib/sojourn
  * timeouts:                   # all optional, in seconds
  *   command-s: 10
@@ -22,12 +23,13 @@ import java.util.Optional;
  * </pre>
  *
  * @param rest address and port; port 0 takes a free one
+ * @param names of this host, beside the address of {@code rest}, for the certificate
  */
 public record ControllerConfig(
         InetSocketAddress rest,
         InetSocketAddress grpc,
-        String token,
         Optional<String> apiToken,
+        Set<String> names,
         Path stateDir,
         Timeouts timeouts) {
 
@@ -46,8 +48,17 @@ public record ControllerConfig(
         ConfigSection root = ConfigSection.load(file);
         InetSocketAddress rest = root.socket("rest", "127.0.0.1:7480");
         InetSocketAddress grpc = root.socket("grpc", "0.0.0.0:7401");
-        String token = root.requiredText("token", "a-long-random-word");
+        if (root.text("token").isPresent()) {
+            throw root.complaint(
+                    "token", "is no longer a key: gateways enrol by 'sojourn gateway token SITE/NAME'; remove it");
+        }
         Optional<String> apiToken = root.text("api-token");
+        Set<String> names = root.words("names");
+        if (!rest.getAddress().isLoopbackAddress() && apiToken.isEmpty()) {
+            throw root.complaint(
+                    "rest",
+                    "is not loopback, so everybody on the network could operate: set 'api-token', or leave 'rest' out");
+        }
         Path stateDir = Path.of(root.requiredText("state-dir", "/var/lib/sojourn"));
         Timeouts byDefault = Timeouts.DEFAULT;
         ConfigSection timeouts = root.section("timeouts");
@@ -59,7 +70,7 @@ public record ControllerConfig(
                         "gateway-grace-s", (int) byDefault.gatewayGrace().toSeconds()));
         timeouts.refuseUnknownKeys();
         root.refuseUnknownKeys();
-        return new ControllerConfig(rest, grpc, token, apiToken, stateDir, read);
+        return new ControllerConfig(rest, grpc, apiToken, names, stateDir, read);
     }
 
     @Override

@@ -7,9 +7,14 @@ import io.sojourn.registry.RegistryException;
 import io.sojourn.registry.SqliteStore;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.time.Clock;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -26,6 +31,8 @@ public final class ControllerProcess implements AutoCloseable {
 
     private static final int KEEP_ALIVE_TIMEOUT_S = 3;
     private static final int MAX_MESSAGE_BYTES = 4 << 20;
+    /** Gateways renew theirs when a third of it is left. */
+    private static final Duration CERTIFICATE_LIFE = Duration.ofDays(90);
 
     private final SqliteStore store;
     private final Controller controller;
@@ -89,20 +96,38 @@ public final class ControllerProcess implements AutoCloseable {
     public static ControllerProcess start(ControllerConfig config) {
         checkFree("rest", config.rest());
         checkFree("grpc", config.grpc());
-        SqliteStore store = SqliteStore.open(config.stateDir(), Clock.systemUTC());
-        Controller controller = new Controller(store, config.token(), config.timeouts(), Clock.systemUTC());
+        Clock clock = Clock.systemUTC();
+        SqliteStore store = SqliteStore.open(config.stateDir(), clock);
+        CertificateAuthority authority;
+        ServerIdentity identity;
+        try {
+            authority = CertificateAuthority.open(config.stateDir(), clock);
+            identity = new ServerIdentity(config.stateDir(), authority, names(config), clock);
+        } catch (RuntimeException e) {
+            store.close();
+            throw e;
+        }
+        Audit audit = new Audit(config.stateDir(), clock);
+        Enrolments enrolments = new Enrolments(store, authority, audit, clock, CERTIFICATE_LIFE);
+        Controller controller = new Controller(store, enrolments, audit, enrolments::refusal, config.timeouts(), clock);
         ExecutorService handlers = Executors.newVirtualThreadPerTaskExecutor();
         try {
             controller.start();
-            int restPort = controller.serveRest(config.rest(), config.apiToken());
+            controller.hourly(identity::renewIfDue);
+            boolean open = !config.rest().getAddress().isLoopbackAddress();
+            int restPort = controller.serveRest(
+                    config.rest(), config.apiToken(), open ? Optional.of(identity.forOperators()) : Optional.empty());
             Server grpc = NettyServerBuilder.forAddress(config.grpc())
                     .executor(handlers)
+                    .sslContext(identity.forGateways())
+                    .intercept(new Caller.Interceptor())
                     .keepAliveTime(KEEP_ALIVE_TIME_S, TimeUnit.SECONDS)
                     .keepAliveTimeout(KEEP_ALIVE_TIMEOUT_S, TimeUnit.SECONDS)
                     .permitKeepAliveTime(1, TimeUnit.SECONDS)
                     .permitKeepAliveWithoutCalls(true)
                     .maxInboundMessageSize(MAX_MESSAGE_BYTES)
                     .addService(controller.service())
+                    .addService(controller.enrolment())
                     .build()
                     .start();
             return new ControllerProcess(store, controller, grpc, handlers, restPort);
@@ -113,6 +138,16 @@ public final class ControllerProcess implements AutoCloseable {
             giveUp(store, controller, handlers);
             throw e;
         }
+    }
+
+    /** What operators may call this controller, for its certificate. */
+    private static Set<String> names(ControllerConfig config) {
+        Set<String> names = new TreeSet<>(config.names());
+        InetAddress rest = config.rest().getAddress();
+        if (!rest.isAnyLocalAddress() && !rest.isLoopbackAddress()) {
+            names.add(rest.getHostAddress());
+        }
+        return names;
     }
 
     private static void giveUp(SqliteStore store, Controller controller, ExecutorService handlers) {

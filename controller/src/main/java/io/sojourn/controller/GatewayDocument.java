@@ -44,6 +44,10 @@ record GatewayDocument(
                 facts.getQemuVersion());
     }
 
+    GatewayDocument withoutKey() {
+        return new GatewayDocument(name, site, locator, connected, software, bootId, networks, host, "");
+    }
+
     GatewayDocument withConnected(boolean now) {
         return new GatewayDocument(name, site, locator, now, software, bootId, networks, host, sealKey);
     }

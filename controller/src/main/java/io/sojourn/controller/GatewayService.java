@@ -11,27 +11,32 @@ import io.sojourn.rpc.FromGateway;
 import io.sojourn.rpc.GatewayControlGrpc;
 import io.sojourn.rpc.Hello;
 import io.sojourn.rpc.ToGateway;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The door for gateways: looks at the Hello, then hands the stream to {@link Gateways}. Hostile input ends the stream, nothing else. */
+/** The door for gateways: looks at the certificate and the Hello, then hands the stream to {@link Gateways}. Hostile input ends the stream, nothing else. */
 final class GatewayService extends GatewayControlGrpc.GatewayControlImplBase {
     private static final Logger log = LoggerFactory.getLogger(GatewayService.class);
     private final Gateways gateways;
-    private final byte[] token;
+    private final Admission admission;
 
-    GatewayService(Gateways gateways, String token) {
+    /** Who may attach. */
+    interface Admission {
+        /** Why this Hello of this caller does not attach, fit for the gateway's log; null if it does. */
+        @Nullable
+        Status refusal(Caller caller, Hello hello);
+    }
+
+    GatewayService(Gateways gateways, Admission admission) {
         this.gateways = gateways;
-        this.token = token.getBytes(StandardCharsets.UTF_8);
+        this.admission = admission;
     }
 
     @Override
     public StreamObserver<FromGateway> attach(StreamObserver<ToGateway> toGateway) {
         ServerCallStreamObserver<ToGateway> stream = (ServerCallStreamObserver<ToGateway>) toGateway;
-        Inbound inbound = new Inbound(stream);
+        Inbound inbound = new Inbound(stream, Caller.current());
         stream.setOnReadyHandler(inbound::ready);
         stream.setOnCancelHandler(inbound::over);
         return inbound;
@@ -39,11 +44,13 @@ final class GatewayService extends GatewayControlGrpc.GatewayControlImplBase {
 
     private final class Inbound implements StreamObserver<FromGateway> {
         private final ServerCallStreamObserver<ToGateway> stream;
+        private final Caller caller;
         private volatile @Nullable Attachment attachment;
         private boolean refused;
 
-        Inbound(ServerCallStreamObserver<ToGateway> stream) {
+        Inbound(ServerCallStreamObserver<ToGateway> stream, Caller caller) {
             this.stream = stream;
+            this.caller = caller;
         }
 
         void ready() {
@@ -71,7 +78,7 @@ final class GatewayService extends GatewayControlGrpc.GatewayControlImplBase {
                     gateways.received(now, message);
                     return;
                 }
-                Status problem = problem(message);
+                Status problem = problem(caller, message);
                 if (problem == null) {
                     attachment = gateways.attach(message.getHello(), stream);
                 } else {
@@ -104,23 +111,18 @@ final class GatewayService extends GatewayControlGrpc.GatewayControlImplBase {
     }
 
     /** Why this first message does not attach; null if it does. */
-    private @Nullable Status problem(FromGateway message) {
+    private @Nullable Status problem(Caller caller, FromGateway message) {
         if (!message.hasHello()) {
             return Status.FAILED_PRECONDITION.withDescription("the first message must be a Hello");
         }
         Hello hello = message.getHello();
-        if (!MessageDigest.isEqual(token, hello.getToken().getBytes(StandardCharsets.UTF_8))) {
-            log.warn("a gateway that calls itself '{}' was refused: wrong token", hello.getGateway());
-            return Status.UNAUTHENTICATED.withDescription(
-                    "wrong token: 'token' in gateway.yaml must be the one of controller.yaml");
-        }
         try {
             new GatewayId(hello.getGateway());
             new SiteId(hello.getSite());
             Locator.parse(hello.getLocator());
-            return null;
         } catch (IllegalArgumentException e) {
             return Status.INVALID_ARGUMENT.withDescription(e.getMessage());
         }
+        return admission.refusal(caller, hello);
     }
 }

@@ -63,6 +63,7 @@ final class Gateways {
 
     private final Realm realm;
     private final ForwardingTable table;
+    private final Enrolments enrolments;
     private final Time time;
     private final Detections detections;
     private final SigningKeys signingKeys;
@@ -71,9 +72,10 @@ final class Gateways {
     private final Map<String, Facts> facts = new ConcurrentHashMap<>();
     private @Nullable Moves moves;
 
-    Gateways(Realm realm, ForwardingTable table, SigningKeys signingKeys, Time time) {
+    Gateways(Realm realm, ForwardingTable table, Enrolments enrolments, SigningKeys signingKeys, Time time) {
         this.realm = realm;
         this.table = table;
+        this.enrolments = enrolments;
         this.signingKeys = signingKeys;
         this.time = time;
         this.detections = new Detections(realm, time);
@@ -179,6 +181,20 @@ final class Gateways {
         }
         log.warn("gateway {} is no longer attached; it goes on forwarding by what it knows", name);
         moves().detached(name);
+    }
+
+    /** Its stream ends, and nobody is told its key any more. */
+    void revoked(String name) {
+        synchronized (this) {
+            realm.gateway(name)
+                    .ifPresent(known -> realm.store()
+                            .commit(List.of(Write.put(Kind.GATEWAY, name, Json.write(known.withoutKey())))));
+        }
+        Attachment now = attached.get(name);
+        if (now != null) {
+            now.end(Status.UNAUTHENTICATED.withDescription("the enrolment of gateway " + name + " was revoked"));
+            detach(now);
+        }
     }
 
     void received(Attachment from, FromGateway message) {
@@ -338,6 +354,10 @@ final class Gateways {
                 known.counters,
                 clock.map(ClockEstimate.Offset::offsetUs).orElse(null),
                 clock.map(ClockEstimate.Offset::uncertaintyUs).orElse(null),
-                known.lastSeenUs == 0 ? null : Time.instant(known.lastSeenUs));
+                known.lastSeenUs == 0 ? null : Time.instant(known.lastSeenUs),
+                enrolments
+                        .enrolled(g.name())
+                        .map(Enrolments.Enrolled::certifiedUntil)
+                        .orElse(null));
     }
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.controller;
 
+import io.helidon.common.tls.Tls;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HttpException;
 import io.helidon.http.Method;
 import io.helidon.http.NotFoundException;
 import io.helidon.webserver.WebServer;
+import io.helidon.webserver.WebServerConfig;
 import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
@@ -17,6 +19,7 @@ import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import javax.net.ssl.SSLContext;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,7 +31,7 @@ final class HttpServer implements AutoCloseable {
     private final WebServer server;
     private final Optional<byte[]> token;
 
-    HttpServer(InetSocketAddress address, Optional<String> apiToken, List<Route> routes) {
+    HttpServer(InetSocketAddress address, Optional<String> apiToken, Optional<SSLContext> tls, List<Route> routes) {
         token = apiToken.map(t -> ("Bearer " + t).getBytes(StandardCharsets.UTF_8));
         HttpRouting.Builder routing = HttpRouting.builder();
         for (Route route : routes) {
@@ -42,15 +45,17 @@ final class HttpServer implements AutoCloseable {
                 HttpException.class,
                 (_, response, e) ->
                         answer(response, error(e.status().code(), "invalid", String.valueOf(e.getMessage()))));
-        server = WebServer.builder()
+        WebServerConfig.Builder builder = WebServer.builder()
                 .address(address.getAddress())
                 .port(address.getPort())
                 .maxPayloadSize(MAX_BODY_BYTES)
                 .shutdownHook(false)
                 .featuresDiscoverServices(false)
                 .shutdownGracePeriod(Duration.ofMillis(500))
-                .routing(routing)
-                .build();
+                .routing(routing);
+        tls.ifPresent(context -> builder.tls(
+                Tls.builder().sslContext(context).addEnabledProtocol("TLSv1.3").build()));
+        server = builder.build();
     }
 
     void start() {

@@ -18,7 +18,7 @@ final class Metrics {
 
     private final PrometheusRegistry registry = new PrometheusRegistry();
 
-    Metrics(Views views, Orchestrator orchestrator) {
+    Metrics(Views views, Orchestrator orchestrator, Audit audit) {
         gauge("sojourn_registry_revision", "Revision of the registry", callback -> callback.call(views.revision()));
         GaugeWithCallback.builder()
                 .name("sojourn_gateway_connected")
@@ -59,6 +59,13 @@ final class Metrics {
                     orchestrator.active().forEach(m -> byState.merge(m.state(), 1, Integer::sum));
                     byState.forEach((state, count) -> c.call(count, state));
                 })
+                .register(registry);
+        CounterWithCallback.builder()
+                .name("sojourn_audit_events_total")
+                .help(
+                        "Tokens made, enrolments and attachments, granted and refused, since the controller started; audit.log has the details")
+                .labelNames("event")
+                .callback(c -> audit.counts().forEach((event, count) -> c.call(count, event)))
                 .register(registry);
         CounterWithCallback.builder()
                 .name("sojourn_migrations_ended_total")

@@ -55,6 +55,19 @@ public sealed interface Resource {
             int mtu,
             @Nullable Instant reportedAt) {}
 
+    /** @param validMinutes null: an hour */
+    record GatewayTokenRequest(
+            @Nullable String site,
+            @Nullable String gateway,
+            @Nullable Integer validMinutes) implements Resource {}
+
+    /**
+     * @param token for {@code enrolment-token} in gateway.yaml; shown this once
+     * @param enrolled the gateway is enrolled already; with this token it can enrol anew, with other keys
+     */
+    record GatewayToken(String site, String gateway, String token, Instant validUntil, boolean enrolled)
+            implements Resource {}
+
     record Gateway(
             String name,
             String site,
@@ -69,7 +82,8 @@ public sealed interface Resource {
             Map<String, Long> counters,
             @Nullable Long clockOffsetUs,
             @Nullable Long clockUncertaintyUs,
-            @Nullable Instant lastSeenAt)
+            @Nullable Instant lastSeenAt,
+            @Nullable Instant certifiedUntil)
             implements Resource {
         public Gateway {
             networks = list(networks);

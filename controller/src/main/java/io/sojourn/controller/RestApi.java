@@ -26,6 +26,7 @@ final class RestApi {
     private final MovePlanner planner;
     private final Orchestrator orchestrator;
     private final Gateways gateways;
+    private final Enrolments enrolments;
     private final EventStream events;
     private final Metrics metrics;
     private final Realm realm;
@@ -39,6 +40,7 @@ final class RestApi {
             MovePlanner planner,
             Orchestrator orchestrator,
             Gateways gateways,
+            Enrolments enrolments,
             EventStream events,
             Metrics metrics,
             Certificates certificates,
@@ -49,6 +51,7 @@ final class RestApi {
         this.planner = planner;
         this.orchestrator = orchestrator;
         this.gateways = gateways;
+        this.enrolments = enrolments;
         this.events = events;
         this.metrics = metrics;
         this.certificates = certificates;
@@ -64,6 +67,13 @@ final class RestApi {
         routes.add(delete("/v1/networks/{name}", r -> inventory.deleteNetwork(name(r))));
         routes.add(get("/v1/sites", r -> listed(views::sites)));
         routes.add(get("/v1/gateways", r -> listed(views::gateways)));
+        routes.add(post(
+                "/v1/gateway-tokens",
+                r -> Answer.created(enrolments.makeToken(body(r, Resource.GatewayTokenRequest.class)))));
+        routes.add(delete("/v1/gateways/{name}/enrolment", r -> {
+            enrolments.revoke(name(r));
+            gateways.revoked(name(r));
+        }));
         routes.add(get("/v1/vms", r -> listed(views::vms)));
         routes.add(post("/v1/vms", r -> Answer.created(createVm(body(r, Resource.Vm.class)))));
         routes.add(get("/v1/vms/{name}", r -> views.vm(name(r))));

@@ -26,20 +26,21 @@ class ControllerConfigTest {
         ControllerConfig config = load("""
                 rest: "[::1]:7480"
                 grpc: 0.0.0.0:7401
-                token: secret-word
-                api-token: other
+                api-token: secret-word
+                names: [sojourn.example]
                 state-dir: /var/lib/sojourn
                 timeouts: {command-s: 5, arm-destination-s: 60, gateway-grace-s: 20}
                 """);
         assertThat(config.rest().getPort()).isEqualTo(7480);
-        assertThat(config.apiToken()).contains("other");
+        assertThat(config.apiToken()).contains("secret-word");
+        assertThat(config.names()).containsExactly("sojourn.example");
         assertThat(config.timeouts().gatewayGrace()).isEqualTo(Duration.ofSeconds(20));
-        assertThat(config.toString()).doesNotContain("secret-word").doesNotContain("other");
+        assertThat(config.toString()).doesNotContain("secret-word");
     }
 
     @Test
-    void tokenAndStateDirAreEnough() throws IOException {
-        ControllerConfig config = load("token: t\nstate-dir: s\n");
+    void aStateDirIsEnough() throws IOException {
+        ControllerConfig config = load("state-dir: s\n");
         assertThat(config.rest().toString()).contains("127.0.0.1:7480");
         assertThat(config.grpc().getPort()).isEqualTo(7401);
         assertThat(config.timeouts()).isEqualTo(ControllerConfig.Timeouts.DEFAULT);
@@ -47,18 +48,19 @@ class ControllerConfigTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            state-dir: s                                      | token: is missing
-            token: t                                          | state-dir: is missing
-            {token: t, state-dir: s, tokn: x}                 | tokn: unknown key
-            {token: t, state-dir: s, rest: nowhere}           | rest: 'nowhere' is not address:port
-            {token: t, state-dir: s, rest: '1.2.3.4:99999'}   | rest: '1.2.3.4:99999' is not address:port
-            {token: t, state-dir: s, timeouts: {command-s: 0}} | timeouts.command-s: '0' is not a number of seconds
-            {token: t, state-dir: s, timeouts: {comand-s: 5}} | timeouts.comand-s: unknown key
-            {token: t, state-dir: s, timeouts: 5}             | timeouts: must be a mapping
-            {token: [t], state-dir: s}                        | token: must be a single value
-            {token: '', state-dir: s}                         | token: is empty
+            rest: '127.0.0.1:1'                               | state-dir: is missing
+            {token: t, state-dir: s}                          | token: is no longer a key: gateways enrol by 'sojourn gateway token SITE/NAME'
+            {rest: '0.0.0.0:7480', state-dir: s}              | rest: is not loopback
+            {state-dir: s, tokn: x}                 | tokn: unknown key
+            {state-dir: s, rest: nowhere}           | rest: 'nowhere' is not address:port
+            {state-dir: s, rest: '1.2.3.4:99999'}   | rest: '1.2.3.4:99999' is not address:port
+            {state-dir: s, timeouts: {command-s: 0}} | timeouts.command-s: '0' is not a number of seconds
+            {state-dir: s, timeouts: {comand-s: 5}} | timeouts.comand-s: unknown key
+            {state-dir: s, timeouts: 5}             | timeouts: must be a mapping
+            {api-token: [t], state-dir: s}                    | api-token: must be a single value
+            {api-token: '', state-dir: s}                     | api-token: is empty
             [a, b]                                            | must be a mapping
-            {token: t                                         | is not YAML
+            {state-dir: s                                     | is not YAML
             """)
     void aMistakeIsNamedWithFileAndKey(String yaml, String complaint) {
         assertThatThrownBy(() -> load(yaml))

@@ -37,8 +37,6 @@ import org.jspecify.annotations.Nullable;
 
 /** A gateway that says yes to everything unless told otherwise, and reports what a test tells it to. */
 final class FakeGateway implements AutoCloseable {
-    static final String TOKEN = "a-test-token";
-
     final String name;
     final String site;
     final List<Command> commands = new CopyOnWriteArrayList<>();
@@ -66,7 +64,6 @@ final class FakeGateway implements AutoCloseable {
                 .setGateway(name)
                 .setSite(site)
                 .setLocator("192.0.2." + (1 + Math.abs(name.hashCode() % 200)) + ":7400")
-                .setToken(TOKEN)
                 .setSoftware("fake")
                 .addNetworks("blue")
                 .setBootId(7)

@@ -26,6 +26,8 @@ class OpenApiContractTest {
 
     /** Examples and the record that each is of, where the name alone does not say it. */
     private static final Map<String, Class<?>> RECORDS = new TreeMap<>(Map.ofEntries(
+            Map.entry("GatewayTokenRequest", Resource.GatewayTokenRequest.class),
+            Map.entry("GatewayToken", Resource.GatewayToken.class),
             Map.entry("ErrorBody", Resource.ErrorBody.class),
             Map.entry("NetworkRequest", Resource.Network.class),
             Map.entry("Network", Resource.Network.class),

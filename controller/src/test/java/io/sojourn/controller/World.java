@@ -53,6 +53,7 @@ final class World implements AutoCloseable {
     private final HttpClient http = HttpClient.newHttpClient();
     private String server = "";
     private SqliteStore store;
+    private Enrolments enrolments;
     private Controller controller;
     private ExecutorService handlers;
     private Server grpc;
@@ -70,9 +71,14 @@ final class World implements AutoCloseable {
 
     private void begin() throws Exception {
         store = SqliteStore.open(dir, Clock.systemUTC());
-        controller = new Controller(store, FakeGateway.TOKEN, QUICK, Clock.systemUTC());
+        Clock clock = Clock.systemUTC();
+        Audit audit = new Audit(dir, clock);
+        enrolments = new Enrolments(store, CertificateAuthority.open(dir, clock), audit, clock, Duration.ofDays(1));
+        // In-process there is no TLS to say who calls; the real door is in EnrolmentTransportTest.
+        controller = new Controller(store, enrolments, audit, (_, _) -> null, QUICK, clock);
         controller.start();
-        port = controller.serveRest(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), apiToken);
+        port = controller.serveRest(
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), apiToken, Optional.empty());
         server = "controller-" + UUID.randomUUID();
         handlers = Executors.newVirtualThreadPerTaskExecutor();
         grpc = InProcessServerBuilder.forName(server)
@@ -124,6 +130,10 @@ final class World implements AutoCloseable {
 
     BindingStore store() {
         return store;
+    }
+
+    Enrolments enrolments() {
+        return enrolments;
     }
 
     Controller controller() {

@@ -3,7 +3,6 @@ package io.sojourn.gateway;
 
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
-import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.StreamObserver;
 import io.sojourn.rpc.Applied;
 import io.sojourn.rpc.ClockEcho;
@@ -50,7 +49,7 @@ final class ControllerLink implements AutoCloseable {
     /** More unacknowledged reports than this means a controller away for days; the oldest go, counted. */
     private static final int UNACKED_BOUND = 10_000;
 
-    private final ManagedChannel channel;
+    private final ControllerAccess access;
     private final Supplier<Hello> hello;
     private final Listener listener;
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
@@ -62,14 +61,8 @@ final class ControllerLink implements AutoCloseable {
     private long retryMs = FIRST_RETRY_MS;
     private boolean said;
 
-    ControllerLink(String host, int port, long firstSequence, Supplier<Hello> hello, Listener listener) {
-        this.channel = NettyChannelBuilder.forAddress(host, port)
-                .usePlaintext()
-                .keepAliveTime(5, TimeUnit.SECONDS)
-                .keepAliveTimeout(5, TimeUnit.SECONDS)
-                .keepAliveWithoutCalls(true)
-                .maxInboundMessageSize(64 << 20)
-                .build();
+    ControllerLink(ControllerAccess access, long firstSequence, Supplier<Hello> hello, Listener listener) {
+        this.access = access;
         this.sequence = firstSequence;
         this.hello = hello;
         this.listener = listener;
@@ -108,6 +101,13 @@ final class ControllerLink implements AutoCloseable {
 
     private void connect() {
         int mine = ++attempt;
+        ManagedChannel channel;
+        try {
+            channel = access.channel();
+        } catch (GatewayException e) {
+            lost(mine, Status.UNAVAILABLE.withDescription(e.getMessage()));
+            return;
+        }
         out = GatewayControlGrpc.newStub(channel).attach(new StreamObserver<>() {
             @Override
             public void onNext(ToGateway message) {
@@ -180,7 +180,7 @@ final class ControllerLink implements AutoCloseable {
         retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS);
     }
 
-    private static String oneLine(Status status) {
+    static String oneLine(Status status) {
         String why = status.getDescription() == null ? "" : status.getDescription();
         Throwable cause = status.getCause();
         while (cause != null && cause.getCause() != null) {
@@ -203,6 +203,6 @@ final class ControllerLink implements AutoCloseable {
     @Override
     public void close() {
         thread.shutdownNow();
-        channel.shutdownNow();
+        access.close();
     }
 }

@@ -230,6 +230,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private static void preferThisThread() {
         try {
             Threads.setRealtime(Threads.Rank.PACKETS);
+            Threads.setCollectorFirst();
         } catch (SyscallException e) {
             LOG.info("the forwarder runs at ordinary priority: {}", e.getMessage());
         }

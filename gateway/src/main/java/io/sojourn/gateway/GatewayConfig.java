@@ -7,6 +7,7 @@ import io.sojourn.model.location.SiteId;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -15,7 +16,7 @@ import java.util.Set;
  * @param gateway its name
  * @param site where it stands
  * @param controller host and port of the controller's gRPC service
- * @param token the secret it shares with the controller
+ * @param enrolmentToken by which it gets its certificate the first time
  * @param listen the address and UDP port that peers reach
  * @param advertise what peers are told; equals {@code listen} unless something in between translates addresses
  * @param stateDir sockets, the journal and the table of the last run
@@ -31,7 +32,7 @@ public record GatewayConfig(
         GatewayId gateway,
         SiteId site,
         Locator controller,
-        String token,
+        Optional<String> enrolmentToken,
         Locator listen,
         Locator advertise,
         Path stateDir,

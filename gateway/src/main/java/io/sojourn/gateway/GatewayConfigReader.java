@@ -4,6 +4,7 @@ package io.sojourn.gateway;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
+import io.sojourn.rpc.EnrolmentToken;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -12,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
@@ -26,7 +28,8 @@ public final class GatewayConfigReader {
             "gateway",
             "site",
             "controller",
-            "token",
+            "enrolment-token",
+            "enrolment-token-file",
             "listen",
             "advertise",
             "state-dir",
@@ -55,6 +58,11 @@ public final class GatewayConfigReader {
 
     private GatewayConfig read() {
         Map<?, ?> root = map("", load());
+        if (root.containsKey("token")) {
+            throw wrong(
+                    "token",
+                    "is no longer a key; get an enrolment-token by 'sojourn gateway token SITE/NAME' at the controller");
+        }
         for (Object key : root.keySet()) {
             if (!KEYS.contains(String.valueOf(key))) {
                 throw wrong(String.valueOf(key), "is not a key of a gateway; the keys are " + new TreeSet<>(KEYS));
@@ -65,7 +73,7 @@ public final class GatewayConfigReader {
                 value(root, "gateway", GatewayId::new),
                 value(root, "site", SiteId::new),
                 value(root, "controller", Locator::parse),
-                text(root, "token"),
+                enrolmentToken(root),
                 listen,
                 root.containsKey("advertise") ? value(root, "advertise", Locator::parse) : listen,
                 Path.of(text(root, "state-dir")),
@@ -95,6 +103,30 @@ public final class GatewayConfigReader {
                     file + " is not YAML: "
                             + String.valueOf(e.getMessage()).lines().findFirst().orElse("?"),
                     e);
+        }
+    }
+
+    private Optional<String> enrolmentToken(Map<?, ?> root) {
+        String key = "enrolment-token";
+        Optional<String> token = Optional.empty();
+        if (root.containsKey(key)) {
+            token = Optional.of(text(root, key));
+        } else if (root.containsKey("enrolment-token-file")) {
+            key = "enrolment-token-file";
+            Path from = Path.of(text(root, key));
+            try {
+                token = Optional.of(Files.readString(from).strip());
+            } catch (NoSuchFileException e) {
+                return Optional.empty(); // may be removed once it has been used
+            } catch (IOException e) {
+                throw wrong(key, "cannot be read: " + e.getMessage());
+            }
+        }
+        try {
+            token.ifPresent(EnrolmentToken::parse);
+            return token;
+        } catch (IllegalArgumentException e) {
+            throw wrong(key, e.getMessage());
         }
     }
 

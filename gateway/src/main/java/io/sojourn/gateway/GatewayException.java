@@ -2,7 +2,7 @@
 package io.sojourn.gateway;
 
 /** Something a person must put right before the gateway can go on; the message is one line: what, where, what to do. */
-public final class GatewayException extends RuntimeException {
+public class GatewayException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     public GatewayException(String message) {

@@ -39,6 +39,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -65,6 +66,7 @@ public final class GatewayProcess implements AutoCloseable {
     private final Forwarder forwarder;
     private final HostedGuests guests;
     private final Commands commands;
+    private final ControllerAccess access;
     private final ControllerLink link;
     private final Notary notary;
     private final Journal journal;
@@ -73,12 +75,13 @@ public final class GatewayProcess implements AutoCloseable {
     private final List<JournalRecord> unfinished = new ArrayList<>();
     private final ScheduledExecutorService housekeeping = Executors.newSingleThreadScheduledExecutor(
             r -> Thread.ofPlatform().name("housekeeping").daemon().unstarted(r));
-    private final ExecutorService questions = Executors.newSingleThreadExecutor(
+    private final ScheduledExecutorService questions = Executors.newSingleThreadScheduledExecutor(
             r -> Thread.ofPlatform().name("claims").daemon().unstarted(r));
     private final ExecutorService writing = Executors.newSingleThreadExecutor(
             r -> Thread.ofPlatform().name("table-file").daemon().unstarted(r));
     private final TableFile tableFile;
     private volatile long tableVersion;
+    private volatile @Nullable GatewayException refusal;
 
     private GatewayProcess(GatewayConfig config) {
         this.config = config;
@@ -95,6 +98,7 @@ public final class GatewayProcess implements AutoCloseable {
         String acceleration = acceleration();
         host = new HostFactsReader(config, acceleration);
         identity = Identity.of(config.stateDir());
+        access = new ControllerAccess(config, identity.sealKey().publicKey().bytes());
         forwarder = new Forwarder(
                 config,
                 identity.sealKey(),
@@ -120,28 +124,23 @@ public final class GatewayProcess implements AutoCloseable {
                     }
                 },
                 new Elsewhere());
-        link = new ControllerLink(
-                config.controller().address().getHostAddress(),
-                config.controller().port(),
-                WallClock.nowUs(),
-                this::hello,
-                new ControllerLink.Listener() {
-                    @Override
-                    public void welcomed(Welcome welcome) {
-                        byte[] key = welcome.getSignalKey().toByteArray();
-                        forwarder.post(() -> forwarder.key(key));
-                    }
+        link = new ControllerLink(access, WallClock.nowUs(), this::hello, new ControllerLink.Listener() {
+            @Override
+            public void welcomed(Welcome welcome) {
+                byte[] key = welcome.getSignalKey().toByteArray();
+                forwarder.post(() -> forwarder.key(key));
+            }
 
-                    @Override
-                    public void table(TableUpdate update) {
-                        GatewayProcess.this.table(update);
-                    }
+            @Override
+            public void table(TableUpdate update) {
+                GatewayProcess.this.table(update);
+            }
 
-                    @Override
-                    public void command(Command command) {
-                        commands().run(command);
-                    }
-                });
+            @Override
+            public void command(Command command) {
+                commands().run(command);
+            }
+        });
         notary = new Notary(identity.signKey(), config.gateway().name(), link::report);
         commands = new Commands(config, forwarder, guests, launcher, acceleration, link::reply, link::report, notary);
     }
@@ -235,15 +234,18 @@ public final class GatewayProcess implements AutoCloseable {
     /** Everything is up when this returns, except perhaps the controller, which is awaited in the background. */
     public static GatewayProcess start(GatewayConfig config) {
         GatewayProcess process = new GatewayProcess(config);
+        Optional<Thread> enrolling = process.enrol();
         // Whoever has a move to end is back soon rather than fast.
         WarmUp.run(process.unfinished.isEmpty() ? REHEARSAL_NS : SHORT_REHEARSAL_NS);
         StreamRehearsal.run(config.stateDir(), REHEARSED_BYTES);
         process.forwarder.offloads(
                 OffloadSelfTest.run(config.transport().offloads()));
+        enrolling.ifPresent(process::awaitEnrolment);
         process.forwarder.start();
         process.tableFile.read().ifPresent(process::known);
         process.link.start();
         process.housekeeping.scheduleWithFixedDelay(process::keepHouse, 1, 1, TimeUnit.SECONDS);
+        process.questions.scheduleWithFixedDelay(process.access::renewIfDue, 1, 60, TimeUnit.MINUTES);
         // What is compiled from now on can wait; the guests that share this host's processors cannot.
         Threads.setCompilersLast();
         System.out.println("ready gateway=" + config.gateway() + " site=" + config.site() + " udp=" + config.listen());
@@ -278,6 +280,35 @@ public final class GatewayProcess implements AutoCloseable {
                 TimeUnit.MILLISECONDS);
     }
 
+    /** Beside the warm-up: the controller may be far away. */
+    private Optional<Thread> enrol() {
+        if (access.isEnrolled()) {
+            return Optional.empty();
+        }
+        return Optional.of(Thread.ofPlatform().name("enrolment").daemon().start(() -> {
+            try {
+                access.enrol();
+            } catch (ControllerAccess.RefusedException e) {
+                refusal = e;
+            } catch (GatewayException e) {
+                LOG.warn("{}; trying again", e.getMessage());
+            }
+        }));
+    }
+
+    /** A gateway that its controller does not want has nothing to do; one that does not reach it goes on trying. */
+    private void awaitEnrolment(Thread enrolling) {
+        try {
+            enrolling.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        GatewayException refused = refusal;
+        if (refused != null) {
+            throw refused;
+        }
+    }
+
     private String acceleration() {
         if (!config.acceleration().equals("auto")) {
             return config.acceleration();
@@ -297,7 +328,6 @@ public final class GatewayProcess implements AutoCloseable {
                 .setGateway(config.gateway().name())
                 .setSite(config.site().name())
                 .setLocator(config.advertise().toString())
-                .setToken(config.token())
                 .setSoftware("0.1.0")
                 .setAppliedVersion(tableVersion)
                 .setHost(host.read())

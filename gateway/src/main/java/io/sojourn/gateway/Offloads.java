@@ -60,7 +60,12 @@ final class Offloads {
         }
         if (++peer.damaged == SUSPICIOUS) {
             SojournDatagram.write(wan.frames(), wan.frameAt(), SojournDatagram.DAMAGE);
-            wan.sendBuilt(peer, SojournDatagram.HEADER_BYTES);
+            wan.frames()
+                    .asSlice(
+                            wan.frameAt() + SojournDatagram.HEADER_BYTES,
+                            SojournDatagram.DAMAGE_BYTES - SojournDatagram.HEADER_BYTES)
+                    .fill((byte) 0);
+            wan.sendBuilt(peer, SojournDatagram.DAMAGE_BYTES);
             counters.add(Kind.DAMAGE_REPORTED);
         }
     }

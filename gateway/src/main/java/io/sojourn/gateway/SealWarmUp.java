@@ -24,8 +24,8 @@ final class SealWarmUp {
     private static final class End implements SealUnderlay<String> {
         final Deque<byte[]> sent = new ArrayDeque<>();
         final SealPrivateKey key = SealPrivateKey.generate(new SecureRandom()::nextBytes);
-        final SealEndpoint<String> endpoint =
-                new SealEndpoint<>(key, true, SealTimers.DEFAULT, new SecureRandom()::nextBytes, this);
+        final SealEndpoint<String> endpoint = new SealEndpoint<>(
+                key, true, HostCiphers.best(), SealTimers.DEFAULT, new SecureRandom()::nextBytes, this);
 
         @Override
         public void answer(byte[] datagram) {
@@ -58,7 +58,8 @@ final class SealWarmUp {
                 hand(a, b, s);
                 for (int n = 0; n < PACKETS / HANDSHAKES; n++) {
                     int length = a.endpoint.seal(toB, s, SealFormat.TRANSPORT_HEADER_BYTES, PACKET_BYTES, s, 0, 1);
-                    sum += b.endpoint.receive(s, 0, length, SealWarmUp::nowhere, s, 0, 1);
+                    sum += b.endpoint.receive(
+                            s, 0, length, SealWarmUp::nowhere, s, SealFormat.TRANSPORT_HEADER_BYTES, 1);
                 }
             }
         }
@@ -72,7 +73,7 @@ final class SealWarmUp {
     private static void hand(End from, End to, MemorySegment s) {
         for (byte[] datagram = from.sent.poll(); datagram != null; datagram = from.sent.poll()) {
             MemorySegment.copy(datagram, 0, s, ValueLayout.JAVA_BYTE, 0, datagram.length);
-            to.endpoint.receive(s, 0, datagram.length, SealWarmUp::nowhere, s, 0, 1);
+            to.endpoint.receive(s, 0, datagram.length, SealWarmUp::nowhere, s, SealFormat.TRANSPORT_HEADER_BYTES, 1);
         }
     }
 }

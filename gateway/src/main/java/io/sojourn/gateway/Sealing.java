@@ -60,6 +60,7 @@ final class Sealing implements SealUnderlay<Peer> {
         endpoint = new SealEndpoint<>(
                 key,
                 cpuHasAes(),
+                HostCiphers.best(),
                 SealTimers.DEFAULT.rekeyAfter(TimeUnit.SECONDS.toNanos(transport.rekeyAfterS())),
                 new SecureRandom()::nextBytes,
                 this);
@@ -127,11 +128,6 @@ final class Sealing implements SealUnderlay<Peer> {
 
     /** Seals datagram {@code i} where it stands; false if there is no session. */
     boolean seal(Peer to, DatagramBatch out, int i) {
-        return seal(to, out, i, out.slab(), 0, 0);
-    }
-
-    /** Seals datagram {@code i} where it stands, and behind it, as its end, octets from elsewhere; false if there is no session. */
-    boolean seal(Peer to, DatagramBatch out, int i, MemorySegment tail, long tailAt, int tailLength) {
         SealPeer<Peer> peer = to.seal;
         if (peer == null) {
             return false;
@@ -139,7 +135,7 @@ final class Sealing implements SealUnderlay<Peer> {
         long at = out.offset(i);
         long sealedAt = at - SealFormat.TRANSPORT_HEADER_BYTES;
         MemorySegment s = out.slab();
-        int n = endpoint.seal(peer, s, at, out.length(i), tail, tailAt, tailLength, s, sealedAt, nowNs);
+        int n = endpoint.seal(peer, s, at, out.length(i), s, sealedAt, nowNs);
         if (n == 0) {
             return false;
         }
@@ -154,7 +150,8 @@ final class Sealing implements SealUnderlay<Peer> {
         handledIn = in;
         handled = i;
         long at = in.offset(i);
-        int n = endpoint.receive(in.slab(), at, in.length(i), source, in.slab(), at, nowNs);
+        long innerAt = at + SealFormat.TRANSPORT_HEADER_BYTES;
+        int n = endpoint.receive(in.slab(), at, in.length(i), source, in.slab(), innerAt, nowNs);
         if (n == SealEndpoint.NOTHING) {
             if (endpoint.reason().isDrop()) {
                 counters.drop(endpoint.reason());
@@ -169,7 +166,7 @@ final class Sealing implements SealUnderlay<Peer> {
         if (endpoint.isNewest() && !in.isPeer(i, peer.address)) {
             roam(peer, in.peer(i));
         }
-        in.length(i, n);
+        in.unwrap(i, SealFormat.TRANSPORT_HEADER_BYTES, n);
         return peer;
     }
 

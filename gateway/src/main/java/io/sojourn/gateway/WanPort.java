@@ -179,13 +179,16 @@ final class WanPort implements AutoCloseable {
             int headerBytes = run.writeHeader(i, out.slab(), frameAt());
             long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, true);
             int added = (int) (frameAt() - at);
-            put(HEADROOM - added, headerBytes + added);
             if (peer.plain) {
+                put(HEADROOM - added, headerBytes + added);
                 out.tail(filled, run.memory(), run.pieceAt(i), run.pieceLength(i));
-                commit(peer);
             } else {
-                sealed(peer, sealing != null && sealing.seal(peer, out, filled, run.memory(), run.pieceAt(i), run.pieceLength(i)));
+                // A cipher reads what it seals in one piece.
+                int length = run.pieceLength(i);
+                MemorySegment.copy(run.memory(), run.pieceAt(i), out.slab(), frameAt() + headerBytes, length);
+                put(HEADROOM - added, headerBytes + added + length);
             }
+            send(peer);
         }
         floor = before;
         makeRoom();
@@ -228,15 +231,7 @@ final class WanPort implements AutoCloseable {
     }
 
     private void send(Peer to) {
-        if (to.plain) {
-            commit(to);
-        } else {
-            sealed(to, sealing != null && sealing.seal(to, out, filled));
-        }
-    }
-
-    private void sealed(Peer to, boolean done) {
-        if (done) {
+        if (to.plain || sealing != null && sealing.seal(to, out, filled)) {
             commit(to);
         } else {
             counters.drop(DropReason.NO_SESSION);

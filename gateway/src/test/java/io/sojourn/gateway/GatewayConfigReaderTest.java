@@ -17,7 +17,7 @@ class GatewayConfigReaderTest {
             gateway: st-andrews
             site: st-andrews
             controller: 192.0.2.9:7401
-            token: secret
+            enrolment-token: sj1.AAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
             listen: 192.0.2.1:7400
             state-dir: state
             networks:
@@ -54,7 +54,8 @@ class GatewayConfigReaderTest {
             value = {
                 "gateway: st-andrews|gateway: St Andrews|gateway gateway name 'St Andrews'",
                 "listen: 192.0.2.1:7400|listen: here|listen 'here' is not a locator such as 192.0.2.1:7400",
-                "token: secret||token is missing",
+                "enrolment-token: sj1|enrolment-token: sj2|enrolment-token is not an enrolment token",
+                "site: st-andrews|token: secret|token is no longer a key",
                 "site: st-andrews|sit: x|sit is not a key of a gateway",
                 "bridge: br-blue|bridges: x|networks[0].bridge is missing",
                 "bandwidth-mbit: 800|bandwidth-mbit: fast|bandwidth-mbit is not a number",

@@ -19,11 +19,10 @@ final class Configs {
 
     private Configs() {}
 
-    static Path controller(Run run, String token) {
+    static Path controller(Run run) {
         Map<String, Object> config = new LinkedHashMap<>();
-        config.put("rest", "0.0.0.0:" + REST_PORT);
+        config.put("rest", "127.0.0.1:" + REST_PORT);
         config.put("grpc", Topology.wanAddress4(Topology.CONTROLLER_NUMBER) + ":" + GRPC_PORT);
-        config.put("token", token);
         config.put("state-dir", run.folder().resolve("controller").toString());
         return write(run, "controller.yaml", config);
     }
@@ -33,7 +32,7 @@ final class Configs {
         config.put("gateway", site.name());
         config.put("site", site.name());
         config.put("controller", Topology.wanAddress4(Topology.CONTROLLER_NUMBER) + ":" + GRPC_PORT);
-        config.put("token", token);
+        config.put("enrolment-token", token);
         config.put("listen", site.wan4() + ":" + GATEWAY_PORT);
         config.put("state-dir", run.folder().resolve(site.name()).toString());
         config.put("accel", acceleration);

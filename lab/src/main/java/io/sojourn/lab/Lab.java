@@ -13,7 +13,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
@@ -138,25 +137,32 @@ public final class Lab implements AutoCloseable {
                 Configs.wan(run, topology, places, seed).toString());
         children.add(wan);
         wan.awaitReady(START_BOUND);
-        String token = UUID.randomUUID().toString();
         start(
                 Topology.CONTROLLER,
                 Topology.CONTROLLER,
                 "controller",
                 "--config",
-                Configs.controller(run, token).toString());
+                Configs.controller(run).toString());
+        awaitReady(Topology.CONTROLLER);
+        rest = new RestClient(place(Topology.CONTROLLER), "http://127.0.0.1:" + Configs.REST_PORT);
         for (Topology.Site site : topology.sites()) {
             start(
                     gatewayProcess(site.name()),
                     site.name(),
                     "gateway",
                     "--config",
-                    Configs.gateway(run, site, token, acceleration, gatewayExtras)
+                    Configs.gateway(run, site, enrolmentToken(site), acceleration, gatewayExtras)
                             .toString());
         }
         servers.values().forEach(server -> server.child().awaitReady(START_BOUND));
-        rest = new RestClient(place(Topology.CONTROLLER), "http://127.0.0.1:" + Configs.REST_PORT);
         awaitGateways();
+    }
+
+    /** As an operator would get it; good for one gateway, once. */
+    String enrolmentToken(Topology.Site site) {
+        return rest().post("/v1/gateway-tokens", Map.of("site", site.name(), "gateway", site.name()))
+                .path("token")
+                .asString("");
     }
 
     /** The name of a site's gateway among the lab's processes, and of its log. */

@@ -325,7 +325,7 @@ public final class Syscalls {
         return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), descriptor, options);
     }
 
-    private static AssertionError unexpected(Throwable thrown) {
+    static AssertionError unexpected(Throwable thrown) {
         // A downcall itself never throws; only a wrong descriptor would.
         return new AssertionError("native call", thrown);
     }

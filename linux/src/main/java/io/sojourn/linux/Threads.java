@@ -109,16 +109,29 @@ public final class Threads {
      * @return how many there are
      */
     public static int setCompilersLast() {
+        // The kernel cuts names after 15 octets: "C2 CompilerThread0".
+        return setOwn("C[12] CompilerThre.*", SCHED_IDLE, 0);
+    }
+
+    /**
+     * Has HotSpot's own thread and the collector's run before all ordinary ones, as those do that stand still until a collection is over: it takes
+     * milliseconds, and ten times that if its thread must wait for a processor. Needs root.
+     *
+     * @return how many there are
+     */
+    public static int setCollectorFirst() {
+        return setOwn("VM Thread|GC Thread.*", SCHED_FIFO, Rank.PACKETS.priority());
+    }
+
+    private static int setOwn(String names, int policy, int priority) {
         int found = 0;
         try (Arena arena = Arena.ofConfined();
                 DirectoryStream<Path> threads = Files.newDirectoryStream(OWN_THREADS)) {
-            MemorySegment priority = arena.allocateFrom(JAVA_INT, 0);
+            MemorySegment parameters = arena.allocateFrom(JAVA_INT, priority);
             for (Path thread : threads) {
                 String name = Files.readString(thread.resolve("comm")).strip();
                 int id = Integer.parseInt(thread.getFileName().toString());
-                // The kernel cuts names after 15 octets: "C2 CompilerThread0".
-                if (name.matches("C[12] CompilerThre.*")
-                        && Syscalls.schedSetscheduler(id, SCHED_IDLE, priority.address()) == 0) {
+                if (name.matches(names) && Syscalls.schedSetscheduler(id, policy, parameters.address()) == 0) {
                     found++;
                 }
             }

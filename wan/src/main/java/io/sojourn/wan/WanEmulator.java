@@ -106,6 +106,7 @@ final class WanEmulator implements AutoCloseable {
         try {
             if (config.realtime()) {
                 Threads.setRealtime(Threads.Rank.WORLD);
+                Threads.setCollectorFirst();
             }
         } catch (SyscallException notPrivileged) {
             LOG.warn("{}; packets may come out late while the machine is busy", notPrivileged.getMessage());

@@ -27,6 +27,8 @@ public final class SojournDatagram {
     public static final int PATH_PROBE_REPLY = 5;
     /** Datagrams of the peer come damaged. */
     public static final int DAMAGE = 6;
+    /** The type and zeros: nothing shorter than a VXLAN header is looked at. */
+    public static final int DAMAGE_BYTES = 8;
 
     private SojournDatagram() {}
 
