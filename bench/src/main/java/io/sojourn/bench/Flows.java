@@ -55,7 +55,9 @@ final class Flows {
             path.put("ns_per_packet", Throughput.rounded(forwardNs));
             path.put("lookup_ns", Throughput.rounded(Throughput.median(lookup.get(i))));
             path.put("ratio_to_10", Throughput.rounded(forwardNs / least));
-            path.put("rounds_ns", forward.get(i).stream().map(Throughput::rounded).toList());
+            path.put(
+                    "rounds_ns",
+                    forward.get(i).stream().map(Throughput::rounded).toList());
             paths.add(path);
         }
         return Map.of("paths", paths);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
-import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv4;
 import io.sojourn.wire.Udp;

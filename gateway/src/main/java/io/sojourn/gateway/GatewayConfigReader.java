@@ -151,7 +151,8 @@ public final class GatewayConfigReader {
         if (rekeyAfterS < 2 || rekeyAfterS > GatewayConfig.Transport.REKEY_AFTER_S) {
             throw wrong("rekey-after-s", "must be 2 to " + GatewayConfig.Transport.REKEY_AFTER_S);
         }
-        return new GatewayConfig.Transport(transport.equals("sealed"), Set.copyOf(plain), rekeyAfterS, offloads(root.get("offload")));
+        return new GatewayConfig.Transport(
+                transport.equals("sealed"), Set.copyOf(plain), rekeyAfterS, offloads(root.get("offload")));
     }
 
     private GatewayConfig.Offloads offloads(@Nullable Object value) {

@@ -238,8 +238,7 @@ public final class GatewayProcess implements AutoCloseable {
         // Whoever has a move to end is back soon rather than fast.
         WarmUp.run(process.unfinished.isEmpty() ? REHEARSAL_NS : SHORT_REHEARSAL_NS);
         StreamRehearsal.run(config.stateDir(), REHEARSED_BYTES);
-        process.forwarder.offloads(
-                OffloadSelfTest.run(config.transport().offloads()));
+        process.forwarder.offloads(OffloadSelfTest.run(config.transport().offloads()));
         enrolling.ifPresent(process::awaitEnrolment);
         process.forwarder.start();
         process.tableFile.read().ifPresent(process::known);

@@ -43,8 +43,7 @@ final class Offloads {
 
     void use(GatewayConfig.Offloads next) {
         if (!next.equals(use)) {
-            LOG.info(
-                    "offloads: segmentation {}, merging {}, tap {}", next.segmentation(), next.merging(), next.tap());
+            LOG.info("offloads: segmentation {}, merging {}, tap {}", next.segmentation(), next.merging(), next.tap());
         }
         use = next;
         wan.joinSent(next.segmentation() != Offload.OFF);

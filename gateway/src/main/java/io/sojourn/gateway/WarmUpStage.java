@@ -180,8 +180,7 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
                         .addNics(Nic.newBuilder()
                                 .setMac(new MacAddress(FIRST_MAC + i).toString())
                                 .setNetwork(NETWORK)
-                                .addAddresses(
-                                        IpAddress.v4(firstAddress + i).toString())));
+                                .addAddresses(IpAddress.v4(firstAddress + i).toString())));
             }
             table.apply(update.build());
         }

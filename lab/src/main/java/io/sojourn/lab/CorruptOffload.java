@@ -20,7 +20,11 @@ final class CorruptOffload extends Scenario {
     private static final double DEMOTED_BOUND_MS = 1_000;
 
     CorruptOffload() {
-        super("corrupt-offload", "the WAN damages super-frames: demoted within 1 s, a stream goes on; then a move", 1, 10);
+        super(
+                "corrupt-offload",
+                "the WAN damages super-frames: demoted within 1 s, a stream goes on; then a move",
+                1,
+                10);
     }
 
     @Override

@@ -22,8 +22,8 @@ class SegmentDamageTest {
     private final MemorySegment packet = Arena.ofAuto().allocate(BYTES);
 
     private byte[] write(int identification) {
-        Ipv4.write(
-                packet, 0, identification, BYTES, Ipv4.DONT_FRAGMENT, 64, IpProtocol.UDP, SOURCE, DESTINATION);
+        Ipv4.write(packet, 0, 0, BYTES, Ipv4.DONT_FRAGMENT, 64, IpProtocol.UDP, SOURCE, DESTINATION);
+        BigEndian.putU16(packet, Ipv4.IDENTIFICATION_OFFSET, identification);
         BigEndian.putU16(packet, 20 + Udp.LENGTH_OFFSET, BYTES - 20);
         BigEndian.putU16(packet, 20 + Udp.CHECKSUM_OFFSET, 0);
         BigEndian.putU16(packet, 20 + Udp.CHECKSUM_OFFSET, Checksum.finish(sum()));
