@@ -20,6 +20,7 @@ final class Counters {
         ARP_ANSWERED,
         ND_ANSWERED,
         FRAGMENTED,
+        SPLIT,
         TOO_BIG_ANSWERED,
         MSS_CLAMPED,
         BUFFERED,

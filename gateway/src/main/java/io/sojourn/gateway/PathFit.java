@@ -10,12 +10,19 @@ import java.lang.foreign.MemorySegment;
 
 /** Makes a packet fit the path to a peer. */
 final class PathFit {
+    private static final int IPV6_LEAST_MTU_BYTES = 1280;
+
     private PathFit() {}
 
     /** The largest inner IP packet that reaches the peer in one piece. */
     static int innerMtuBytes(Peer peer, VirtualNetwork network) {
         int room = peer.underlayMtuBytes - peer.outerHeaderBytes() - Vxlan.HEADER_BYTES - Ethernet.HEADER_BYTES;
         return Math.min(network.mtuBytes, room);
+    }
+
+    /** No IPv6 station can be asked for packets shorter than 1,280 octets (RFC 8200, section 5): these go in halves. */
+    static int longestBytes(int mtuBytes, boolean v6) {
+        return v6 ? Math.max(mtuBytes, IPV6_LEAST_MTU_BYTES) : mtuBytes;
     }
 
     /** Sends a packet without DF in pieces (RFC 791); the parsed frame, complete, stands in {@code aside}. */

@@ -10,12 +10,15 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Measures the paths to peers: alive or not, round trip, clock offset, and the largest packet that fits. Probes are
  * authenticated; nothing is measured before the controller has given the key. Forwarder's thread only.
  */
 final class PathProber {
+    private static final Logger LOG = LoggerFactory.getLogger(PathProber.class);
     private static final long EVERY_NS = TimeUnit.MILLISECONDS.toNanos(500);
     private static final long LOST_AFTER_NS = TimeUnit.SECONDS.toNanos(3);
     private static final int SAMPLES = 16;
@@ -24,10 +27,13 @@ final class PathProber {
         9000, 8951, 4470, 1600, 1500, 1492, 1480, 1472, 1460, 1450, 1440, 1420, 1400, 1380, 1340, 1280
     };
 
-    /** All sizes are tried at first and then this often; between, only the size in use is verified. */
-    private static final long SEARCH_EVERY_NS = TimeUnit.SECONDS.toNanos(60);
+    /** All sizes are tried at first and then this often, for the path may have grown; between, only the size in use is verified. */
+    private static final long SEARCH_EVERY_NS = TimeUnit.SECONDS.toNanos(30);
 
-    private static final int VERIFY_LOST = 3;
+    /** So many verifications in a row without an answer, beyond those that are still on their way, and the path has shrunk. */
+    private static final int VERIFY_LOST = 2;
+    /** A search that is to find less sends each size so often: one lost probe must not make the path smaller than it is. */
+    private static final int SEARCH_PROBES = 2;
 
     private static final class Path {
         final long[] rttUs = new long[SAMPLES];
@@ -36,8 +42,10 @@ final class PathProber {
         boolean reachable;
         long sequence;
         long searchedNs = Long.MIN_VALUE;
-        /** Sizes acknowledged since the search began. */
+        /** Of the sizes acknowledged since the search began; 0: none. */
         int largestAcked;
+        /** The size in use does not get through any more. */
+        boolean shrunk = true;
 
         int verifyMissed;
     }
@@ -102,21 +110,34 @@ final class PathProber {
     }
 
     private void measureMtu(PathProbe probe, Peer peer, Path path, long nowNs) {
-        if (path.searchedNs == Long.MIN_VALUE
-                || nowNs - path.searchedNs > SEARCH_EVERY_NS
-                || path.verifyMissed > VERIFY_LOST) {
-            path.searchedNs = nowNs;
-            path.largestAcked = 0;
-            path.verifyMissed = 0;
+        long onTheirWay = 1 + peer.rttNs / EVERY_NS;
+        if (path.verifyMissed >= VERIFY_LOST + onTheirWay) {
+            path.shrunk = true;
+            search(probe, peer, path, nowNs);
+        } else if (path.searchedNs == Long.MIN_VALUE || nowNs - path.searchedNs > SEARCH_EVERY_NS) {
+            search(probe, peer, path, nowNs);
+        } else if (nowNs - path.searchedNs > peer.rttNs + EVERY_NS / 2) {
+            // All answers of the search are here. What works is given up for more, or because it works no longer.
+            if (path.largestAcked > (path.shrunk ? 0 : peer.underlayMtuBytes)) {
+                if (path.largestAcked != peer.underlayMtuBytes) {
+                    LOG.info("path to gateway {}: packets of up to {} octets", peer, path.largestAcked);
+                }
+                peer.underlayMtuBytes = path.largestAcked;
+                path.shrunk = false;
+            }
+            path.verifyMissed++;
+            send(probe, peer, path, peer.underlayMtuBytes - peer.outerHeaderBytes());
+        }
+    }
+
+    private void search(PathProbe probe, Peer peer, Path path, long nowNs) {
+        path.searchedNs = nowNs;
+        path.largestAcked = 0;
+        path.verifyMissed = 0;
+        for (int n = 0; n < (path.shrunk ? SEARCH_PROBES : 1); n++) {
             for (int mtu : MTUS) {
                 send(probe, peer, path, mtu - peer.outerHeaderBytes());
             }
-        } else if (path.largestAcked > 0) {
-            // The answers of a search come within two round trips; a verification more is lost than answered means the
-            // path shrank.
-            peer.underlayMtuBytes = path.largestAcked;
-            path.verifyMissed++;
-            send(probe, peer, path, peer.underlayMtuBytes - peer.outerHeaderBytes());
         }
     }
 

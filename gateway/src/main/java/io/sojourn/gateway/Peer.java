@@ -31,6 +31,11 @@ final class Peer {
 
     /** Largest IP packet that the underlay carries to it. */
     int underlayMtuBytes = DEFAULT_UNDERLAY_MTU;
+    /** Of the last datagram that went to it in halves. */
+    int splitNumber;
+    /** What came from it in halves; null: nothing has. */
+    @Nullable
+    Halves halves;
     /** Datagrams to it leave singly until then: joined by the kernel they came to it damaged. 0: they are joined. */
     long singlyUntilNs;
     /** How often in a row that has been so. */

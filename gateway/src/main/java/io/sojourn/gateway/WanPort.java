@@ -9,6 +9,8 @@ import io.sojourn.linux.UdpSocket;
 import io.sojourn.mechanism.Mechanism;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.FrameRun;
+import io.sojourn.wire.SplitDatagram;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.net.InetSocketAddress;
@@ -61,6 +63,7 @@ final class WanPort implements AutoCloseable {
     private long floor;
     private @Nullable Sealing sealing;
     private Witness witness = new Witness();
+    private final MemorySegment aside = Arena.ofAuto().allocate(SplitDatagram.WHOLE_MAX_BYTES);
 
     private WanPort(UdpSocket socket, Mechanism mechanism, Counters counters) {
         this.socket = socket;
@@ -140,12 +143,12 @@ final class WanPort implements AutoCloseable {
 
     /** Sends the frame that stands at {@link #frameAt}, whole and with its checksums. */
     void sendFrame(Peer peer, int frameLength, int vni, long epoch) {
-        sendFrame(peer, frameLength, vni, epoch, false);
+        sendFrame(peer, frameLength, vni, epoch, false, false);
     }
 
-    private void sendFrame(Peer peer, int frameLength, int vni, long epoch, boolean partialChecksum) {
+    private void sendFrame(Peer peer, int frameLength, int vni, long epoch, boolean partialChecksum, boolean passedOn) {
         witness.toWan(peer, vni, epoch, out.slab(), frameAt(), frameLength, 1);
-        long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, partialChecksum);
+        long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, partialChecksum, passedOn);
         int headerBytes = (int) (frameAt() - at);
         put(HEADROOM - headerBytes, frameLength + headerBytes);
         send(peer);
@@ -153,20 +156,29 @@ final class WanPort implements AutoCloseable {
         counters.add(Kind.WAN_OUT);
     }
 
-    /** Copies a frame in and sends it; it is whole and has its checksums. */
+    /** Copies in a frame that others have sent and passes it on; it is whole and has its checksums. */
     void sendCopy(Peer peer, MemorySegment from, long at, int frameLength, int vni, long epoch) {
         MemorySegment.copy(from, at, out.slab(), frameAt(), frameLength);
-        sendFrame(peer, frameLength, vni, epoch, false);
+        sendFrame(peer, frameLength, vni, epoch, false, true);
     }
 
     /** Sends a run, which may stand at {@link #frameAt} or anywhere else. */
     void send(Peer peer, FrameRun run, int vni, long epoch) {
+        send(peer, run, vni, epoch, false);
+    }
+
+    /** The same with a run that has come from another gateway. */
+    void passOn(Peer peer, FrameRun run, int vni, long epoch) {
+        send(peer, run, vni, epoch, true);
+    }
+
+    private void send(Peer peer, FrameRun run, int vni, long epoch, boolean passedOn) {
         boolean inPlace = run.frameAt() == frameAt() && run.memory().equals(out.slab());
         if (run.count() == 1) {
             if (!inPlace) {
                 MemorySegment.copy(run.memory(), run.frameAt(), out.slab(), frameAt(), run.frameLength());
             }
-            sendFrame(peer, run.frameLength(), vni, epoch, run.isPartial());
+            sendFrame(peer, run.frameLength(), vni, epoch, run.isPartial(), passedOn);
             return;
         }
         witness.toWan(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
@@ -177,9 +189,10 @@ final class WanPort implements AutoCloseable {
         }
         for (int i = 0; i < run.count(); i++) {
             int headerBytes = run.writeHeader(i, out.slab(), frameAt());
-            long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, true);
+            long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, true, passedOn);
             int added = (int) (frameAt() - at);
-            if (peer.plain) {
+            boolean fits = headerBytes + added + run.pieceLength(i) + peer.outerHeaderBytes() <= peer.underlayMtuBytes;
+            if (peer.plain && fits) {
                 put(HEADROOM - added, headerBytes + added);
                 out.tail(filled, run.memory(), run.pieceAt(i), run.pieceLength(i));
             } else {
@@ -231,6 +244,31 @@ final class WanPort implements AutoCloseable {
     }
 
     private void send(Peer to) {
+        if (out.length(filled) + to.outerHeaderBytes() > to.underlayMtuBytes && !alone) {
+            split(to);
+        } else {
+            sendWhole(to);
+        }
+    }
+
+    /** What cannot be shorter goes in halves. */
+    private void split(Peer to) {
+        int length = out.length(filled);
+        int first = SplitDatagram.HEADER_BYTES + SplitDatagram.halfBytes(length, 0);
+        if (length > SplitDatagram.WHOLE_MAX_BYTES || first + to.outerHeaderBytes() > to.underlayMtuBytes) {
+            counters.drop(DropReason.TOO_BIG);
+            return;
+        }
+        MemorySegment.copy(out.slab(), out.offset(filled), aside, 0, length);
+        to.splitNumber = to.splitNumber + 1 & 0xFFFF;
+        for (int half = 0; half < 2; half++) {
+            put(HEADROOM, SplitDatagram.write(out.slab(), frameAt(), aside, 0, length, to.splitNumber, half));
+            sendWhole(to);
+        }
+        counters.add(Kind.SPLIT);
+    }
+
+    private void sendWhole(Peer to) {
         if (to.plain || sealing != null && sealing.seal(to, out, filled)) {
             commit(to);
         } else {

@@ -27,8 +27,14 @@ final class Configs {
         return write(run, "controller.yaml", config);
     }
 
-    static Path gateway(Run run, Topology.Site site, String token, String acceleration, Map<String, Object> extras) {
-        Map<String, Object> config = new LinkedHashMap<>(extras);
+    static Path gateway(
+            Run run,
+            Topology.Site site,
+            List<String> networks,
+            String token,
+            String acceleration,
+            Map<String, Object> extras) {
+        Map<String, Object> config = new LinkedHashMap<>();
         config.put("gateway", site.name());
         config.put("site", site.name());
         config.put("controller", Topology.wanAddress4(Topology.CONTROLLER_NUMBER) + ":" + GRPC_PORT);
@@ -41,12 +47,17 @@ final class Configs {
         // Three sites and what is between them share this machine's processors: a copy at full speed would leave the
         // guest none.
         config.put("copy-mbit", 240);
-        config.put("networks", List.of(Map.of("name", Lab.NETWORK, "bridge", Lab.BRIDGE)));
+        config.put(
+                "networks",
+                networks.stream()
+                        .map(name -> Map.of("name", name, "bridge", Lab.bridge(name)))
+                        .toList());
         config.put(
                 "templates",
                 Map.of(
                         GuestPlan.TEMPLATE,
                         Map.of("command", GuestPlan.template(acceleration).command())));
+        config.putAll(extras);
         return write(run, "gateway-" + site.name() + ".yaml", config);
     }
 

@@ -11,7 +11,8 @@ import java.util.TreeMap;
  *
  * @param address4 stays the VM's wherever it is
  */
-record GuestPlan(String name, String mac, String address4, String address6, Topology.Site home, int memoryMb) {
+record GuestPlan(
+        String name, String network, String mac, String address4, String address6, Topology.Site home, int memoryMb) {
     /** Written by QEMU itself beside its QMP socket: each change of its run state with a time in microseconds since 1970. */
     static final String TRACE_SUFFIX = ".trace";
 
@@ -27,7 +28,12 @@ record GuestPlan(String name, String mac, String address4, String address6, Topo
     static GuestPlan web(int number, Topology.Site home) {
         int host = 9 + number;
         String mac = String.format("52:54:00:10:%02x:%02x", home.number(), host);
-        return new GuestPlan("web" + number, mac, home.lan4(host), home.lan6(host), home, 128);
+        return new GuestPlan("web" + number, Lab.NETWORK, mac, home.lan4(host), home.lan6(host), home, 128);
+    }
+
+    /** Another VM with the same MAC and addresses, in another network. */
+    GuestPlan twin(String twinName, String twinNetwork) {
+        return new GuestPlan(twinName, twinNetwork, mac, address4, address6, home, memoryMb);
     }
 
     /**

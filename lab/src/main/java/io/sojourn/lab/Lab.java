@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
@@ -31,14 +32,21 @@ public final class Lab implements AutoCloseable {
     private final Run run;
     private final Topology topology;
     private final GuestImage image;
-    private final Map<String, Object> gatewayExtras;
+    private final List<String> networks;
+    private final Function<Topology.Site, Map<String, Object>> gatewayExtras;
     private final Map<String, Place> places = new LinkedHashMap<>();
     private final List<Child> children = new ArrayList<>();
     private final Map<String, Server> servers = new LinkedHashMap<>();
     private @Nullable RestClient rest;
 
-    /** @param gatewayExtras keys of every gateway.yaml beside what it has in every lab */
-    Lab(Run run, Topology topology, GuestImage image, Map<String, Object> gatewayExtras) {
+    /** @param gatewayExtras keys of a site's gateway.yaml beside or instead of what it has in every lab */
+    Lab(
+            Run run,
+            Topology topology,
+            GuestImage image,
+            List<String> networks,
+            Function<Topology.Site, Map<String, Object>> gatewayExtras) {
+        this.networks = List.copyOf(networks);
         this.gatewayExtras = gatewayExtras;
         this.run = run;
         this.topology = topology;
@@ -101,7 +109,22 @@ public final class Lab implements AutoCloseable {
 
     /** The plain hosts, one a site. */
     List<Place> correspondents() {
-        return topology.sites().stream().map(site -> place(site.name() + "-c")).toList();
+        return correspondents(NETWORK);
+    }
+
+    List<Place> correspondents(String network) {
+        return topology.sites().stream()
+                .map(site -> place(correspondent(site, network)))
+                .toList();
+    }
+
+    /** One letter tells the networks apart, as it does not matter in which a name is looked for. */
+    private static String correspondent(Topology.Site site, String network) {
+        return site.name() + "-" + (network.equals(NETWORK) ? "c" : network.substring(0, 1));
+    }
+
+    static String bridge(String network) {
+        return "br-" + network;
     }
 
     /** Namespaces, bridges, correspondents, and each place's end of the WAN. */
@@ -151,7 +174,7 @@ public final class Lab implements AutoCloseable {
                     site.name(),
                     "gateway",
                     "--config",
-                    Configs.gateway(run, site, enrolmentToken(site), acceleration, gatewayExtras)
+                    Configs.gateway(run, site, networks, enrolmentToken(site), acceleration, gatewayExtras.apply(site))
                             .toString());
         }
         servers.values().forEach(server -> server.child().awaitReady(START_BOUND));
@@ -226,14 +249,16 @@ public final class Lab implements AutoCloseable {
         return rest;
     }
 
-    /** Network blue, one subnet for each family in every site. */
-    void createNetwork() {
+    /** Each with one subnet for each family in every site, the same in all networks. */
+    void createNetworks() {
         List<Object> subnets = new ArrayList<>();
         for (Topology.Site site : topology.sites()) {
             subnets.add(Map.of("prefix", site.prefix4(), "gateway", site.lan4(1), "homeSite", site.name()));
             subnets.add(Map.of("prefix", site.prefix6(), "gateway", site.lan6(1), "homeSite", site.name()));
         }
-        rest().post("/v1/networks", Map.of("name", NETWORK, "mechanism", "overlay", "subnets", subnets));
+        for (String network : networks) {
+            rest().post("/v1/networks", Map.of("name", network, "mechanism", "overlay", "subnets", subnets));
+        }
     }
 
     void register(GuestPlan plan, Path qmp) {
@@ -247,7 +272,7 @@ public final class Lab implements AutoCloseable {
                                         "mac",
                                         plan.mac(),
                                         "network",
-                                        NETWORK,
+                                        plan.network(),
                                         "addresses",
                                         List.of(plan.address4(), plan.address6()),
                                         "tap",
@@ -271,7 +296,7 @@ public final class Lab implements AutoCloseable {
 
     /** Every correspondent gets an answer from the guest, over both families. */
     void awaitReachable(GuestPlan plan) {
-        for (Place correspondent : correspondents()) {
+        for (Place correspondent : correspondents(plan.network())) {
             for (String address : List.of(plan.address4(), plan.address6())) {
                 await(
                         address + " answers " + correspondent.name(),
@@ -308,16 +333,22 @@ public final class Lab implements AutoCloseable {
     }
 
     private void buildSite(Topology.Site site) {
-        Place host = addPlace(site.name());
-        Place correspondent = addPlace(site.name() + "-c");
         // The host is no member of the network it carries.
-        host.sysctl("net/ipv6/conf/default/disable_ipv6=1");
-        host.ip(List.of(
-                "link add " + BRIDGE + " type bridge mcast_snooping 0 forward_delay 0",
-                "link set " + BRIDGE + " up",
-                "link add lan-c type veth peer name eth0 netns " + correspondent.namespace(),
-                "link set lan-c master " + BRIDGE,
-                "link set lan-c up"));
+        addPlace(site.name()).sysctl("net/ipv6/conf/default/disable_ipv6=1");
+        networks.forEach(network -> buildLan(site, network));
+    }
+
+    private void buildLan(Topology.Site site, String network) {
+        String name = correspondent(site, network);
+        String port = "lan-" + name.substring(name.length() - 1);
+        Place correspondent = addPlace(name);
+        place(site.name())
+                .ip(List.of(
+                        "link add " + bridge(network) + " type bridge mcast_snooping 0 forward_delay 0",
+                        "link set " + bridge(network) + " up",
+                        "link add " + port + " type veth peer name eth0 netns " + correspondent.namespace(),
+                        "link set " + port + " master " + bridge(network),
+                        "link set " + port + " up"));
         correspondent.sysctl(
                 "net/ipv6/conf/default/accept_dad=0",
                 "net/ipv6/conf/default/accept_ra=0",
@@ -336,7 +367,7 @@ public final class Lab implements AutoCloseable {
         String tap = "tap-" + plan.name();
         host.ip(List.of(
                 "tuntap add dev " + tap + " mode tap",
-                "link set " + tap + " txqueuelen 10000 master " + BRIDGE,
+                "link set " + tap + " txqueuelen 10000 master " + bridge(plan.network()),
                 "link set " + tap + " up"));
         Path qmp = run.folder().resolve(plan.name() + ".qmp");
         Map<String, String> variables = new HashMap<>(plan.parameters(image));

@@ -52,7 +52,10 @@ public final class Labs {
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean keep = options.keep();
         try (Stage stage = Stage.set(
-                new Lab(run, topology, image, options.scenario().gatewayExtras()), options, progress, startNs)) {
+                new Lab(run, topology, image, options.scenario().networks(), options.scenario()::gatewayExtras),
+                options,
+                progress,
+                startNs)) {
             if (stage.isReadable()) {
                 findings.problems.add("what a guest sends can be read on the WAN");
             }
@@ -80,7 +83,7 @@ public final class Labs {
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean stands = false;
         try {
-            Lab lab = new Lab(run, Topology.threeContinents(), image, Map.of());
+            Lab lab = new Lab(run, Topology.threeContinents(), image, List.of(Lab.NETWORK), _ -> Map.of());
             Stage.setUp(lab, List.of(GuestPlan.web1(lab.topology())), seed, progress, System.nanoTime());
             run.letStand();
             stands = true;

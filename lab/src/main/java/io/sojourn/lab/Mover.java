@@ -68,6 +68,11 @@ final class Mover {
         return traffic;
     }
 
+    /** What the overlay adds to a packet. */
+    int addedBytes() {
+        return addedBytes;
+    }
+
     /** How long is waited after a move before the next may begin. */
     void settleFor(Duration time) {
         settle = time;

@@ -14,7 +14,7 @@ final class Rekey extends Scenario {
     }
 
     @Override
-    Map<String, Object> gatewayExtras() {
+    Map<String, Object> gatewayExtras(Topology.Site site) {
         return Map.of("rekey-after-s", AFTER_S);
     }
 

@@ -65,8 +65,13 @@ public abstract class Scenario {
         return List.of(GuestPlan.web1(topology));
     }
 
-    /** Keys of every gateway.yaml beside what it has in every lab. */
-    Map<String, Object> gatewayExtras() {
+    /** That are at every site, with the same subnets. */
+    List<String> networks() {
+        return List.of(Lab.NETWORK);
+    }
+
+    /** Keys of a site's gateway.yaml beside or instead of what it has in every lab. */
+    Map<String, Object> gatewayExtras(Topology.Site site) {
         return Map.of();
     }
 

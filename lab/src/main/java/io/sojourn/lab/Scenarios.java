@@ -18,6 +18,9 @@ final class Scenarios {
             new Partition(),
             new BehindOurBack(),
             new Rekey(),
+            new Roam(),
+            new PathMtu(),
+            new Isolation(),
             new CorruptOffload());
 
     private Scenarios() {}

@@ -41,7 +41,7 @@ final class Stage implements AutoCloseable {
             for (GuestPlan plan : plans) {
                 Traffic traffic = Traffic.start(
                         lab.run(),
-                        lab.correspondents(),
+                        lab.correspondents(plan.network()),
                         lab.image(),
                         plan.address4(),
                         plan.address6(),
@@ -80,7 +80,7 @@ final class Stage implements AutoCloseable {
         lab.startProcesses(acceleration.acceleration(), seed);
         progress.say(since(startNs) + "WAN emulator, controller and "
                 + lab.topology().sites().size() + " gateways are up");
-        lab.createNetwork();
+        lab.createNetworks();
         for (GuestPlan plan : plans) {
             progress.show("VM " + plan.name() + " boots ...");
             Path qmp = lab.boot(plan, acceleration.acceleration());

@@ -42,7 +42,9 @@ public final class UdpSocket implements AutoCloseable {
     private static final int IPV6_V6ONLY = 26;
     private static final int UDP_GRO = 104;
     private static final int PMTUDISC_DONT = 0;
-    private static final int PMTUDISC_DO = 2;
+    /** DF, and no belief in what ICMP says of the path, which anybody can send. */
+    private static final int PMTUDISC_PROBE = 3;
+
     private static final int EBADF = 9;
     private static final int ENOTSOCK = 88;
     private static final int EMSGSIZE = 90;
@@ -117,11 +119,11 @@ public final class UdpSocket implements AutoCloseable {
     }
 
     /**
-     * Forbids fragmentation: with {@code true} packets carry DF and a datagram above the known path MTU is refused (EMSGSIZE);
+     * Forbids fragmentation: with {@code true} packets carry DF and a datagram above the device's MTU is refused (EMSGSIZE);
      * with {@code false} (not the kernel's default) the sender and IPv4 routers may fragment.
      */
     public void dontFragment(boolean dontFragment) {
-        int mode = dontFragment ? PMTUDISC_DO : PMTUDISC_DONT;
+        int mode = dontFragment ? PMTUDISC_PROBE : PMTUDISC_DONT;
         Syscalls.check(Syscalls.setsockopt(fd, SOL_IP, IP_MTU_DISCOVER, mode), "set DF of UDP " + localAddress);
         if (family == DatagramBatch.AF_INET6) {
             Syscalls.check(Syscalls.setsockopt(fd, SOL_IPV6, IPV6_MTU_DISCOVER, mode), "set DF of UDP " + localAddress);

@@ -25,8 +25,9 @@ public final class SojournDatagram {
     public static final int STREAM_ACK = 3;
     public static final int PATH_PROBE = 4;
     public static final int PATH_PROBE_REPLY = 5;
+    public static final int SPLIT = 6;
     /** Datagrams of the peer come damaged. */
-    public static final int DAMAGE = 6;
+    public static final int DAMAGE = 7;
     /** The type and zeros: nothing shorter than a VXLAN header is looked at. */
     public static final int DAMAGE_BYTES = 8;
 
