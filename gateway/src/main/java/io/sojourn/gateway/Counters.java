@@ -30,6 +30,8 @@ final class Counters {
         SIGNALS_IN,
         SIGNALS_OUT,
         SIGNALS_REJECTED,
+        SIGNALS_IMPERSONATED,
+        SIGNALS_REPLAYED,
         SEND_STALLED,
         ROAMED,
         REKEYED,

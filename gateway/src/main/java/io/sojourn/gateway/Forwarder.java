@@ -94,6 +94,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         witness.accounts(handoffs.accounts());
         wan.watchedBy(witness);
         outside.watchedBy(witness);
+        delivery.watchedBy(witness);
         prober = new PathProber(wan, table, counters, handoffs::reachable);
     }
 

@@ -80,6 +80,7 @@ public final class GatewayProcess implements AutoCloseable {
     private final ExecutorService writing = Executors.newSingleThreadExecutor(
             r -> Thread.ofPlatform().name("table-file").daemon().unstarted(r));
     private final TableFile tableFile;
+    private final EventLog eventLog;
     private volatile long tableVersion;
     private volatile @Nullable GatewayException refusal;
 
@@ -91,6 +92,8 @@ public final class GatewayProcess implements AutoCloseable {
             throw new GatewayException("cannot make state-dir " + config.stateDir() + ": " + e.getMessage(), e);
         }
         tableFile = new TableFile(config.stateDir().resolve("table"));
+        eventLog = new EventLog(
+                config.stateDir().resolve("events"), config.gateway().name(), writing);
         journal = Journal.open(config.stateDir().resolve("handoffs.journal"), unfinished);
         QemuLauncher launcher = new QemuLauncher(config.stateDir().resolve("qemu"), goBeforeGuests());
         guests = new HostedGuests(new GuestFiles(config.stateDir()), launcher);
@@ -119,11 +122,17 @@ public final class GatewayProcess implements AutoCloseable {
                     }
 
                     @Override
+                    public EventLog.Story story(Handoff handoff) {
+                        return eventLog.begin(handoff);
+                    }
+
+                    @Override
                     public void closed(Accounts.Closed account) {
                         questions.execute(() -> notary().certify(account));
                     }
                 },
                 new Elsewhere());
+        forwarder.handoffs().numberSignalsFrom(SignalNumbers.first(config.stateDir()));
         link = new ControllerLink(access, WallClock.nowUs(), this::hello, new ControllerLink.Listener() {
             @Override
             public void welcomed(Welcome welcome) {
@@ -141,7 +150,12 @@ public final class GatewayProcess implements AutoCloseable {
                 commands().run(command);
             }
         });
-        notary = new Notary(identity.signKey(), config.gateway().name(), link::report);
+        notary = new Notary(
+                identity.signKey(),
+                config.gateway().name(),
+                link::report,
+                new Captures(
+                        config.stateDir().resolve("captures"), config.gateway().name()));
         commands = new Commands(config, forwarder, guests, launcher, acceleration, link::reply, link::report, notary);
     }
 

@@ -17,6 +17,8 @@ final class Scenarios {
             new KillMatrix(),
             new Partition(),
             new BehindOurBack(),
+            new ForgedClaims(),
+            new CaptureAtFlip(),
             new Rekey(),
             new Roam(),
             new PathMtu(),
