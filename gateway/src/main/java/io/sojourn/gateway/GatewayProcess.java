@@ -36,6 +36,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -230,6 +231,7 @@ public final class GatewayProcess implements AutoCloseable {
     /** Runs until SIGTERM or SIGINT; 0 after an orderly end. */
     public static int run(Path configFile) {
         GatewayProcess process = start(GatewayConfigReader.read(configFile));
+        process.watch(configFile);
         CountDownLatch end = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             process.close();
@@ -250,6 +252,7 @@ public final class GatewayProcess implements AutoCloseable {
         // Whoever has a move to end is back soon rather than fast.
         WarmUp.run(process.unfinished.isEmpty() ? REHEARSAL_NS : SHORT_REHEARSAL_NS);
         StreamRehearsal.run(config.stateDir(), REHEARSED_BYTES);
+        process.forwarder.offloads(OffloadSelfTest.run(config.transport().offloads()));
         enrolling.ifPresent(process::awaitEnrolment);
         process.forwarder.start();
         process.tableFile.read().ifPresent(process::known);
@@ -261,6 +264,33 @@ public final class GatewayProcess implements AutoCloseable {
         System.out.println("ready gateway=" + config.gateway() + " site=" + config.site() + " udp=" + config.listen());
         System.out.flush();
         return process;
+    }
+
+    /** What of the file may change while the gateway runs takes effect within a second: which offloads are used. */
+    private void watch(Path configFile) {
+        AtomicReference<GatewayConfig.Offloads> known =
+                new AtomicReference<>(config.transport().offloads());
+        long[] writtenMs = {configFile.toFile().lastModified()};
+        housekeeping.scheduleWithFixedDelay(
+                () -> {
+                    long ms = configFile.toFile().lastModified();
+                    if (ms == writtenMs[0] || ms == 0) {
+                        return;
+                    }
+                    writtenMs[0] = ms;
+                    try {
+                        GatewayConfig.Offloads now =
+                                GatewayConfigReader.read(configFile).transport().offloads();
+                        if (!now.equals(known.getAndSet(now))) {
+                            forwarder.post(() -> forwarder.offloads(now));
+                        }
+                    } catch (GatewayException e) {
+                        LOG.warn("{}; the gateway goes on as it was", e.getMessage());
+                    }
+                },
+                200,
+                200,
+                TimeUnit.MILLISECONDS);
     }
 
     /** Beside the warm-up: the controller may be far away. */

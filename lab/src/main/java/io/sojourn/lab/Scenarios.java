@@ -22,7 +22,8 @@ final class Scenarios {
             new Rekey(),
             new Roam(),
             new PathMtu(),
-            new Isolation());
+            new Isolation(),
+            new CorruptOffload());
 
     private Scenarios() {}
 }
