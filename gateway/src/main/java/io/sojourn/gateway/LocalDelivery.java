@@ -44,10 +44,15 @@ final class LocalDelivery {
     private final ParsedFrame f = new ParsedFrame();
     private final List<VmEntry> flushing = new ArrayList<>();
     private long nextFlushNs = Long.MAX_VALUE;
+    private Witness witness = new Witness();
 
     LocalDelivery(ForwardingTable table, Counters counters) {
         this.table = table;
         this.counters = counters;
+    }
+
+    void watchedBy(Witness w) {
+        witness = w;
     }
 
     /**
@@ -88,6 +93,7 @@ final class LocalDelivery {
      * frames to us, and a frame of a station on the LAN would teach the bridge that the station is behind us.
      */
     void write(LanPort port, VmEntry vm, FrameRun run) {
+        witness.toGuest(vm, run);
         PacketSocket direct =
                 vm.direct.isEmpty() ? null : vm.direct.get(Ethernet.destination(run.memory(), run.frameAt()));
         if (direct == null && !vm.singly) {

@@ -14,6 +14,7 @@ import io.sojourn.seal.SealSource;
 import io.sojourn.seal.SealTimers;
 import io.sojourn.seal.SealUnderlay;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,6 +47,7 @@ final class Sealing implements SealUnderlay<Peer> {
     private final Counters counters;
     private final SealEndpoint<Peer> endpoint;
     private final SealSource source = this::source;
+    private Offloads offloads;
     private @Nullable DatagramBatch handledIn;
     private int handled;
     private long nowNs = System.nanoTime();
@@ -62,6 +64,7 @@ final class Sealing implements SealUnderlay<Peer> {
                 SealTimers.DEFAULT.rekeyAfter(TimeUnit.SECONDS.toNanos(transport.rekeyAfterS())),
                 new SecureRandom()::nextBytes,
                 this);
+        offloads = new Offloads(wan, counters);
         wan.sealWith(this);
     }
 
@@ -74,6 +77,11 @@ final class Sealing implements SealUnderlay<Peer> {
         } catch (IOException e) {
             return false;
         }
+    }
+
+    /** Who is told of what comes damaged. */
+    void offloads(Offloads o) {
+        offloads = o;
     }
 
     /** The table's peers have changed. */
@@ -126,7 +134,8 @@ final class Sealing implements SealUnderlay<Peer> {
         }
         long at = out.offset(i);
         long sealedAt = at - SealFormat.TRANSPORT_HEADER_BYTES;
-        int n = endpoint.seal(peer, out.slab(), at, out.length(i), out.slab(), sealedAt, nowNs);
+        MemorySegment s = out.slab();
+        int n = endpoint.seal(peer, s, at, out.length(i), s, sealedAt, nowNs);
         if (n == 0) {
             return false;
         }
@@ -146,6 +155,10 @@ final class Sealing implements SealUnderlay<Peer> {
         if (n == SealEndpoint.NOTHING) {
             if (endpoint.reason().isDrop()) {
                 counters.drop(endpoint.reason());
+            }
+            SealPeer<Peer> accused = endpoint.accused();
+            if (accused != null) {
+                offloads.damageSeen(accused.owner(), nowNs);
             }
             return null;
         }

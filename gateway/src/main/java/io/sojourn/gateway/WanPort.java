@@ -98,6 +98,16 @@ final class WanPort implements AutoCloseable {
         }
     }
 
+    /** Whether datagrams to one peer are handed to the kernel as one (UDP_SEGMENT). */
+    void joinSent(boolean join) {
+        socket.joinSent(join);
+    }
+
+    /** Whether the kernel may hand over datagrams of one peer as one (UDP_GRO). */
+    void mergeReceived(boolean merge) {
+        socket.mergeReceived(merge);
+    }
+
     InetSocketAddress localAddress() {
         return socket.localAddress();
     }
@@ -260,10 +270,17 @@ final class WanPort implements AutoCloseable {
 
     private void sendWhole(Peer to) {
         if (to.plain || sealing != null && sealing.seal(to, out, filled)) {
-            commit(to.address);
+            commit(to);
         } else {
             counters.drop(DropReason.NO_SESSION);
         }
+    }
+
+    private void commit(Peer to) {
+        if (to.singlyUntilNs != 0) {
+            out.alone(filled);
+        }
+        commit(to.address);
     }
 
     private void commit(PeerAddress to) {

@@ -312,5 +312,8 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
     public void probeReply(Peer from, MemorySegment s, long at, int length, long now) {}
 
     @Override
+    public void damaged(Peer at, long now) {}
+
+    @Override
     public void late(VmEntry vm, Peer from, long now) {}
 }

@@ -17,10 +17,13 @@ final class Scenarios {
             new KillMatrix(),
             new Partition(),
             new BehindOurBack(),
+            new ForgedClaims(),
+            new CaptureAtFlip(),
             new Rekey(),
             new Roam(),
             new PathMtu(),
-            new Isolation());
+            new Isolation(),
+            new CorruptOffload());
 
     private Scenarios() {}
 }

@@ -26,6 +26,10 @@ public final class SojournDatagram {
     public static final int PATH_PROBE = 4;
     public static final int PATH_PROBE_REPLY = 5;
     public static final int SPLIT = 6;
+    /** Datagrams of the peer come damaged. */
+    public static final int DAMAGE = 7;
+    /** The type and zeros: nothing shorter than a VXLAN header is looked at. */
+    public static final int DAMAGE_BYTES = 8;
 
     private SojournDatagram() {}
 
@@ -35,7 +39,7 @@ public final class SojournDatagram {
             return INVALID;
         }
         int type = BigEndian.u8(s, at + TYPE_OFFSET);
-        return type <= SPLIT ? type : INVALID;
+        return type <= DAMAGE ? type : INVALID;
     }
 
     public static void write(MemorySegment s, long at, int type) {
