@@ -30,8 +30,8 @@ final class LocalDelivery {
     private static final double CATCH_UP = 2;
 
     private static final double LEAST_FRAMES_PER_TURN = 4;
-    /** It begins with one frame a turn: a guest that drowns in interrupts answers nobody, and the first answer ends the gap. */
-    private static final int TURNS_PER_FRAME_MORE = 8;
+    /** It begins with one frame a turn and has one more every other turn: a guest that drowns in interrupts answers nobody, and the first answer ends the gap. */
+    private static final int TURNS_PER_FRAME_MORE = 2;
 
     private static final long FLUSH_EVERY_NS = 1_000_000;
 
