@@ -93,7 +93,8 @@ final class BenchCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Privileges.requireRoot("./sojourn bench", "it makes network namespaces and taps");
-        BenchOptions options = new BenchOptions(what, rounds, seconds, streams, reverse, v6, only, freshStarts, offered);
+        BenchOptions options =
+                new BenchOptions(what, rounds, seconds, streams, reverse, v6, only, freshStarts, offered);
         BenchReport measured = Bench.run(options, new Progress(System.err, false));
         if (report != null) {
             measured.write(report);

@@ -41,6 +41,7 @@ final class VmEntry extends Whereabouts {
     Epoch epoch;
     /** The highest epoch that this gateway has heard of for the VM, burnt ones too; the next claim goes beyond it. */
     long highestEpoch;
+
     @Nullable
     HoldBuffer kept;
     /** The epoch of the latest move that has set how packets go here; what earlier ones still want of that is void. */
