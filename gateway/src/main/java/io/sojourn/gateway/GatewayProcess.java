@@ -250,10 +250,12 @@ public final class GatewayProcess implements AutoCloseable {
         GatewayProcess process = new GatewayProcess(config);
         Optional<Thread> enrolling = process.enrol();
         // Whoever has a move to end is back soon rather than fast.
-        WarmUp.run(process.unfinished.isEmpty() ? REHEARSAL_NS : SHORT_REHEARSAL_NS);
+        WarmUp.run(process.unfinished.isEmpty() ? REHEARSAL_NS : SHORT_REHEARSAL_NS, () -> process.refusal != null);
+        process.throwRefusal();
         StreamRehearsal.run(config.stateDir(), REHEARSED_BYTES);
         process.forwarder.offloads(OffloadSelfTest.run(config.transport().offloads()));
         enrolling.ifPresent(process::awaitEnrolment);
+        HostCiphers.sayWhatIsMissing();
         process.forwarder.start();
         process.tableFile.read().ifPresent(process::known);
         process.link.start();
@@ -316,6 +318,10 @@ public final class GatewayProcess implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        throwRefusal();
+    }
+
+    private void throwRefusal() {
         GatewayException refused = refusal;
         if (refused != null) {
             throw refused;
