@@ -78,6 +78,8 @@ final class WanEmulator implements AutoCloseable {
     }
 
     void start() {
+        // What the start left is swept before there are packets to wait for it.
+        System.gc();
         thread.start();
     }
 
