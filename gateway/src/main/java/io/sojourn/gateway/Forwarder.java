@@ -82,12 +82,13 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         sealing = new Sealing(key, config.transport(), wan, counters);
         delivery = new LocalDelivery(table, counters);
         inside = new Inside(table, wan, delivery, counters, this);
-        outside = new Outside(table, wan, mechanism, sealing, delivery, counters, this);
+        Relays relays = new Relays(config.transport().relays(), table, wan, counters);
+        outside = new Outside(table, wan, mechanism, sealing, delivery, counters, relays, this);
         streams = new Streams(wan, counters);
         handoffs = new Handoffs(this, table, wan, delivery, outside, timers, counters, surroundings);
         claims = new Claims(this, handoffs, table, timers, counters, guests);
         handoffs.claims(claims);
-        prober = new PathProber(wan, table, counters, handoffs::reachable);
+        prober = new PathProber(wan, table, counters, relays, handoffs::reachable);
     }
 
     void start() {

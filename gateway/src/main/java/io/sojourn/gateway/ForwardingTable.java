@@ -89,6 +89,17 @@ final class ForwardingTable {
         return peers.values();
     }
 
+    /** By its number in datagrams of relays. */
+    @Nullable
+    Peer peer(long number) {
+        for (Peer peer : peers.values()) {
+            if (peer.number == number) {
+                return peer;
+            }
+        }
+        return null;
+    }
+
     @Nullable
     VmEntry vm(VmId id) {
         return vms.get(id);

@@ -47,9 +47,10 @@ public record GatewayConfig(
      *
      * @param sealed unless an operator trusts the underlay
      * @param plainPeers gateways to which nothing is sealed all the same
+     * @param relays gateways by way of which others are reached where there is no direct path
      * @param rekeyAfterS age of a session at which the next one is made
      */
-    public record Transport(boolean sealed, Set<String> plainPeers, int rekeyAfterS) {
+    public record Transport(boolean sealed, Set<String> plainPeers, Set<String> relays, int rekeyAfterS) {
         static final int REKEY_AFTER_S = 120;
 
         boolean isPlain(GatewayId peer) {

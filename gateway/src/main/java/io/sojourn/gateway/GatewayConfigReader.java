@@ -40,6 +40,7 @@ public final class GatewayConfigReader {
             "bandwidth-mbit",
             "transport",
             "plain-peers",
+            "relays",
             "rekey-after-s");
 
     private final Path file;
@@ -134,15 +135,21 @@ public final class GatewayConfigReader {
         if (!Set.of("sealed", "plain").contains(transport)) {
             throw wrong("transport", "is '" + transport + "'; use sealed, or plain on an underlay that you trust");
         }
-        Set<String> plain = new TreeSet<>();
-        list("plain-peers", root.get("plain-peers")).forEach(name -> plain.add(String.valueOf(name)));
+        Set<String> plain = names(root, "plain-peers");
         int rekeyAfterS = root.containsKey("rekey-after-s")
                 ? value(root, "rekey-after-s", Integer::parseInt)
                 : GatewayConfig.Transport.REKEY_AFTER_S;
         if (rekeyAfterS < 2 || rekeyAfterS > GatewayConfig.Transport.REKEY_AFTER_S) {
             throw wrong("rekey-after-s", "must be 2 to " + GatewayConfig.Transport.REKEY_AFTER_S);
         }
-        return new GatewayConfig.Transport(transport.equals("sealed"), Set.copyOf(plain), rekeyAfterS);
+        return new GatewayConfig.Transport(
+                transport.equals("sealed"), plain, names(root, "relays"), rekeyAfterS);
+    }
+
+    private Set<String> names(Map<?, ?> root, String key) {
+        Set<String> names = new TreeSet<>();
+        list(key, root.get(key)).forEach(name -> names.add(String.valueOf(name)));
+        return Set.copyOf(names);
     }
 
     private List<GatewayConfig.Attachment> attachments(@Nullable Object value) {

@@ -13,6 +13,7 @@ import io.sojourn.seal.SealPublicKey;
 import io.sojourn.seal.SealSource;
 import io.sojourn.seal.SealTimers;
 import io.sojourn.seal.SealUnderlay;
+import java.lang.foreign.MemorySegment;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -46,7 +47,12 @@ final class Sealing implements SealUnderlay<Peer> {
     private final Counters counters;
     private final SealEndpoint<Peer> endpoint;
     private final SealSource source = this::source;
+    /** What is being handled: a datagram of a batch, or one of a peer that came by way of a relay. */
     private @Nullable DatagramBatch handledIn;
+
+    private @Nullable Peer handledOf;
+    private @Nullable Peer handledVia;
+    private int openedLength;
     private int handled;
     private long nowNs = System.nanoTime();
     private long nextNs = nowNs;
@@ -139,6 +145,8 @@ final class Sealing implements SealUnderlay<Peer> {
     Peer open(DatagramBatch in, int i) {
         handledIn = in;
         handled = i;
+        handledVia = null;
+        handledOf = null;
         long at = in.offset(i);
         int n = endpoint.receive(in.slab(), at, in.length(i), source, in.slab(), at, nowNs);
         if (n == SealEndpoint.NOTHING) {
@@ -148,11 +156,33 @@ final class Sealing implements SealUnderlay<Peer> {
             return null;
         }
         Peer peer = endpoint.sender().owner();
+        peer.directNs = nowNs;
         if (endpoint.isNewest() && !in.isPeer(i, peer.address)) {
             roam(peer, in.peer(i));
         }
         in.length(i, n);
         return peer;
+    }
+
+    /** The same for what a relay has handed on from {@code of}, where it stands; {@link #openedLength} is its length then. */
+    @Nullable
+    Peer openRelayed(Peer via, Peer of, MemorySegment s, long at, int length) {
+        handledIn = null;
+        handledVia = via;
+        handledOf = of;
+        int n = endpoint.receive(s, at, length, source, s, at, nowNs);
+        if (n == SealEndpoint.NOTHING) {
+            if (endpoint.reason().isDrop()) {
+                counters.drop(endpoint.reason());
+            }
+            return null;
+        }
+        openedLength = n;
+        return endpoint.sender().owner();
+    }
+
+    int openedLength() {
+        return openedLength;
     }
 
     private void roam(Peer peer, PeerAddress to) {
@@ -163,6 +193,9 @@ final class Sealing implements SealUnderlay<Peer> {
 
     private byte[] source() {
         DatagramBatch in = handledIn;
+        if (handledOf != null) {
+            return ("by " + handledVia + " of " + handledOf).getBytes(StandardCharsets.US_ASCII);
+        }
         return in == null ? NO_PSK : in.peer(handled).toString().getBytes(StandardCharsets.US_ASCII);
     }
 
@@ -171,14 +204,23 @@ final class Sealing implements SealUnderlay<Peer> {
     @Override
     public void answer(byte[] datagram) {
         DatagramBatch in = handledIn;
+        Peer via = handledVia;
+        Peer of = handledOf;
         if (in != null) {
             wan.sendRaw(in.peer(handled), datagram);
+        } else if (via != null && of != null) {
+            wan.sendRawBy(via, of, datagram);
         }
     }
 
     @Override
     public void send(SealPeer<Peer> to, byte[] datagram) {
         Peer peer = to.owner();
+        Peer via = peer.via;
+        if (via != null) {
+            wan.sendRawBy(via, peer, datagram);
+            return;
+        }
         boolean lost = to.unanswered() > FAITHFUL_ATTEMPTS && to.unanswered() % 2 == 1;
         wan.sendRaw(lost ? peer.advertised : peer.address, datagram);
     }

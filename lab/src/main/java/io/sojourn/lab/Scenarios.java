@@ -20,7 +20,9 @@ final class Scenarios {
             new Rekey(),
             new Roam(),
             new PathMtu(),
-            new Isolation());
+            new Isolation(),
+            new Firewall(),
+            new Nat());
 
     private Scenarios() {}
 }

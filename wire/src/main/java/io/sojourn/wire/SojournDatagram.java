@@ -26,6 +26,8 @@ public final class SojournDatagram {
     public static final int PATH_PROBE = 4;
     public static final int PATH_PROBE_REPLY = 5;
     public static final int SPLIT = 6;
+    public static final int RELAY = 7;
+    public static final int RELAYED = 8;
 
     private SojournDatagram() {}
 
@@ -35,7 +37,15 @@ public final class SojournDatagram {
             return INVALID;
         }
         int type = BigEndian.u8(s, at + TYPE_OFFSET);
-        return type <= SPLIT ? type : INVALID;
+        return type <= RELAYED ? type : INVALID;
+    }
+
+    /** A path probe, or its reply, that says that it was sent on the direct path. */
+    public static boolean isDirectProbe(MemorySegment s, long at, int length) {
+        int type = type(s, at, length);
+        return (type == PATH_PROBE || type == PATH_PROBE_REPLY)
+                && length >= PathProbe.BYTES
+                && (PathProbe.flags(s, at) & PathProbe.FLAG_DIRECT) != 0;
     }
 
     public static void write(MemorySegment s, long at, int type) {
