@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -25,7 +24,6 @@ final class SojournWay implements Way, AutoCloseable {
 
     private final String name;
     private final Bed bed;
-    private final String token = UUID.randomUUID().toString();
     private final Map<String, Object> more;
     private final List<Child> carriers = new ArrayList<>();
     private final Child controller;
@@ -41,7 +39,6 @@ final class SojournWay implements Way, AutoCloseable {
         Map<String, Object> config = new LinkedHashMap<>();
         config.put("rest", "127.0.0.1:7480");
         config.put("grpc", Bed.WAN_A + ":7401");
-        config.put("token", token);
         config.put("state-dir", run.folder().resolve(shortName + "-controller").toString());
         controller = Child.startSojourn(
                 run, bed.gatewayA, shortName + "-controller", "controller", "--config", write("controller", config));
@@ -65,7 +62,7 @@ final class SojournWay implements Way, AutoCloseable {
         config.put("gateway", site);
         config.put("site", site);
         config.put("controller", Bed.WAN_A + ":7401");
-        config.put("token", token);
+        config.put("enrolment-token", enrolmentToken(site));
         config.put("listen", address + ":7400");
         config.put("state-dir", bed.run.folder().resolve(bed.name + "-" + site).toString());
         config.put("accel", "tcg");
@@ -78,6 +75,12 @@ final class SojournWay implements Way, AutoCloseable {
                 "gateway",
                 "--config",
                 write(site, config));
+    }
+
+    private String enrolmentToken(String site) {
+        return rest.post("/v1/gateway-tokens", Map.of("site", site, "gateway", site))
+                .path("token")
+                .asString("");
     }
 
     private String write(String what, Map<String, Object> config) {

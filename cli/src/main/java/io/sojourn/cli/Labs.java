@@ -37,8 +37,9 @@ final class Labs {
         if (reportFile != null) {
             requireWritable(reportFile);
         }
-        // The lab shares the machine with the guests that it measures.
+        // The lab shares the machine with the guests that it measures, and must not measure its own collections.
         Threads.setCompilersLast();
+        Threads.setCollectorFirst();
         Report report = io.sojourn.lab.Labs.run(options, progress());
         if (reportFile != null) {
             report.write(reportFile);

@@ -7,13 +7,13 @@ import java.util.Locale;
 import java.util.Map;
 import tools.jackson.databind.JsonNode;
 
-/** A migration or a certificate (they share most of their fields) as a person reads it. */
+/** A migration as a person reads it. */
 final class MigrationText {
     private MigrationText() {}
 
     /** {@code web1-e2}: the VM and the epoch that the move makes. The controller takes this name as well as the id. */
     static String name(JsonNode move) {
-        String id = move.path("id").asString(move.path("migration").asString(""));
+        String id = move.path("id").asString("");
         return move.path("epoch").asLong(0) > 0 && move.hasNonNull("vm")
                 ? move.path("vm").asString() + "-e" + move.path("epoch").asLong()
                 : id;
@@ -21,9 +21,7 @@ final class MigrationText {
 
     static List<String> lines(JsonNode move) {
         List<String> lines = new ArrayList<>();
-        String state = move.has("outcome")
-                ? move.path("outcome").asString()
-                : move.path("state").asString();
+        String state = move.path("state").asString();
         lines.add(name(move) + "  " + move.path("vm").asString() + "  "
                 + move.path("from").asString() + " -> " + move.path("to").asString() + "  " + state + "  epoch "
                 + move.path("epoch").asLong(0));
@@ -35,17 +33,6 @@ final class MigrationText {
         }
         figures(move, lines);
         counts(move.path("counts"), move, lines);
-        for (JsonNode clock : move.path("clocks")) {
-            lines.add(String.format(
-                    Locale.ROOT,
-                    "  clock          %s %+.2f ms to the controller's, within %.2f ms",
-                    clock.path("gateway").asString(),
-                    clock.path("offsetUs").asLong(0) / 1e3,
-                    clock.path("uncertaintyUs").asLong(0) / 1e3));
-        }
-        if (!move.path("missing").isEmpty()) {
-            lines.add("  missing        the half of: " + Figures.words(move.path("missing")));
-        }
         timeline(move.path("timeline"), lines);
         return lines;
     }

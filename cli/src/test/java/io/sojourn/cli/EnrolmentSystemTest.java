@@ -44,7 +44,7 @@ class EnrolmentSystemTest {
         Gateway awaitSaying(String words, int times) {
             await(words)
                     .atMost(BOUND)
-                    .failFast(() -> "ended: " + said(), () -> !process.isAlive())
+                    .failFast(() -> assertThat(process.isAlive()).as(said()).isTrue())
                     .until(() -> saying(words).size() >= times);
             return this;
         }
@@ -81,8 +81,7 @@ class EnrolmentSystemTest {
     }
 
     private static ControllerClient client(ControllerProcess controller) {
-        return new ControllerClient(
-                URI.create("http://127.0.0.1:" + controller.restPort()), null, Optional.empty());
+        return new ControllerClient(URI.create("http://127.0.0.1:" + controller.restPort()), null, Optional.empty());
     }
 
     private static String token(ControllerProcess controller, String name) {
@@ -133,17 +132,19 @@ class EnrolmentSystemTest {
     @Test
     void aGatewayEnrolsOnceKeepsItsIdentityOverRestartsOfBothSidesAndIsOutWhenRevoked() throws Exception {
         ControllerProcess controller = controller("controller", 0, 0);
-        Gateway first =
-                gateway(controller, "gw", token(controller, "a/gw-a")).awaitSaying(CONNECTED, 1);
+        Gateway first = gateway(controller, "gw", token(controller, "a/gw-a")).awaitSaying(CONNECTED, 1);
         byte[] certificate = kept("gw", "tls.crt");
         byte[] sealKey = kept("gw", "seal.key");
         first.process().destroy();
         await().atMost(BOUND).until(() -> !first.process().isAlive());
 
         Gateway second = gateway(controller, "gw", "").awaitSaying(CONNECTED, 1);
+        int rest = controller.restPort();
+        int grpc = controller.grpcPort();
+        open.remove(controller);
         controller.close();
         second.awaitSaying("controller: not connected", 1);
-        ControllerProcess again = controller("controller", controller.restPort(), controller.grpcPort());
+        ControllerProcess again = controller("controller", rest, grpc);
         second.awaitSaying(CONNECTED, 2);
         assertThat(kept("gw", "tls.crt")).isEqualTo(certificate);
         assertThat(kept("gw", "seal.key")).isEqualTo(sealKey);

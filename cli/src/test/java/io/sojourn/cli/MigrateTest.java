@@ -128,19 +128,6 @@ class MigrateTest {
     }
 
     @Test
-    void aCertificateNamesTheHalfThatIsMissing() {
-        controller.answers(
-                "GET /v1/certificates/m-1",
-                200,
-                "{\"migration\":\"m-1\",\"vm\":\"web1\",\"from\":\"a\",\"to\":\"b\",\"outcome\":\"DONE\",\"epoch\":2,\"missing\":[\"source\"],"
-                        + "\"clocks\":[{\"gateway\":\"gw-a\",\"offsetUs\":-42,\"uncertaintyUs\":90}]}");
-
-        assertThat(Typed.at(controller, "certificate", "m-1").out())
-                .contains("missing        the half of: source")
-                .contains("clock          gw-a -0.04 ms to the controller's, within 0.09 ms");
-    }
-
-    @Test
     void eventsEndAtTheRevisionThatWasCurrent() {
         controller
                 .answers("GET /v1/status", 200, "{\"revision\":5}")

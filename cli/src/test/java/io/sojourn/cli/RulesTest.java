@@ -21,7 +21,12 @@ class RulesTest {
             .importPackages("io.sojourn");
 
     private static final String[] PURE = {
-        "io.sojourn.model..", "io.sojourn.wire..", "io.sojourn.seal..", "io.sojourn.handoff..", "io.sojourn.mechanism.."
+        "io.sojourn.model..",
+        "io.sojourn.wire..",
+        "io.sojourn.seal..",
+        "io.sojourn.certificate..",
+        "io.sojourn.handoff..",
+        "io.sojourn.mechanism.."
     };
     private static final int LONGEST_FILE_LINES = 700;
     /** To be divided; until then they may not grow past this. */

@@ -42,8 +42,10 @@ final class Controller implements AutoCloseable {
         Time time = new Time(clock);
         Realm realm = new Realm(store);
         table = new ForwardingTable(realm);
-        gateways = new Gateways(realm, table, enrolments, time);
-        orchestrator = new Orchestrator(realm, gateways, timeouts, time);
+        SigningKeys keys = new SigningKeys(realm, time);
+        Certificates certificates = new Certificates(realm, keys, new Detections(realm, time));
+        gateways = new Gateways(realm, table, enrolments, keys, time);
+        orchestrator = new Orchestrator(realm, gateways, certificates, timeouts, time);
         Views views = new Views(realm, gateways, orchestrator, table, time);
         events = new EventStream(realm, views);
         Inventory inventory = new Inventory(realm, orchestrator::moveOf, time);
@@ -57,7 +59,9 @@ final class Controller implements AutoCloseable {
                 gateways,
                 enrolments,
                 events,
-                new Metrics(views, orchestrator, audit));
+                new Metrics(views, orchestrator, audit),
+                certificates,
+                keys);
         hypervisors = new HypervisorWatch(realm, gateways, orchestrator);
         service = new GatewayService(gateways, admission);
         enrolment = new EnrolmentService(enrolments);

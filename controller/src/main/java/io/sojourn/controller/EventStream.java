@@ -11,6 +11,7 @@ import io.sojourn.registry.Change;
 import io.sojourn.registry.Commit;
 import io.sojourn.registry.Kind;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -26,6 +27,9 @@ import org.jspecify.annotations.Nullable;
  * with Last-Event-ID misses nothing. Of a commit with several changes only the last event has the id: a client cut in between gets all of it again.
  */
 final class EventStream implements AutoCloseable {
+    /** Not shown to anybody, or only to who asks for it. */
+    private static final Set<Kind> UNTOLD = EnumSet.of(Kind.SECRET, Kind.CERTIFICATE, Kind.SIGNING_KEY);
+
     private static final int KEEP_ALIVE_S = 5;
     private static final int QUEUE = 16;
 
@@ -177,7 +181,7 @@ final class EventStream implements AutoCloseable {
         String kind = change.kind().name().toLowerCase(Locale.ROOT);
         boolean isGone = change.value().isEmpty();
         Object value = switch (change.kind()) {
-            case SECRET -> null;
+            case SECRET, CERTIFICATE, SIGNING_KEY -> null;
             case NETWORK ->
                 change.value().map(v -> Json.read(v, Resource.Network.class)).orElse(null);
             case LANDING ->
@@ -196,7 +200,7 @@ final class EventStream implements AutoCloseable {
                         .orElse(null);
             case VM, BINDING -> realm.vm(key).isPresent() ? views.vm(key) : null;
         };
-        if (change.kind() == Kind.SECRET) {
+        if (UNTOLD.contains(change.kind())) {
             return Optional.empty();
         }
         if (change.kind() == Kind.BINDING) {

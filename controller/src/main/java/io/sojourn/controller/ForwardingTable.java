@@ -110,7 +110,7 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 value.ifPresentOrElse(v -> bound.put(key, BindingText.parse(key, v)), () -> bound.remove(key));
                 refreshVm(key, revision);
             }
-            case SITE, LANDING, MIGRATION, NOTICE, SECRET -> {
+            case SITE, LANDING, MIGRATION, NOTICE, CERTIFICATE, SIGNING_KEY, SECRET -> {
                 return false;
             }
         }

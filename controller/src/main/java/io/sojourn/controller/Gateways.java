@@ -66,15 +66,17 @@ final class Gateways {
     private final Enrolments enrolments;
     private final Time time;
     private final Detections detections;
+    private final SigningKeys signingKeys;
     private final ByteString signalKey;
     private final Map<String, Attachment> attached = new ConcurrentHashMap<>();
     private final Map<String, Facts> facts = new ConcurrentHashMap<>();
     private @Nullable Moves moves;
 
-    Gateways(Realm realm, ForwardingTable table, Enrolments enrolments, Time time) {
+    Gateways(Realm realm, ForwardingTable table, Enrolments enrolments, SigningKeys signingKeys, Time time) {
         this.realm = realm;
         this.table = table;
         this.enrolments = enrolments;
+        this.signingKeys = signingKeys;
         this.time = time;
         this.detections = new Detections(realm, time);
         this.signalKey = ByteString.copyFrom(realm.signalKey());
@@ -129,6 +131,7 @@ final class Gateways {
             writes.add(Write.put(Kind.GATEWAY, name, Json.write(GatewayDocument.of(hello))));
             realm.store().commit(writes);
         }
+        signingKeys.presented(name, hello.getSigningKey());
         Facts known = facts(name);
         known.host = GatewayDocument.host(hello.getHost());
         known.hosted = hosted(hello.getHostedList());

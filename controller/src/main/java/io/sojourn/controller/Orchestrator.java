@@ -50,6 +50,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     private final Realm realm;
     private final Gateways gateways;
     private final Detections detections;
+    private final Certificates certificates;
     private final ControllerConfig.Timeouts timeouts;
     private final Time time;
     /** Moves under way, and those over that some gateway does not know to be over. */
@@ -62,10 +63,12 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().daemon().name("orchestrator-timer").factory());
 
-    Orchestrator(Realm realm, Gateways gateways, ControllerConfig.Timeouts timeouts, Time time) {
+    Orchestrator(
+            Realm realm, Gateways gateways, Certificates certificates, ControllerConfig.Timeouts timeouts, Time time) {
         this.realm = realm;
         this.gateways = gateways;
         this.detections = new Detections(realm, time);
+        this.certificates = certificates;
         this.timeouts = timeouts;
         this.time = time;
     }
@@ -266,6 +269,10 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     }
 
     private void take(String gateway, long bootId, MigrationReport report) {
+        if (report.hasHalf()) {
+            certificates.take(gateway, report);
+            return;
+        }
         Move move = unsettled.get(report.getMigration());
         if (move == null) {
             Optional<MoveDocument> over = realm.move(report.getMigration());

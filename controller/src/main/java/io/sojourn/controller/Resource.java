@@ -242,25 +242,8 @@ public sealed interface Resource {
             String change,
             @Nullable Object value) implements Resource {}
 
-    record Certificate(
-            String migration,
-            String vm,
-            String from,
-            String to,
-            String fromGateway,
-            String toGateway,
-            long epoch,
-            String outcome,
-            @Nullable Double pauseMs,
-            @Nullable Long totalMs,
-            @Nullable Long wanBytes,
-            Counts counts,
-            List<TimelineEntry> timeline,
-            List<Clock> clocks,
-            List<String> missing)
-            implements Resource {
-        public record Clock(String gateway, long offsetUs, long uncertaintyUs) {}
-    }
+    /** @param key Ed25519, in hexadecimal @param since when the gateway first presented it */
+    record SigningKey(String gateway, String key, Instant since) implements Resource {}
 
     record Status(
             String software,

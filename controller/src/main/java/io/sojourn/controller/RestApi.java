@@ -30,6 +30,8 @@ final class RestApi {
     private final EventStream events;
     private final Metrics metrics;
     private final Realm realm;
+    private final Certificates certificates;
+    private final SigningKeys signingKeys;
 
     RestApi(
             Realm realm,
@@ -40,7 +42,9 @@ final class RestApi {
             Gateways gateways,
             Enrolments enrolments,
             EventStream events,
-            Metrics metrics) {
+            Metrics metrics,
+            Certificates certificates,
+            SigningKeys signingKeys) {
         this.realm = realm;
         this.views = views;
         this.inventory = inventory;
@@ -50,6 +54,8 @@ final class RestApi {
         this.enrolments = enrolments;
         this.events = events;
         this.metrics = metrics;
+        this.certificates = certificates;
+        this.signingKeys = signingKeys;
     }
 
     List<Route> routes() {
@@ -84,9 +90,7 @@ final class RestApi {
         routes.add(post(
                 "/v1/vms/{name}/landings",
                 r -> Answer.created(inventory.createLanding(name(r), body(r, Resource.Landing.class)))));
-        routes.add(delete(
-                "/v1/vms/{name}/landings/{gateway}",
-                r -> inventory.deleteLanding(name(r), r.path().pathParameters().get("gateway"))));
+        routes.add(delete("/v1/vms/{name}/landings/{gateway}", r -> inventory.deleteLanding(name(r), gateway(r))));
         routes.add(get("/v1/migrations", r -> {
             Optional<String> vm = r.query().first("vm").asOptional();
             boolean active = r.query()
@@ -109,7 +113,11 @@ final class RestApi {
             events.ofEverything(request, response);
             return Optional.empty();
         }));
-        routes.add(get("/v1/certificates/{id}", r -> views.certificate(id(r))));
+        routes.add(get(
+                "/v1/migrations/{id}/certificate",
+                r -> Answer.text("application/json", certificates.of(id(r)).text())));
+        routes.add(get("/v1/signing-keys", r -> listed(signingKeys::all)));
+        routes.add(delete("/v1/signing-keys/{gateway}", r -> signingKeys.forget(gateway(r))));
         routes.add(get("/openapi.yaml", r -> Answer.text("application/yaml", document())));
         routes.add(new Route(
                 Method.GET, "/healthz", true, (_, _) -> Optional.of(Answer.text("text/plain; charset=utf-8", "ok\n"))));
@@ -141,6 +149,10 @@ final class RestApi {
 
     private static String name(ServerRequest request) {
         return request.path().pathParameters().get("name");
+    }
+
+    private static String gateway(ServerRequest request) {
+        return request.path().pathParameters().get("gateway");
     }
 
     private static String id(ServerRequest request) {

@@ -165,46 +165,6 @@ final class Views {
                 .toList();
     }
 
-    Resource.Certificate certificate(String id) {
-        MoveDocument move = realm.findMove(id);
-        Resource.Migration m = move.shown();
-        if (!move.state().isFinal()) {
-            throw new RefusalException(
-                    409,
-                    "not-finished",
-                    "migration '" + id + "' is " + m.state() + ": its certificate is made when it has ended");
-        }
-        List<String> missing = new ArrayList<>();
-        if (m.counts().source().isEmpty()) {
-            missing.add("source");
-        }
-        if (m.counts().destination().isEmpty()) {
-            missing.add("destination");
-        }
-        List<Resource.Certificate.Clock> clocks = new MoveMachine.Parties(
-                        m.fromGateway(), m.toGateway(), move.correspondents())
-                .all().stream()
-                        .flatMap(g -> gateways.clock(g).best().stream()
-                                .map(c -> new Resource.Certificate.Clock(g, c.offsetUs(), c.uncertaintyUs())))
-                        .toList();
-        return new Resource.Certificate(
-                m.id(),
-                m.vm(),
-                m.from(),
-                m.to(),
-                m.fromGateway(),
-                m.toGateway(),
-                m.epoch(),
-                m.state(),
-                m.pauseMs(),
-                m.totalMs(),
-                m.wanBytes(),
-                m.counts(),
-                m.timeline(),
-                clocks,
-                missing);
-    }
-
     Resource.Status status() {
         long revision = revision();
         List<Resource.Gateway> all = gateways();

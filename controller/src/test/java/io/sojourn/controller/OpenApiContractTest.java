@@ -41,7 +41,7 @@ class OpenApiContractTest {
             Map.entry("GangRequest", Resource.GangRequest.class),
             Map.entry("Migration", Resource.Migration.class),
             Map.entry("Event", Resource.Event.class),
-            Map.entry("Certificate", Resource.Certificate.class),
+            Map.entry("SigningKey", Resource.SigningKey.class),
             Map.entry("Status", Resource.Status.class)));
 
     @TempDir

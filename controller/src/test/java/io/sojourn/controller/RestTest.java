@@ -218,7 +218,8 @@ class RestTest {
                 .startsWith("migration-under-way");
         assertThat(refused("DELETE", "/v1/vms/web1", "", 409)).startsWith("migration-under-way");
         assertThat(refused("PATCH", "/v1/vms/web1", "{\"site\":\"c\"}", 409)).startsWith("migration-under-way");
-        assertThat(refused("GET", "/v1/certificates/web1-e2", "", 409)).startsWith("not-finished");
+        assertThat(refused("GET", "/v1/migrations/web1-e2/certificate", "", 409))
+                .startsWith("not-finished");
         assertThat(world.get("/v1/migrations?active=true")).contains("\"epoch\":2");
         assertThat(world.get("/v1/migrations?vm=other")).contains("\"items\":[]");
     }

@@ -16,7 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.ExecutorService;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -35,7 +35,8 @@ final class Arrival implements GuestSide {
     private final DestinationCarrier carrier;
     private final Path socket;
     private final AtomicBoolean complete = new AtomicBoolean();
-    private final ExecutorService hand;
+    private final ScheduledExecutorService hand;
+    private final FirstStrokes firstStrokes;
 
     /** The incoming QEMU must already listen at {@code socket}. */
     Arrival(
@@ -55,6 +56,7 @@ final class Arrival implements GuestSide {
         this.gone = gone;
         this.socket = socket;
         hand = Hands.of(hosted);
+        firstStrokes = FirstStrokes.prepare(hosted.guest());
         hosted.hold(this::guestEvent);
         carrier = DestinationCarrier.connectTo(
                 token,
@@ -121,6 +123,7 @@ final class Arrival implements GuestSide {
     public void continueGuest() {
         hand.execute(() -> {
             try {
+                firstStrokes.begin(hand);
                 hosted.guest().cont();
                 if (hosted.guest().status() == GuestState.RUNNING) {
                     post(new HandoffEvent.GuestResumed(System.nanoTime()));

@@ -58,6 +58,7 @@ final class Commands {
     private final String acceleration;
     private final Consumer<Reply> replies;
     private final Consumer<MigrationReport.Builder> reports;
+    private final Notary notary;
     private final ExecutorService threads = Executors.newCachedThreadPool(
             r -> Thread.ofPlatform().name("command").daemon().unstarted(r));
     private final Map<String, String> bridges = new HashMap<>();
@@ -69,7 +70,8 @@ final class Commands {
             QemuLauncher launcher,
             String acceleration,
             Consumer<Reply> replies,
-            Consumer<MigrationReport.Builder> reports) {
+            Consumer<MigrationReport.Builder> reports,
+            Notary notary) {
         this.config = config;
         this.forwarder = forwarder;
         this.guests = guests;
@@ -77,6 +79,7 @@ final class Commands {
         this.acceleration = acceleration;
         this.replies = replies;
         this.reports = reports;
+        this.notary = notary;
         config.attachments().forEach(a -> bridges.put(a.network(), a.bridge()));
     }
 
@@ -109,7 +112,7 @@ final class Commands {
                 event(
                         command.getAbort().getMigration(),
                         new HandoffEvent.AbortRequested(command.getAbort().getReason()));
-            case RELEASE -> event(command.getRelease().getMigration(), new HandoffEvent.Forget());
+            case RELEASE -> release(MigrationId.parse(command.getRelease().getMigration()));
             case PROBE_PATH -> probePath(new GatewayId(command.getProbePath().getGateway()));
             case CHECK_HYPERVISOR ->
                 checkHypervisor(
@@ -123,6 +126,16 @@ final class Commands {
     private void event(String migration, HandoffEvent event) {
         MigrationId id = MigrationId.parse(migration);
         forwarder.post(() -> forwarder.handoffs().event(id, event));
+    }
+
+    /** What we counted goes to the controller before it hears that we have forgotten the move. */
+    private void release(MigrationId id) {
+        Optional<Accounts.Closed> closed = forwarder.ask(() -> {
+            Handoffs handoffs = forwarder.handoffs();
+            handoffs.event(id, new HandoffEvent.Forget());
+            return handoffs.accounts().close(id, handoffs.find(id) != null);
+        });
+        closed.ifPresent(notary::certify);
     }
 
     private void probePath(GatewayId gateway) {
@@ -438,7 +451,9 @@ final class Commands {
         long cap = config.bandwidthBytesPerS() == 0 ? Long.MAX_VALUE / 4 : config.bandwidthBytesPerS();
         cap = limitBytesPerS == 0 ? cap : Math.min(cap, limitBytesPerS);
         int payload = peer.underlayMtuBytes - peer.outerHeaderBytes() - StreamFormat.DATA_HEADER_BYTES;
-        return StreamParameters.defaults().withCapBytesPerS(cap).withMaxPayloadBytes(payload);
+        StreamParameters stream =
+                StreamParameters.defaults().withCapBytesPerS(cap).withMaxPayloadBytes(payload);
+        return config.copyBytesPerS() == 0 ? stream : stream.withCopyBytesPerS(config.copyBytesPerS());
     }
 
     private Path socket(MigrationId migration, String direction) {

@@ -89,6 +89,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         claims = new Claims(this, handoffs, table, timers, counters, guests);
         handoffs.claims(claims);
         prober = new PathProber(wan, table, counters, relays, handoffs::reachable);
+        Witness witness = new Witness();
+        witness.accounts(handoffs.accounts());
+        wan.watchedBy(witness);
+        outside.watchedBy(witness);
     }
 
     void start() {
@@ -209,14 +213,15 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 outside,
                 new Timers(),
                 new Counters(),
-                Handoffs.Surroundings.NOWHERE);
+                new Nowhere());
         WarmUp.rehearse(stage, table.self());
     }
 
     /** It sleeps whenever it has nothing to do, so it may go before whatever else this host computes; a guest above all. */
     private static void preferThisThread() {
         try {
-            Threads.setRealtime();
+            Threads.setRealtime(Threads.Rank.PACKETS);
+            Threads.setCollectorFirst();
         } catch (SyscallException e) {
             LOG.info("the forwarder runs at ordinary priority: {}", e.getMessage());
         }

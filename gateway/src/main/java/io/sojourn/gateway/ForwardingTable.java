@@ -62,6 +62,10 @@ final class ForwardingTable {
         this.changes = changes;
     }
 
+    SiteId site() {
+        return site;
+    }
+
     long version() {
         return version;
     }

@@ -25,6 +25,7 @@ import java.util.Set;
  * @param acceleration {@code kvm} or {@code tcg}; {@code auto} probes by booting
  * @param probeKernel a kernel to probe acceleration with; empty: the one that a template's VM would boot
  * @param bandwidthBytesPerS ceiling of all memory streams that leave here; 0: none
+ * @param copyBytesPerS ceiling of a memory stream while its guest still runs; 0: as {@code bandwidthBytesPerS}
  * @param transport sealed or plain
  */
 public record GatewayConfig(
@@ -40,6 +41,7 @@ public record GatewayConfig(
         String acceleration,
         String probeKernel,
         long bandwidthBytesPerS,
+        long copyBytesPerS,
         Transport transport) {
 
     /**

@@ -38,6 +38,7 @@ public final class GatewayConfigReader {
             "accel",
             "probe-kernel",
             "bandwidth-mbit",
+            "copy-mbit",
             "transport",
             "plain-peers",
             "relays",
@@ -78,8 +79,13 @@ public final class GatewayConfigReader {
                 templates(root.get("templates")),
                 acceleration(root),
                 root.containsKey("probe-kernel") ? text(root, "probe-kernel") : "",
-                root.containsKey("bandwidth-mbit") ? value(root, "bandwidth-mbit", Long::parseLong) * 1_000_000 / 8 : 0,
+                bytesPerS(root, "bandwidth-mbit"),
+                bytesPerS(root, "copy-mbit"),
                 transport(root));
+    }
+
+    private long bytesPerS(Map<?, ?> root, String megabits) {
+        return root.containsKey(megabits) ? value(root, megabits, Long::parseLong) * 1_000_000 / 8 : 0;
     }
 
     private @Nullable Object load() {

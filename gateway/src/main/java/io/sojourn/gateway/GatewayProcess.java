@@ -48,6 +48,9 @@ public final class GatewayProcess implements AutoCloseable {
     private static final int NICER_THAN_GUESTS = 10;
     /** Enough for the compiler to see the whole of a memory stream's code. */
     private static final long REHEARSED_BYTES = 48L << 20;
+
+    private static final long REHEARSAL_NS = TimeUnit.SECONDS.toNanos(4);
+    private static final long SHORT_REHEARSAL_NS = TimeUnit.MILLISECONDS.toNanos(300);
     /**
      * With the scheduler's autogroups (sched(7)) niceness counts only within a session, and each guest has its own: the
      * session as a whole goes before others, or the compilers of every Java process here would have a guest's share each.
@@ -64,6 +67,7 @@ public final class GatewayProcess implements AutoCloseable {
     private final Commands commands;
     private final ControllerAccess access;
     private final ControllerLink link;
+    private final Notary notary;
     private final Journal journal;
     private final HostFactsReader host;
     private final long bootId = new SecureRandom().nextLong() >>> 1;
@@ -112,6 +116,11 @@ public final class GatewayProcess implements AutoCloseable {
                     public void followed(Binding binding) {
                         writing.execute(() -> tableFile.followed(binding)); // not between two packets
                     }
+
+                    @Override
+                    public void closed(Accounts.Closed account) {
+                        questions.execute(() -> notary().certify(account));
+                    }
                 },
                 new Elsewhere());
         link = new ControllerLink(access, WallClock.nowUs(), this::hello, new ControllerLink.Listener() {
@@ -131,8 +140,8 @@ public final class GatewayProcess implements AutoCloseable {
                 commands().run(command);
             }
         });
-        commands = new Commands(
-                config, forwarder, guests, launcher, acceleration, link::reply, report -> link().report(report));
+        notary = new Notary(identity.signKey(), config.gateway().name(), link::report);
+        commands = new Commands(config, forwarder, guests, launcher, acceleration, link::reply, link::report, notary);
     }
 
     /** What a gateway that was killed left behind, of moves that nobody takes up. */
@@ -172,6 +181,10 @@ public final class GatewayProcess implements AutoCloseable {
 
     private ControllerLink link() {
         return link;
+    }
+
+    private Notary notary() {
+        return notary;
     }
 
     private Commands commands() {
@@ -220,7 +233,8 @@ public final class GatewayProcess implements AutoCloseable {
     public static GatewayProcess start(GatewayConfig config) {
         GatewayProcess process = new GatewayProcess(config);
         Optional<Thread> enrolling = process.enrol();
-        WarmUp.run();
+        // Whoever has a move to end is back soon rather than fast.
+        WarmUp.run(process.unfinished.isEmpty() ? REHEARSAL_NS : SHORT_REHEARSAL_NS);
         StreamRehearsal.run(config.stateDir(), REHEARSED_BYTES);
         enrolling.ifPresent(process::awaitEnrolment);
         process.forwarder.start();
@@ -291,6 +305,7 @@ public final class GatewayProcess implements AutoCloseable {
                         config.transport().sealed()
                                 ? identity.sealKey().publicKey().toString()
                                 : "")
+                .setSigningKey(identity.signKey().publicKey().hex())
                 .addAllHosted(guests.list());
         config.attachments().forEach(a -> hello.addNetworks(a.network()));
         return hello.build();

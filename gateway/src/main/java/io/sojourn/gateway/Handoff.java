@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** One gateway's part in one migration: the pure machine of its role, its state, and what belongs to it here. */
 final class Handoff {
@@ -54,6 +55,11 @@ final class Handoff {
     final List<TapQueue> queues = new ArrayList<>();
     /** When the guest last stopped or resumed by its hypervisor's clock; 0: it has not. */
     long guestEventUs;
+    /** What it does and counts; for the certificate. */
+    @Nullable
+    Account account;
+    /** It was taken up from the journal by another process than the one that began it. */
+    boolean recovered;
     /** Nobody ordered it: the VM was seen elsewhere than where it is bound. */
     boolean detected;
 
@@ -99,7 +105,15 @@ final class Handoff {
         return this;
     }
 
+    Handoff recovered() {
+        recovered = true;
+        return this;
+    }
+
     List<HandoffAction> apply(HandoffEvent event, long nowNs) {
+        if (account != null) {
+            account.happened(event);
+        }
         return machine.apply(event, nowNs);
     }
 

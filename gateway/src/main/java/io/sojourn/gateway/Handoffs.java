@@ -21,17 +21,12 @@ import io.sojourn.linux.PacketSocket;
 import io.sojourn.linux.TapQueue;
 import io.sojourn.model.binding.Binding;
 import io.sojourn.model.binding.Epoch;
-import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.MigrationReport;
 import io.sojourn.rpc.Role;
 import io.sojourn.rpc.TimelineEntry;
-import io.sojourn.wire.ArpFrames;
 import io.sojourn.wire.Ethernet;
-import io.sojourn.wire.NdFrames;
-import io.sojourn.wire.NeighborDiscovery;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -60,23 +55,8 @@ final class Handoffs {
         /** This gateway follows a binding that the controller may not know of yet. */
         void followed(Binding binding);
 
-        /** For a rehearsal. */
-        Surroundings NOWHERE = new Surroundings() {
-            @Override
-            public void report(MigrationReport.Builder report) {
-                // That it was built, field by field, is the rehearsal.
-            }
-
-            @Override
-            public void journal(JournalRecord entry) {
-                entry.toLine();
-            }
-
-            @Override
-            public void followed(Binding binding) {
-                // Nobody follows a rehearsal.
-            }
-        };
+        /** A handoff's account was closed without the controller. */
+        void closed(Accounts.Closed account);
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(Handoffs.class);
@@ -99,10 +79,10 @@ final class Handoffs {
     private final Timers timers;
     private final Counters counters;
     private final Surroundings surroundings;
+    private final Accounts accounts;
     private final Map<MigrationId, Handoff> active = new LinkedHashMap<>();
     private final Map<VmId, Tombstone> tombstones = new HashMap<>();
     private final Map<VmId, Long> movedSaidNs = new HashMap<>();
-    private final MemorySegment scratch = Arena.ofAuto().allocate(256);
     private @Nullable SignalCodec codec;
     private @Nullable Claims claims;
     /** Grows with every datagram, also across restarts: it starts at the time of day. */
@@ -125,6 +105,7 @@ final class Handoffs {
         this.timers = timers;
         this.counters = counters;
         this.surroundings = surroundings;
+        this.accounts = new Accounts(table, timers, counters, surroundings::closed);
     }
 
     void key(byte[] key) {
@@ -133,6 +114,10 @@ final class Handoffs {
 
     void claims(Claims detector) {
         claims = detector;
+    }
+
+    Accounts accounts() {
+        return accounts;
     }
 
     boolean hasKey() {
@@ -155,6 +140,7 @@ final class Handoffs {
         handoff.vm.onMove = true;
         handoff.vm.highestEpoch =
                 Math.max(handoff.vm.highestEpoch, handoff.plan.epoch().number());
+        handoff.account = accounts.begin(handoff);
         handoff.vm.counts.reset();
         openDirect(handoff.vm, handoff.guest.ports());
         execute(handoff, first, System.nanoTime());
@@ -364,6 +350,9 @@ final class Handoffs {
 
     private void execute(Handoff h, HandoffAction action, long nowNs) {
         VmEntry vm = h.vm;
+        if (h.account != null) {
+            h.account.doing(action);
+        }
         switch (action) {
             case HandoffAction.Send(GatewayId to, Signal signal) -> send(to, signal);
             case HandoffAction.SendInOrder(GatewayId to, Signal signal) -> send(to, signal);
@@ -420,7 +409,7 @@ final class Handoffs {
                 vm.routeEpoch = epoch.number();
             }
             case HandoffAction.CheckQuiet() -> apply(h, new HandoffEvent.Quiet(vm.lastForwardedNs));
-            case HandoffAction.RefreshNeighbours() -> refreshNeighbours(vm);
+            case HandoffAction.RefreshNeighbours() -> delivery.announce(vm);
             case HandoffAction.Tombstone(Binding now) -> tombstones.put(vm.id, new Tombstone(h.plan.migration(), now));
             case HandoffAction.DeleteState(VmId id, Epoch epoch) -> deleteState(vm, epoch);
             case HandoffAction.SetTimer(Timer timer, long atNs) ->
@@ -540,25 +529,6 @@ final class Handoffs {
         }
     }
 
-    /** Neighbours on our LANs learn the guest's own address if it is here, ours if it is not. */
-    private void refreshNeighbours(VmEntry vm) {
-        for (VmEntry.Nic nic : vm.nics) {
-            LanPort port = nic.network().port;
-            if (port == null) {
-                continue;
-            }
-            long mac = vm.local ? nic.mac() : LanPort.ANYCAST_MAC;
-            for (IpAddress a : nic.addresses()) {
-                int length = a.isV6()
-                        ? NdFrames.unsolicited(scratch, 0, mac, a.high(), a.low(), NeighborDiscovery.OVERRIDE)
-                        : ArpFrames.gratuitous(scratch, 0, mac, a.low());
-                // The frame itself comes from us: a bridge must not learn the guest's address on our port.
-                Ethernet.putSource(scratch, 0, LanPort.ANYCAST_MAC);
-                port.write(scratch, 0, length);
-            }
-        }
-    }
-
     // --- the guest's queue
 
     private void watchQueues(Handoff h) {
@@ -641,7 +611,7 @@ final class Handoffs {
         report.putAllCounts(h.vm.counts.snapshot());
         h.counts.forEach((counter, n) -> report.putCounts(counter.toString(), n));
         surroundings.report(report);
-        if (surroundings == Surroundings.NOWHERE) {
+        if (surroundings instanceof Nowhere) {
             return;
         }
         LOG.info(
@@ -689,6 +659,7 @@ final class Handoffs {
                 closeDirect(h.vm);
             }
         });
+        accounts.finished(h, System.nanoTime());
         h.guest.finished(h.vm.local);
     }
 }

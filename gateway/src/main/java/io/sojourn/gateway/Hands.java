@@ -2,18 +2,29 @@
 package io.sojourn.gateway;
 
 import io.sojourn.hypervisor.HypervisorException;
-import java.util.concurrent.ExecutorService;
+import io.sojourn.linux.SyscallException;
+import io.sojourn.linux.Threads;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Threads that stand ready to give a hypervisor its command at the moment of a move: nothing is started or loaded then. */
+/**
+ * Threads that stand ready to give a hypervisor its command at the moment of a move, and to hear what it says: nothing is started or loaded then, and neither a guest nor
+ * a compiler goes before them.
+ */
 final class Hands {
+    private static final Logger LOG = LoggerFactory.getLogger(Hands.class);
     private static final int REHEARSALS = 20;
 
     private Hands() {}
 
-    static ExecutorService of(HostedGuest hosted) {
-        ExecutorService hand = Executors.newSingleThreadExecutor(
-                r -> Thread.ofPlatform().name("hand-" + hosted.vm).daemon().unstarted(r));
+    static ScheduledExecutorService of(HostedGuest hosted) {
+        ScheduledExecutorService hand = Executors.newSingleThreadScheduledExecutor(work -> {
+            Thread thread = thread(work);
+            thread.setName("hand-" + hosted.vm);
+            return thread;
+        });
         hand.execute(() -> {
             try {
                 for (int i = 0; i < REHEARSALS; i++) {
@@ -25,5 +36,17 @@ final class Hands {
             }
         });
         return hand;
+    }
+
+    /** For work that sleeps until its moment comes. */
+    static Thread thread(Runnable work) {
+        return Thread.ofPlatform().daemon().unstarted(() -> {
+            try {
+                Threads.setRealtime(Threads.Rank.HAND);
+            } catch (SyscallException e) {
+                LOG.debug("hands run at ordinary priority: {}", e.getMessage());
+            }
+            work.run();
+        });
     }
 }

@@ -32,10 +32,11 @@ final class HostedGuest {
     }
 
     void attach(java.time.Duration patience, Consumer<GuestEvent> everyEvent) {
-        guest = QemuGuest.attach(qmp, patience, event -> {
+        guest = QemuGuest.attach(qmp, patience, Hands::thread, event -> {
             everyEvent.accept(event);
             holder.accept(event);
         });
+        FirstStrokes.end(guest); // of a gateway that was killed in the middle of a move
     }
 
     /** Whom events go to from now on. */

@@ -312,7 +312,7 @@ final class Inside {
             delivery.keep(vm, run, mac);
         } else if (!vm.local) {
             if (vm.routeEpoch > vm.epoch.number()) {
-                vm.counts.redirected++;
+                vm.counts.redirected += run.count();
             }
             toPeer(port, vm.route, vm.routeEpoch, mac, s, at);
         } else if (!toUs) {

@@ -36,6 +36,7 @@ final class LocalDelivery {
 
     private final ForwardingTable table;
     private final Counters counters;
+    private final NeighborAnnouncer announcer = new NeighborAnnouncer();
     private final FrameRun one = new FrameRun();
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes());
     private final List<VmEntry> flushing = new ArrayList<>();
@@ -259,6 +260,23 @@ final class LocalDelivery {
     void giveBackToBridge(VmEntry vm) {
         if (vm.captured && vm.local && vm.keeping == Keeping.NOTHING && !vm.holds.containsKey(table.self())) {
             release(vm);
+            if (vm.neighboursWait) {
+                vm.neighboursWait = false;
+                announcer.announce(vm);
+            }
+        }
+    }
+
+    /**
+     * Has the neighbours told where the VM is: at once, or when the bridge brings frames to the guest again. Before that they reach it through us in any case, and the guest,
+     * who hears it too, has more urgent work.
+     */
+    void announce(VmEntry vm) {
+        if (vm.local && vm.captured) {
+            vm.neighboursWait = true;
+        } else {
+            vm.neighboursWait = false;
+            announcer.announce(vm);
         }
     }
 

@@ -64,6 +64,7 @@ final class Outside {
     private int runVni;
     private int runEpoch;
     private long nowNs;
+    private Witness witness = new Witness();
 
     Outside(
             ForwardingTable table,
@@ -82,6 +83,10 @@ final class Outside {
         this.counters = counters;
         this.relays = relays;
         this.control = control;
+    }
+
+    void watchedBy(Witness w) {
+        witness = w;
     }
 
     /** The table's peers have changed. */
@@ -144,8 +149,11 @@ final class Outside {
             frame(peer, s, at, length);
             return;
         }
-        // Signals are in order with the frames around them.
-        endRun();
+        endRun(); // signals are in order with the frames around them
+        ownDatagram(peer, s, at, length);
+    }
+
+    private void ownDatagram(Peer peer, MemorySegment s, long at, int length) {
         switch (SojournDatagram.type(s, at, length)) {
             case SojournDatagram.SIGNAL ->
                 control.signal(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
@@ -247,6 +255,7 @@ final class Outside {
             return;
         }
         run.trim(f.unpaddedLength());
+        witness.fromWan(peer, runVni, runEpoch, run);
         VmEntry source = network.vmByAddress.get(f.isV6(), f.sourceHigh(), f.sourceLow());
         if (source != null && !source.outboundHolds.isEmpty()) {
             Hold hold = source.outboundHolds.get(peer.id);

@@ -43,13 +43,17 @@ final class Recovery {
         long now = System.nanoTime();
         if (atSource) {
             SourceHandoff.recover(last, now).ifPresent(step -> {
-                forwarder.handoffs().begin(Handoff.atSource(step.state(), vm, found), step.actions());
+                forwarder
+                        .handoffs()
+                        .begin(Handoff.atSource(step.state(), vm, found).recovered(), step.actions());
                 found.look();
                 forwarder.handoffs().tableSays(vm, tableGateway, tableEpoch);
             });
         } else {
             DestinationHandoff.recover(last, now).ifPresent(step -> {
-                forwarder.handoffs().begin(Handoff.atDestination(step.state(), vm, found), step.actions());
+                forwarder
+                        .handoffs()
+                        .begin(Handoff.atDestination(step.state(), vm, found).recovered(), step.actions());
                 found.look();
             });
         }

@@ -17,15 +17,15 @@ import java.util.Deque;
 /** Handshakes and packets between two ends that exist only here: interpreted, a handshake would stall the forwarder for tens of milliseconds. */
 final class SealWarmUp {
     private static final int HANDSHAKES = 30;
-    private static final int PACKETS = 20_000;
+    private static final int PACKETS = 3_000;
     private static final int PACKET_BYTES = 1_400;
 
     /** One end; what it sends lies here until it is handed over. */
     private static final class End implements SealUnderlay<String> {
         final Deque<byte[]> sent = new ArrayDeque<>();
         final SealPrivateKey key = SealPrivateKey.generate(new SecureRandom()::nextBytes);
-        final SealEndpoint<String> endpoint =
-                new SealEndpoint<>(key, true, SealTimers.DEFAULT, new SecureRandom()::nextBytes, this);
+        final SealEndpoint<String> endpoint = new SealEndpoint<>(
+                key, true, HostCiphers.best(), SealTimers.DEFAULT, new SecureRandom()::nextBytes, this);
 
         @Override
         public void answer(byte[] datagram) {
@@ -58,7 +58,8 @@ final class SealWarmUp {
                 hand(a, b, s);
                 for (int n = 0; n < PACKETS / HANDSHAKES; n++) {
                     int length = a.endpoint.seal(toB, s, SealFormat.TRANSPORT_HEADER_BYTES, PACKET_BYTES, s, 0, 1);
-                    sum += b.endpoint.receive(s, 0, length, SealWarmUp::nowhere, s, 0, 1);
+                    sum += b.endpoint.receive(
+                            s, 0, length, SealWarmUp::nowhere, s, SealFormat.TRANSPORT_HEADER_BYTES, 1);
                 }
             }
         }
@@ -72,7 +73,7 @@ final class SealWarmUp {
     private static void hand(End from, End to, MemorySegment s) {
         for (byte[] datagram = from.sent.poll(); datagram != null; datagram = from.sent.poll()) {
             MemorySegment.copy(datagram, 0, s, ValueLayout.JAVA_BYTE, 0, datagram.length);
-            to.endpoint.receive(s, 0, datagram.length, SealWarmUp::nowhere, s, 0, 1);
+            to.endpoint.receive(s, 0, datagram.length, SealWarmUp::nowhere, s, SealFormat.TRANSPORT_HEADER_BYTES, 1);
         }
     }
 }

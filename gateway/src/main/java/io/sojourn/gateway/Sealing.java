@@ -64,6 +64,7 @@ final class Sealing implements SealUnderlay<Peer> {
         endpoint = new SealEndpoint<>(
                 key,
                 cpuHasAes(),
+                HostCiphers.best(),
                 SealTimers.DEFAULT.rekeyAfter(TimeUnit.SECONDS.toNanos(transport.rekeyAfterS())),
                 new SecureRandom()::nextBytes,
                 this);
@@ -148,7 +149,8 @@ final class Sealing implements SealUnderlay<Peer> {
         handledVia = null;
         handledOf = null;
         long at = in.offset(i);
-        int n = endpoint.receive(in.slab(), at, in.length(i), source, in.slab(), at, nowNs);
+        long innerAt = at + SealFormat.TRANSPORT_HEADER_BYTES;
+        int n = endpoint.receive(in.slab(), at, in.length(i), source, in.slab(), innerAt, nowNs);
         if (n == SealEndpoint.NOTHING) {
             if (endpoint.reason().isDrop()) {
                 counters.drop(endpoint.reason());
@@ -160,7 +162,7 @@ final class Sealing implements SealUnderlay<Peer> {
         if (endpoint.isNewest() && !in.isPeer(i, peer.address)) {
             roam(peer, in.peer(i));
         }
-        in.length(i, n);
+        in.unwrap(i, SealFormat.TRANSPORT_HEADER_BYTES, n);
         return peer;
     }
 

@@ -98,6 +98,9 @@ final class VmEntry {
      * must wait its turn. Frames then reach the guest through {@link #direct} alone.
      */
     boolean captured;
+
+    /** The neighbours are told where the VM is as soon as it is no longer captured. */
+    boolean neighboursWait;
     /** When that last ended with the guest here; frames that the bridge had brought to us before are still read after it. */
     long givenBackNs = Long.MIN_VALUE / 2;
     /** The guest's bridge ports, in the order of {@code nics}; -1 where not known. Set while a handoff is under way. */

@@ -63,6 +63,7 @@ final class WanPort implements AutoCloseable {
 
     private long floor;
     private @Nullable Sealing sealing;
+    private Witness witness = new Witness();
     private final MemorySegment aside = Arena.ofAuto().allocate(SplitDatagram.WHOLE_MAX_BYTES);
 
     private WanPort(UdpSocket socket, Mechanism mechanism, Counters counters) {
@@ -85,6 +86,10 @@ final class WanPort implements AutoCloseable {
     /** From now on datagrams leave sealed, except to peers that are plain. */
     void sealWith(Sealing s) {
         sealing = s;
+    }
+
+    void watchedBy(Witness w) {
+        witness = w;
     }
 
     /** Something is being said about a handoff: what costs the forwarder time is put off, if it can be. */
@@ -133,6 +138,7 @@ final class WanPort implements AutoCloseable {
     }
 
     private void sendFrame(Peer peer, int frameLength, int vni, long epoch, boolean partialChecksum) {
+        witness.toWan(peer, vni, epoch, out.slab(), frameAt(), frameLength, 1);
         long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, partialChecksum);
         int headerBytes = (int) (frameAt() - at);
         put(HEADROOM - headerBytes, frameLength + headerBytes);
@@ -157,6 +163,7 @@ final class WanPort implements AutoCloseable {
             sendFrame(peer, run.frameLength(), vni, epoch, run.isPartial());
             return;
         }
+        witness.toWan(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
         long before = floor;
         if (inPlace) {
             next = aligned(frameAt() + run.frameLength());

@@ -37,9 +37,13 @@ final class WarmUp {
 
     private WarmUp() {}
 
-    /** Returns something that depends on all of it, so that none of it can be optimised away. */
-    static long run() {
-        return frames() + moves() + PacketWarmUp.run() + SealWarmUp.run();
+    /**
+     * Returns something that depends on all of it, so that none of it can be optimised away.
+     *
+     * @param packetBoundNs how long packets may be rehearsed at most
+     */
+    static long run(long packetBoundNs) {
+        return frames() + moves() + SealWarmUp.run() + PacketWarmUp.run(packetBoundNs);
     }
 
     private static long frames() {

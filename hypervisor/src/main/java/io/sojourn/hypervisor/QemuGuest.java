@@ -2,6 +2,9 @@
 package io.sojourn.hypervisor;
 
 import io.sojourn.model.identity.MacAddress;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -10,10 +13,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -60,8 +65,36 @@ public final class QemuGuest implements Guest {
      * {@code events} in order, on the reading thread; the last is {@link GuestEvent.Disconnected}.
      */
     public static QemuGuest attach(Path qmpSocket, Duration patience, Consumer<? super GuestEvent> events) {
+        return attach(qmpSocket, patience, Thread.ofPlatform().daemon().factory(), events);
+    }
+
+    /** As {@link #attach(Path, Duration, Consumer)}, with the reading thread from {@code readers}: a platform thread that runs when an event comes. */
+    public static QemuGuest attach(
+            Path qmpSocket, Duration patience, ThreadFactory readers, Consumer<? super GuestEvent> events) {
         Listener listener = new Listener(events);
-        return new QemuGuest(QmpClient.connect(qmpSocket, patience, listener::event, listener::end), listener);
+        return new QemuGuest(QmpClient.connect(qmpSocket, patience, readers, listener::event, listener::end), listener);
+    }
+
+    /** The threads of this host that compute for the guest, by their kernel numbers: each vCPU's, and the main one, which serves its devices. */
+    public List<Integer> threads() {
+        List<Integer> threads = new ArrayList<>();
+        for (JsonNode cpu : qmp.execute("query-cpus-fast")) {
+            threads.add(cpu.path("thread-id").asInt(0));
+        }
+        processOf(threads.getFirst()).ifPresent(threads::add);
+        return List.copyOf(threads);
+    }
+
+    /** The main thread of a process has its number (proc(5), Tgid). */
+    private static Optional<Integer> processOf(int thread) {
+        try (Stream<String> lines = Files.lines(Path.of("/proc", Integer.toString(thread), "status"))) {
+            return lines.filter(line -> line.startsWith("Tgid:"))
+                    .map(line ->
+                            Integer.parseInt(line.substring("Tgid:".length()).strip()))
+                    .findFirst();
+        } catch (IOException | UncheckedIOException e) {
+            return Optional.empty(); // it has just ended
+        }
     }
 
     /** The connection below, for commands that only QEMU knows. */

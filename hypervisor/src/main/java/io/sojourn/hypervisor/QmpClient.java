@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -75,6 +76,16 @@ public final class QmpClient implements AutoCloseable {
      */
     public static QmpClient connect(
             Path socket, Duration patience, Consumer<? super QmpEvent> events, Consumer<? super String> disconnected) {
+        return connect(socket, patience, Thread.ofPlatform().daemon().factory(), events, disconnected);
+    }
+
+    /** As {@link #connect(Path, Duration, Consumer, Consumer)}, with the reading thread from {@code readers}: a platform thread that runs when an event comes. */
+    static QmpClient connect(
+            Path socket,
+            Duration patience,
+            ThreadFactory readers,
+            Consumer<? super QmpEvent> events,
+            Consumer<? super String> disconnected) {
         long deadline = System.nanoTime() + patience.toNanos();
         AtomicBoolean established = new AtomicBoolean();
         QmpClient client = new QmpClient(socket, open(socket, deadline), events, reason -> {
@@ -84,7 +95,9 @@ public final class QmpClient implements AutoCloseable {
         });
         // a platform thread: events are on the cut path, and a virtual thread waits for a carrier that a native call
         // may pin
-        Thread.ofPlatform().daemon().name("qmp-" + socket.getFileName()).start(client::readUntilTheEnd);
+        Thread reader = readers.newThread(client::readUntilTheEnd);
+        reader.setName("qmp-" + socket.getFileName());
+        reader.start();
         boolean greeted = false;
         try {
             client.greeting.get(left(deadline), TimeUnit.NANOSECONDS);

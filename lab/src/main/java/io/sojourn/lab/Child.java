@@ -70,8 +70,12 @@ public final class Child {
     public static Child startSojourn(Run run, Place place, String name, String... arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(
-                List.of("--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC", "-Xmx256m", "-XX:-UsePerfData"));
+        command.addAll(List.of(
+                "--enable-native-access=ALL-UNNAMED",
+                "-XX:+UseSerialGC",
+                "-XX:MetaspaceSize=64m",
+                "-Xmx256m",
+                "-XX:-UsePerfData"));
         String aotCache = System.getProperty("sojourn.aot", "");
         if (!aotCache.isEmpty()) {
             // Made by ./sojourn for this very class path; a second less of start for each process.

@@ -44,6 +44,9 @@ final class Configs {
         config.put("accel", acceleration);
         // Below what the links carry, so that no queue builds up in which the guest's own packets would wait.
         config.put("bandwidth-mbit", 800);
+        // Three sites and what is between them share this machine's processors: a copy at full speed would leave the
+        // guest none.
+        config.put("copy-mbit", 240);
         config.put(
                 "networks",
                 networks.stream()

@@ -28,12 +28,12 @@ import java.util.stream.Stream;
  */
 public record GuestImage(Path kernel, Path initrd, Path sshKey, String hostKey) {
     /** Counts up when what is in the image changes. */
-    private static final int EDITION = 3;
+    private static final int EDITION = 6;
 
     public static final String READY = "SOJOURN GUEST READY";
 
     private static final List<String> PROGRAMS =
-            List.of("busybox-static", "dropbear-bin", "iperf3", "inetutils-inetd", "iproute2");
+            List.of("busybox-static", "dropbear-bin", "iperf3", "inetutils-inetd", "iproute2", "util-linux");
     private static final List<String> MODULES = List.of("virtio_pci", "virtio_net");
 
     /** The image of the newest kernel Debian has, made now if need be; without a network, the newest that is in the cache. */
@@ -122,6 +122,8 @@ public record GuestImage(Path kernel, Path initrd, Path sshKey, String hostKey) 
         program(to, root, "iperf3", "bin/iperf3");
         // busybox's ip loads no XDP program.
         program(to, root, "ip", "sbin/ip-xdp");
+        // nor has it a chrt.
+        program(to, root, "chrt", "bin/chrt");
         to.file("echo.o", 0644, EchoProgram.object());
 
         StringBuilder order = new StringBuilder();

@@ -23,7 +23,11 @@ final class Isolation extends Scenario {
     private static final int DATAGRAMS = 100;
 
     Isolation() {
-        super("isolation", "two networks with the same addresses at every site, two VMs with the same address move", 2, 3);
+        super(
+                "isolation",
+                "two networks with the same addresses at every site, two VMs with the same address move",
+                2,
+                3);
     }
 
     @Override
@@ -72,8 +76,8 @@ final class Isolation extends Scenario {
                         Map.of(),
                         null);
                 if (!outcome.out().contains("sojourn.name=" + plan.name() + " ")) {
-                    findings.problems.add("at " + place.name() + ", " + plan.address4() + " is not " + plan.name() + ": "
-                            + outcome.out().strip() + outcome.err().strip());
+                    findings.problems.add("at " + place.name() + ", " + plan.address4() + " is not " + plan.name()
+                            + ": " + outcome.out().strip() + outcome.err().strip());
                 }
             }
         }
@@ -106,10 +110,12 @@ final class Isolation extends Scenario {
             stage.calmDown(Duration.ofSeconds(1));
             long rightly = heard.sum();
             stage.say("a host of network " + OTHER + " heard " + rightly + " of " + others * DATAGRAMS
-                    + " datagrams of its own network, and " + wrongly + " of " + lab.correspondents().size() * DATAGRAMS
+                    + " datagrams of its own network, and " + wrongly + " of "
+                    + lab.correspondents().size() * DATAGRAMS
                     + " that were sent to its address in network " + Lab.NETWORK);
             if (wrongly > 0) {
-                findings.problems.add(wrongly + " datagrams of network " + Lab.NETWORK + " came to a host of network " + OTHER);
+                findings.problems.add(
+                        wrongly + " datagrams of network " + Lab.NETWORK + " came to a host of network " + OTHER);
             }
             if (rightly != (long) others * DATAGRAMS) {
                 findings.problems.add("only " + rightly + " of " + others * DATAGRAMS

@@ -16,6 +16,10 @@ final class NetFilter {
                 " chain out { type nat hook postrouting priority srcnat; oifname " + Lab.WAN_DEVICE + " masquerade; }",
                 " chain in { type filter hook forward priority filter; policy accept;",
                 "  iifname " + Lab.WAN_DEVICE + " ct state new drop; }",
+                // As routers do: what is for nobody leaves no trace, or it would take the place that an answer needs.
+                " chain self { type filter hook input priority filter; policy accept;",
+                "  iifname " + Lab.WAN_DEVICE + " icmp type echo-request accept;",
+                "  iifname " + Lab.WAN_DEVICE + " ct state new drop; }",
                 "}");
     }
 

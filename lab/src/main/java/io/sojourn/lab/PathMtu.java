@@ -80,15 +80,17 @@ final class PathMtu extends Scenario {
         while (true) {
             int agreed = 0;
             for (JsonNode path : stage.lab().rest().get("/v1/status").path("paths")) {
-                List<String> ends = List.of(path.path("from").asString(""), path.path("to").asString(""));
-                agreed += ends.contains(a) && ends.contains(b) && path.path("mtu").asInt(0) == mtu ? 1 : 0;
+                List<String> ends =
+                        List.of(path.path("from").asString(""), path.path("to").asString(""));
+                agreed +=
+                        ends.contains(a) && ends.contains(b) && path.path("mtu").asInt(0) == mtu ? 1 : 0;
             }
             if (agreed == 2) {
                 return;
             }
             if (System.nanoTime() > deadlineNs) {
-                findings.problems.add("not within " + bound.toSeconds() + " s: both ends of " + a + " - " + b + " know that it carries "
-                        + mtu + " octets");
+                findings.problems.add("not within " + bound.toSeconds() + " s: both ends of " + a + " - " + b
+                        + " know that it carries " + mtu + " octets");
                 return;
             }
             LockSupport.parkNanos(50_000_000);
@@ -100,19 +102,22 @@ final class PathMtu extends Scenario {
         Place place = stage.lab().place(site + "-c");
         String payload = Integer.toString(1_400 - (family == 4 ? 28 : 48));
         Command.attempt(
-                place.command(List.of("ping", "-n", "-M", "do", "-c", "2", "-i", "0.5", "-W", "1", "-s", payload, address)),
+                place.command(
+                        List.of("ping", "-n", "-M", "do", "-c", "2", "-i", "0.5", "-W", "1", "-s", payload, address)),
                 Map.of(),
                 null);
         String route = place.run("ip", "-" + family, "route", "get", address);
         int least = family == 6 ? NARROW : NARROW - stage.mover().addedBytes();
         if (!route.contains("mtu " + least)) {
-            findings.problems.add("IPv" + family + ": " + place.name() + " was not told that packets to the VM may have "
-                    + least + " octets: " + route.strip().replaceAll("\\s+", " "));
+            findings.problems.add(
+                    "IPv" + family + ": " + place.name() + " was not told that packets to the VM may have " + least
+                            + " octets: " + route.strip().replaceAll("\\s+", " "));
             return;
         }
         String largest = Integer.toString(least - (family == 4 ? 28 : 48));
         Command.Outcome echo = Command.attempt(
-                place.command(List.of("ping", "-n", "-M", "do", "-c", "3", "-i", "0.3", "-W", "2", "-s", largest, address)),
+                place.command(
+                        List.of("ping", "-n", "-M", "do", "-c", "3", "-i", "0.3", "-W", "2", "-s", largest, address)),
                 Map.of(),
                 null);
         if (echo.status() != 0 || !echo.out().contains(" 0% packet loss")) {

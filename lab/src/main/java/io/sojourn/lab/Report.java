@@ -50,7 +50,7 @@ public record Report(
             PathPart path,
             Wire wire,
             List<Correspondent> correspondents,
-            JsonNode certificate,
+            Certified certificate,
             JsonNode timeline,
             List<String> problems) {}
 
@@ -179,8 +179,24 @@ public record Report(
             Path fresh = target.resolveSibling("." + target.getFileName() + ".new");
             Files.writeString(fresh, json());
             Files.move(fresh, target, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+            writeCertificates(target);
         } catch (java.io.IOException e) {
             throw new LabException("cannot write the report to " + file + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** A certificate a move, and the keys, beside r.json in r.certificates/. */
+    private void writeCertificates(Path target) throws java.io.IOException {
+        List<Certified> certificates = moves.stream()
+                .map(Move::certificate)
+                .filter(certified -> certified.document() != null)
+                .toList();
+        if (!certificates.isEmpty()) {
+            String name = String.valueOf(target.getFileName()).replaceFirst("\\.json$", "");
+            Path folder = Files.createDirectories(target.resolveSibling(name + ".certificates"));
+            for (Certified certified : certificates) {
+                certified.write(folder);
+            }
         }
     }
 

@@ -28,7 +28,8 @@ public final class ReportTable {
         "RTT after",
         "direct",
         "took",
-        "over WAN"
+        "over WAN",
+        "signed"
     };
     private static final String[] CELL_HEAD = {
         "cell", "move", "ended", "after", "runs at", "QEMUs", "silence", "lost", "dup", "late", "TCP+SSH", "broken",
@@ -84,8 +85,16 @@ public final class ReportTable {
             ms(move.path().rttAfterMs()),
             ms(move.path().rttDirectMs()),
             String.format(Locale.ROOT, "%.1f s", move.hypervisor().totalMs() / 1e3),
-            String.format(Locale.ROOT, "%.0f MB", move.hypervisor().wanBytes() / 1e6)
+            String.format(Locale.ROOT, "%.0f MB", move.hypervisor().wanBytes() / 1e6),
+            signed(move.certificate())
         };
+    }
+
+    private static String signed(Certified certificate) {
+        if (certificate.verified()) {
+            return certificate.losses().isEmpty() ? "by both" : "losses";
+        }
+        return certificate.document() == null ? "-" : "NO";
     }
 
     private static String[] row(Report.Cell cell) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.lab;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -30,10 +30,7 @@ final class Roam extends Scenario {
     @Override
     Map<String, Object> gatewayExtras(Topology.Site site) {
         return Map.of(
-                "listen",
-                "0.0.0.0:" + Configs.GATEWAY_PORT,
-                "advertise",
-                site.wan4() + ":" + Configs.GATEWAY_PORT);
+                "listen", "0.0.0.0:" + Configs.GATEWAY_PORT, "advertise", site.wan4() + ":" + Configs.GATEWAY_PORT);
     }
 
     @Override
@@ -51,7 +48,8 @@ final class Roam extends Scenario {
             stage.calmDown(Duration.ofSeconds(2));
             judge(stage, home, now, traffic.end(), findings);
             if (sessions(stage, home) != sessionsBefore) {
-                findings.problems.add("a peer made a new session with " + home.name() + " instead of going on with the one it had");
+                findings.problems.add(
+                        "a peer made a new session with " + home.name() + " instead of going on with the one it had");
             }
             awaitAttached(stage, home);
             stage.tour(destinations, findings);
@@ -68,8 +66,7 @@ final class Roam extends Scenario {
         return address;
     }
 
-    private static void judge(
-            Stage stage, Topology.Site home, String now, Traffic.Window window, Findings findings) {
+    private static void judge(Stage stage, Topology.Site home, String now, Traffic.Window window, Findings findings) {
         double worst = 0;
         for (Traffic.Path path : window.paths()) {
             String site = path.correspondent().substring(0, path.correspondent().length() - "-c".length());
@@ -102,7 +99,8 @@ final class Roam extends Scenario {
                 window.tcpBroken()));
         for (JsonNode gateway : stage.lab().rest().get("/v1/gateways").path("items")) {
             String name = gateway.path("name").asString("");
-            if (!name.equals(home.name()) && gateway.path("counters").path("roamed").asLong(0) == 0) {
+            if (!name.equals(home.name())
+                    && gateway.path("counters").path("roamed").asLong(0) == 0) {
                 findings.problems.add("gateway " + name + " has not followed " + home.name());
             }
         }
@@ -136,7 +134,8 @@ final class Roam extends Scenario {
                 throw new LabException("cannot read the log of " + log + ": " + e.getMessage(), e);
             }
             if (System.nanoTime() > deadlineNs) {
-                throw new LabException("not within " + REATTACHED.toSeconds() + " s: " + log + " attaches from its new address");
+                throw new LabException(
+                        "not within " + REATTACHED.toSeconds() + " s: " + log + " attaches from its new address");
             }
             LockSupport.parkNanos(200_000_000);
         }

@@ -22,7 +22,8 @@ final class Scenarios {
             new PathMtu(),
             new Isolation(),
             new Firewall(),
-            new Nat());
+            new Nat(),
+            new HostileWan());
 
     private Scenarios() {}
 }

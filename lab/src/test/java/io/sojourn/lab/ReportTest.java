@@ -25,7 +25,7 @@ class ReportTest {
                 new Report.Wire(50),
                 List.of(new Report.Correspondent(
                         "st-andrews", 4, 1000, 9000, 0, 0, 0, 145.2, 14, 160.1, 0.4, 250.6, 250.1)),
-                JsonNodeFactory.instance.nullNode(),
+                Certified.NONE,
                 JsonNodeFactory.instance.arrayNode(),
                 ok ? List.of() : List.of("ping 4 from hiroshima-c: 1 lost"));
     }

@@ -212,6 +212,13 @@ public final class DatagramBatch implements AutoCloseable {
         alone[i] = false;
     }
 
+    /** Received datagram {@code i} has {@code bytes} bytes, the first of them {@code skipped} bytes on: what stood around them has been read. */
+    public void unwrap(int i, int skipped, int bytes) {
+        Objects.checkFromIndexSize(offset(i) + skipped, bytes, slab.byteSize());
+        places[i] += skipped;
+        lengths[i] = bytes;
+    }
+
     /** The datagram received into slot {@code i} was longer than the slot: its end is lost. */
     public boolean truncated(int i) {
         return (headers.get(JAVA_INT, header(nameOf[i]) + MSG_FLAGS) & MSG_TRUNC) != 0;
@@ -289,6 +296,7 @@ public final class DatagramBatch implements AutoCloseable {
         }
         if (!merged) {
             for (int i = 0; i < count; i++) {
+                places[i] = (long) i * slotBytes;
                 lengths[i] = headers.get(JAVA_INT, header(i) + MSG_LEN);
             }
             return count;

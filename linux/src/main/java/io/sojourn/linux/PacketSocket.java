@@ -169,7 +169,8 @@ public final class PacketSocket implements AutoCloseable {
 
     /** A socket goes on when its interface is up again. */
     private int againWhileDown(int rc, String op) {
-        return rc == -Errno.ENETDOWN.number() ? AGAIN : Syscalls.checkAgain(rc, op + ifindex);
+        boolean again = rc == -Syscalls.EAGAIN || rc == -Errno.ENETDOWN.number();
+        return again ? AGAIN : Syscalls.checkAgain(rc, op + ifindex);
     }
 
     /** Counts since the socket was opened. */

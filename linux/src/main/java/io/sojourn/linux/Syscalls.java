@@ -57,6 +57,7 @@ public final class Syscalls {
             fixed("sched_setaffinity", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle SCHED_SETSCHEDULER =
             fixed("sched_setscheduler", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
+    private static final MethodHandle SCHED_GETSCHEDULER = fixed("sched_getscheduler", JAVA_INT, JAVA_INT);
     private static final MethodHandle SETPRIORITY = fixed("setpriority", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
     private static final MethodHandle IF_NAMETOINDEX = fixed("if_nametoindex", JAVA_INT, JAVA_LONG);
 
@@ -243,6 +244,15 @@ public final class Syscalls {
         }
     }
 
+    static int schedGetscheduler(int thread) {
+        try {
+            MemorySegment state = STATE.get();
+            return result((int) SCHED_GETSCHEDULER.invokeExact(state, thread), state);
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
     static int schedSetscheduler(int thread, int policy, long parameter) {
         try {
             MemorySegment state = STATE.get();
@@ -315,7 +325,7 @@ public final class Syscalls {
         return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), descriptor, options);
     }
 
-    private static AssertionError unexpected(Throwable thrown) {
+    static AssertionError unexpected(Throwable thrown) {
         // A downcall itself never throws; only a wrong descriptor would.
         return new AssertionError("native call", thrown);
     }

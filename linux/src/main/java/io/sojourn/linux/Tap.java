@@ -69,12 +69,16 @@ public final class Tap implements AutoCloseable {
 
     private final int fd;
     private final String name;
+    /** What a failed read is called; made once, as most reads end with EAGAIN. */
+    private final String reading;
+
     private final int ifindex;
     private boolean closed;
 
     private Tap(int fd, String name, int ifindex) {
         this.fd = fd;
         this.name = name;
+        this.reading = "read from " + name;
         this.ifindex = ifindex;
     }
 
@@ -143,7 +147,7 @@ public final class Tap implements AutoCloseable {
         Objects.checkFromIndexSize(offset, maxBytes, segment.byteSize());
         int rc = Syscalls.read(fd, segment.address() + offset, maxBytes);
         Reference.reachabilityFence(segment);
-        return rc >= 0 ? rc : Syscalls.checkAgain(rc, "read from " + name);
+        return rc >= 0 ? rc : Syscalls.checkAgain(rc, reading);
     }
 
     /**

@@ -11,11 +11,30 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Scheduling of the current platform thread, and of the virtual machine's own. */
+/** Scheduling of the current platform thread, of the virtual machine's own, and of a guest's at the moment of its move. */
 public final class Threads {
+    /** Who goes first among those that go before all ordinary threads; the constants stand in the order of their priority, lowest first. */
+    public enum Rank {
+        /** A guest in the first moments after it was resumed. */
+        GUEST,
+        /** Gives a hypervisor its command and hears its events: a millisecond now and then. */
+        HAND,
+        /** Carries packets. */
+        PACKETS,
+        /** Judges those who carry packets, or plays the world around them: must not be late because they are busy. */
+        WORLD;
+
+        private int priority() {
+            return 1 + ordinal();
+        }
+    }
+
     private static final int PR_SET_TIMERSLACK = 29;
     private static final int PRIO_PROCESS = 0;
-    private static final int SCHED_FIFO = 1 | 0x4000_0000; // SCHED_RESET_ON_FORK: threads made by it are ordinary again
+    private static final int SCHED_OTHER = 0;
+    private static final int SCHED_RESET_ON_FORK = 0x4000_0000; // threads made by it are ordinary again
+    private static final int SCHED_FIFO = 1 | SCHED_RESET_ON_FORK;
+    private static final int SCHED_RR = 2 | SCHED_RESET_ON_FORK;
     private static final int CPU_SET_BYTES = 128;
     private static final int SCHED_IDLE = 5;
     private static final Path OWN_THREADS = Path.of("/proc/self/task");
@@ -40,14 +59,40 @@ public final class Threads {
     }
 
     /**
-     * Lets this thread run before all ordinary ones as soon as it has work (SCHED_FIFO, the lowest real-time priority). Only
-     * for loops that sleep when idle; the kernel keeps 5 % of each second for the others. Needs root.
+     * Lets this thread run before all ordinary ones as soon as it has work (SCHED_FIFO). Only for threads that sleep when idle; the kernel keeps 5 % of
+     * each second for the others. Needs root.
      */
-    public static void setRealtime() {
+    public static void setRealtime(Rank rank) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment priority = arena.allocateFrom(JAVA_INT, 1);
+            MemorySegment priority = arena.allocateFrom(JAVA_INT, rank.priority());
             Syscalls.check(
                     Syscalls.schedSetscheduler(0, SCHED_FIFO, priority.address()), "make a thread a real-time one");
+        }
+    }
+
+    /**
+     * Lets a thread of whatever process run before all ordinary ones (SCHED_RR) until {@link #lower}. Only if it is an ordinary one now: who chose another policy for it
+     * knows better. Needs root.
+     *
+     * @return whether it was done; false also if there is no such thread
+     */
+    public static boolean raise(int thread) {
+        if (Syscalls.schedGetscheduler(thread) != SCHED_OTHER) {
+            return false;
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment priority = arena.allocateFrom(JAVA_INT, Rank.GUEST.priority());
+            return Syscalls.schedSetscheduler(thread, SCHED_RR, priority.address()) == 0;
+        }
+    }
+
+    /** Makes a raised thread an ordinary one again, whoever raised it; leaves every other thread as it is. Its niceness is what it was. */
+    public static void lower(int thread) {
+        if (Syscalls.schedGetscheduler(thread) == SCHED_RR) {
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment priority = arena.allocateFrom(JAVA_INT, 0);
+                Syscalls.schedSetscheduler(thread, SCHED_OTHER, priority.address());
+            }
         }
     }
 
@@ -64,16 +109,29 @@ public final class Threads {
      * @return how many there are
      */
     public static int setCompilersLast() {
+        // The kernel cuts names after 15 octets: "C2 CompilerThread0".
+        return setOwn("C[12] CompilerThre.*", SCHED_IDLE, 0);
+    }
+
+    /**
+     * Has HotSpot's own thread and the collector's run before all ordinary ones, as those do that stand still until a collection is over: it takes
+     * milliseconds, and ten times that if its thread must wait for a processor. Needs root.
+     *
+     * @return how many there are
+     */
+    public static int setCollectorFirst() {
+        return setOwn("VM Thread|GC Thread.*", SCHED_FIFO, Rank.PACKETS.priority());
+    }
+
+    private static int setOwn(String names, int policy, int priority) {
         int found = 0;
         try (Arena arena = Arena.ofConfined();
                 DirectoryStream<Path> threads = Files.newDirectoryStream(OWN_THREADS)) {
-            MemorySegment priority = arena.allocateFrom(JAVA_INT, 0);
+            MemorySegment parameters = arena.allocateFrom(JAVA_INT, priority);
             for (Path thread : threads) {
                 String name = Files.readString(thread.resolve("comm")).strip();
                 int id = Integer.parseInt(thread.getFileName().toString());
-                // The kernel cuts names after 15 octets: "C2 CompilerThread0".
-                if (name.matches("C[12] CompilerThre.*")
-                        && Syscalls.schedSetscheduler(id, SCHED_IDLE, priority.address()) == 0) {
+                if (name.matches(names) && Syscalls.schedSetscheduler(id, policy, parameters.address()) == 0) {
                     found++;
                 }
             }

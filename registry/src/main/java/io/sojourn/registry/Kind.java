@@ -13,6 +13,10 @@ public enum Kind {
     MIGRATION,
     /** Something about a VM that an operator should know of. */
     NOTICE,
+    /** A gateway's half of a certificate, as it signed it. */
+    CERTIFICATE,
+    /** The key that a gateway signs with. */
+    SIGNING_KEY,
     /** Key material: never shown, never streamed to anybody. */
     SECRET
 }

@@ -24,6 +24,7 @@ final class Handshaker<O> {
 
     private final SealPrivateKey self;
     private final boolean aes;
+    private final PacketCipher.Maker ciphers;
     private final Entropy entropy;
     private final SealTimers timers;
     private final Map<SealPublicKey, SealPeer<O>> peers;
@@ -37,6 +38,7 @@ final class Handshaker<O> {
     Handshaker(
             SealPrivateKey self,
             boolean aes,
+            PacketCipher.Maker ciphers,
             Entropy entropy,
             SealTimers timers,
             Map<SealPublicKey, SealPeer<O>> peers,
@@ -45,6 +47,7 @@ final class Handshaker<O> {
             SealCounts counts) {
         this.self = self;
         this.aes = aes;
+        this.ciphers = ciphers;
         this.entropy = entropy;
         this.timers = timers;
         this.peers = peers;
@@ -199,7 +202,8 @@ final class Handshaker<O> {
         byte[] mac1 = Handshakes.mac(peer.mac1Key, message, MAC1_AT_RESPONSE);
         System.arraycopy(mac1, 0, message, MAC1_AT_RESPONSE, mac1.length);
         retire(peer, peer.next);
-        TransportSession next = new TransportSession(peer, suite, noise.split(), false, index, remoteIndex, nowNs);
+        TransportSession next =
+                new TransportSession(peer, suite, ciphers, noise.split(), false, index, remoteIndex, nowNs);
         peer.next = next;
         sessions.put(next);
         counts.answered++;
@@ -229,7 +233,7 @@ final class Handshaker<O> {
         sessions.remove(attempt);
         peer.attempt = null;
         TransportSession made = new TransportSession(
-                peer, attempt.suite, noise.split(), true, attempt.index(), SealFormat.sender(header), nowNs);
+                peer, attempt.suite, ciphers, noise.split(), true, attempt.index(), SealFormat.sender(header), nowNs);
         sessions.put(made);
         install(peer, made);
         established = peer;

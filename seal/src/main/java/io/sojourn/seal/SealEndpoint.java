@@ -3,6 +3,7 @@ package io.sojourn.seal;
 
 import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.DropReason;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.security.MessageDigest;
@@ -32,21 +33,28 @@ public final class SealEndpoint<O> {
     private final SessionTable sessions;
     private final Handshaker<O> handshaker;
     private final SealCounts counts = new SealCounts();
-    private final byte[] plain = new byte[SealFormat.INNER_MAX_BYTES + SealFormat.OVERHEAD_BYTES];
-    private final byte[] sealed = new byte[2 * plain.length];
+    private final MemorySegment empty = Arena.ofAuto().allocate(SealFormat.OVERHEAD_BYTES);
     private DropReason reason = DropReason.NONE;
     private @Nullable SealPeer<O> sender;
     private boolean newest;
 
-    /** @param aes whether this CPU has AES: the suite of what this end initiates */
+    /**
+     * @param aes whether this CPU has AES: the suite of what this end initiates
+     * @param ciphers for the packets; the handshakes are the JDK's in any case
+     */
     public SealEndpoint(
-            SealPrivateKey self, boolean aes, SealTimers timers, Entropy entropy, SealUnderlay<O> underlay) {
+            SealPrivateKey self,
+            boolean aes,
+            PacketCipher.Maker ciphers,
+            SealTimers timers,
+            Entropy entropy,
+            SealUnderlay<O> underlay) {
         this.self = self;
         this.timers = timers;
         this.entropy = entropy;
         this.underlay = underlay;
         this.sessions = new SessionTable(entropy);
-        this.handshaker = new Handshaker<>(self, aes, entropy, timers, peers, sessions, underlay, counts);
+        this.handshaker = new Handshaker<>(self, aes, ciphers, entropy, timers, peers, sessions, underlay, counts);
     }
 
     public SealPublicKey key() {
@@ -133,7 +141,7 @@ public final class SealEndpoint<O> {
     // --- sending
 
     /**
-     * Seals one inner datagram; {@code out} may be the memory that it stands in.
+     * Seals one inner datagram; {@code out} may be the memory that it stands in, if {@code outAt} leaves just the room for the header before it.
      *
      * @return the length written at {@code outAt}, {@link SealFormat#OVERHEAD_BYTES} more than {@code length}; 0 when there is no
      *     session
@@ -144,34 +152,7 @@ public final class SealEndpoint<O> {
         if (session == null || length > SealFormat.INNER_MAX_BYTES) {
             return 0;
         }
-        MemorySegment.copy(in, ValueLayout.JAVA_BYTE, at, plain, 0, length);
-        int n = session.seal(plain, 0, length, sealed, 0);
-        MemorySegment.copy(sealed, 0, out, ValueLayout.JAVA_BYTE, outAt, n);
-        return n;
-    }
-
-    /**
-     * Seals all pieces, one datagram each, and writes them back to back, as UDP_SEGMENT wants them.
-     *
-     * @return octets written at {@code outAt}: the pieces' and {@link SealFormat#OVERHEAD_BYTES} for each; 0 when there is no
-     *     session, or together they are more than 128 KiB
-     */
-    public int seal(SealPeer<O> peer, Pieces pieces, MemorySegment out, long outAt, long nowNs) {
-        TransportSession session = usable(peer, nowNs);
-        if (session == null) {
-            return 0;
-        }
-        int total = 0;
-        for (int i = 0; i < pieces.count(); i++) {
-            int length = pieces.length(i);
-            if (length > SealFormat.INNER_MAX_BYTES || total + length + SealFormat.OVERHEAD_BYTES > sealed.length) {
-                return 0;
-            }
-            pieces.gather(i, plain, 0);
-            total += session.seal(plain, 0, length, sealed, total);
-        }
-        MemorySegment.copy(sealed, 0, out, ValueLayout.JAVA_BYTE, outAt, total);
-        return total;
+        return session.seal(in, at, length, out, outAt);
     }
 
     private @Nullable TransportSession usable(SealPeer<O> peer, long nowNs) {
@@ -186,9 +167,8 @@ public final class SealEndpoint<O> {
     private void sendEmpty(SealPeer<O> peer, long nowNs) {
         TransportSession session = usable(peer, nowNs);
         if (session != null) {
-            byte[] out = new byte[SealFormat.OVERHEAD_BYTES];
-            session.seal(plain, 0, 0, out, 0);
-            underlay.send(peer, out);
+            session.seal(empty, 0, 0, empty, 0);
+            underlay.send(peer, empty.toArray(ValueLayout.JAVA_BYTE));
         }
     }
 
@@ -217,7 +197,7 @@ public final class SealEndpoint<O> {
      * Handles one datagram of which {@link SealFormat#isSealed} is true of the first octet.
      *
      * @param source address and port that it came from, in any form that is the same each time
-     * @param out where an inner datagram is written; may be the memory that the datagram stands in
+     * @param out where an inner datagram is written; may be the memory that the datagram stands in, if {@code outAt} is behind its header
      * @return the length of the inner datagram at {@code outAt}, or {@link #NOTHING}
      */
     public int receive(
@@ -243,7 +223,7 @@ public final class SealEndpoint<O> {
     }
 
     private int open(MemorySegment in, long at, int length, MemorySegment out, long outAt, long nowNs) {
-        if (length < SealFormat.OVERHEAD_BYTES || length > plain.length) {
+        if (length < SealFormat.OVERHEAD_BYTES || length > SealFormat.INNER_MAX_BYTES + SealFormat.OVERHEAD_BYTES) {
             return drop(DropReason.TOO_SHORT);
         }
         Indexed found = sessions.get(BigEndian.u24(in, at + SealFormat.TRANSPORT_INDEX_OFFSET));
@@ -255,8 +235,7 @@ public final class SealEndpoint<O> {
             return drop(DropReason.REPLAYED);
         }
         int body = length - SealFormat.TRANSPORT_HEADER_BYTES;
-        MemorySegment.copy(in, ValueLayout.JAVA_BYTE, at + SealFormat.TRANSPORT_HEADER_BYTES, sealed, 0, body);
-        int inner = session.open(counter, sealed, body, plain);
+        int inner = session.open(counter, in, at + SealFormat.TRANSPORT_HEADER_BYTES, body, out, outAt);
         if (inner < 0) {
             return drop(DropReason.UNAUTHENTICATED);
         }
@@ -271,7 +250,6 @@ public final class SealEndpoint<O> {
         if (session == peer.next) {
             handshaker.confirmed(peer);
         }
-        MemorySegment.copy(plain, 0, out, ValueLayout.JAVA_BYTE, outAt, inner);
         return inner == 0 ? NOTHING : inner;
     }
 

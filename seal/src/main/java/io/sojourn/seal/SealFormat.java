@@ -66,10 +66,9 @@ public final class SealFormat {
         return BigEndian.u64(s, at + COUNTER_OFFSET);
     }
 
-    static void writeTransportHeader(byte[] out, int at, int receiver, long counter) {
-        put32(out, at, TRANSPORT << 24 | receiver & INDEX_MASK);
-        put32(out, at + COUNTER_OFFSET, (int) (counter >>> 32));
-        put32(out, at + COUNTER_OFFSET + 4, (int) counter);
+    static void writeTransportHeader(MemorySegment out, long at, int receiver, long counter) {
+        BigEndian.putU32(out, at, TRANSPORT << 24 | receiver & INDEX_MASK);
+        BigEndian.putU64(out, at + COUNTER_OFFSET, counter);
     }
 
     static byte[] handshakeHeader(int type, Suite suite, int sender, int receiver) {

@@ -3,13 +3,8 @@ package io.sojourn.seal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.sojourn.seal.SealWorld.End;
 import io.sojourn.wire.DropReason;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
 class SealEndpointTest {
@@ -290,32 +285,6 @@ class SealEndpointTest {
         w.settle();
         assertThat(w.b.received).containsExactly("chacha");
         assertThat(w.a.received).containsExactly("poly");
-    }
-
-    @Test
-    void aBatchIsManyDatagramsBackToBack() {
-        SealWorld w = new SealWorld().connected();
-        MemorySegment in = Arena.ofAuto().allocate(70_000);
-        MemorySegment out = Arena.ofAuto().allocate(80_000);
-        for (int i = 0; i < 60_000; i++) {
-            in.set(ValueLayout.JAVA_BYTE, i, (byte) ('a' + i / 1_000 % 26));
-        }
-        Pieces pieces = new Pieces(in, in, 64);
-        for (int i = 0; i < 40; i++) {
-            pieces.add(60_000, 8, i * 1_000L, i == 39 ? 17 : 1_000);
-        }
-        int total = w.a.endpoint.seal(w.a.peer, pieces, out, 5, w.now);
-        int each = 1_008 + SealFormat.OVERHEAD_BYTES;
-        assertThat(total).isEqualTo(39 * each + 17 + 8 + SealFormat.OVERHEAD_BYTES);
-        End b = w.b;
-        for (int i = 0; i < 40; i++) {
-            int length = i == 39 ? total - 39 * each : each;
-            b.take(out.asSlice(5 + (long) i * each, length).toArray(ValueLayout.JAVA_BYTE));
-        }
-        assertThat(b.received).hasSize(40);
-        char[] expected = new char[1_000];
-        Arrays.fill(expected, 'd');
-        assertThat(b.received.get(3)).isEqualTo("\0".repeat(8) + new String(expected));
     }
 
     @Test

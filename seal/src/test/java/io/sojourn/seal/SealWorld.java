@@ -39,7 +39,8 @@ final class SealWorld {
         }
 
         void restart() {
-            endpoint = new SealEndpoint<>(key, aes, SealTimers.DEFAULT, random::nextBytes, this);
+            endpoint = new SealEndpoint<>(
+                    key, aes, PacketCipher.Maker.ofJdk(), SealTimers.DEFAULT, random::nextBytes, this);
         }
 
         End other() {

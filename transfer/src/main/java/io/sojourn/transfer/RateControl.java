@@ -22,6 +22,11 @@ final class RateControl {
     private static final double STARTUP_GAIN = 2.0;
     private static final double STARTUP_LATE_GAIN = 1.5;
     private static final double DRAIN_GAIN = 0.7;
+    /** How much more than it was asked for in the copy a path is tried with in the last burst, if it gave that without a queue. */
+    private static final double EXPEDITED_GAIN = 4.0;
+    /** The share of its ceiling at which a copy counts as held back by it rather than by the path. */
+    private static final double HELD_BACK = 0.7;
+
     private static final double CUT = 0.85;
     private static final int FILTER_ROUNDS = 10;
     private static final long MS = 1_000_000L;
@@ -41,6 +46,8 @@ final class RateControl {
     private final double[] roundRates = new double[FILTER_ROUNDS];
 
     private int mode = STARTUP;
+    private boolean expedited;
+    private double expeditedGain = 1.0;
     private int roundSlot;
     private double maxRate;
     private double roundRate;
@@ -79,14 +86,28 @@ final class RateControl {
         double pace = switch (mode) {
             case STARTUP -> Math.max(parameters.initialBytesPerS(), startupGain() * maxRate);
             case DRAIN -> DRAIN_GAIN * maxRate;
-            default -> cruiseGain() * maxRate / (1 - acceptedLoss());
+            default -> expeditedGain * cruiseGain() * maxRate / (1 - acceptedLoss());
         };
-        return Math.max(parameters.floorBytesPerS(), Math.min(pace, parameters.capBytesPerS()));
+        return Math.max(parameters.floorBytesPerS(), Math.min(pace, ceilingBytesPerS()));
+    }
+
+    private long ceilingBytesPerS() {
+        return expedited ? parameters.capBytesPerS() : parameters.copyBytesPerS();
+    }
+
+    /** The rest is all that stands between the guest and its next instruction: the ceiling of the copy is no more. What the path bears beyond it nobody knows yet. */
+    void expedite() {
+        if (expedited) {
+            return;
+        }
+        boolean heldBack = maxRate >= HELD_BACK * parameters.copyBytesPerS();
+        expedited = true;
+        expeditedGain = heldBack ? EXPEDITED_GAIN : 1.0;
     }
 
     /** Bytes that may be unacknowledged and not held lost. */
     long inFlightLimitBytes() {
-        double rate = Math.max(parameters.initialBytesPerS(), maxRate);
+        double rate = Math.max(parameters.initialBytesPerS(), expeditedGain * maxRate);
         double product = rate * roundTrip.minNs() / 1e9;
         double gain = mode == STARTUP ? STARTUP_GAIN : probing ? 1 + probeExcess : 1.0;
         double slack = Math.min(0.25 * product, rate * SLACK_NS / 1e9) + rate * SLACK_NS / 1e9 + SLACK_BYTES;
@@ -255,7 +276,7 @@ final class RateControl {
             probeExcess = grew ? Math.min(0.5, 2 * probeExcess) : 0;
             nextProbeNs = grew ? nowNs : nowNs + Math.max(500 * MS, 4 * roundTrip.smoothedNs());
         }
-        if (nowNs >= nextProbeNs && queueNs < QUIET_QUEUE_NS && maxRate < parameters.capBytesPerS()) {
+        if (nowNs >= nextProbeNs && queueNs < QUIET_QUEUE_NS && maxRate < ceilingBytesPerS()) {
             if (probeExcess == 0) {
                 probeExcess = Math.clamp((double) PROBE_QUEUE_NS / roundTrip.smoothedNs(), 0.02, 0.25);
             }
@@ -273,6 +294,7 @@ final class RateControl {
     private void cut(long nowNs) {
         double now = roundRate > 0 ? Math.min(roundRate, maxRate) : maxRate;
         maxRate = Math.max(parameters.floorBytesPerS(), CUT * now);
+        expeditedGain = 1.0; // it was too much
         for (int i = 0; i < FILTER_ROUNDS; i++) {
             roundRates[i] = maxRate;
         }
@@ -292,7 +314,7 @@ final class RateControl {
      * still modest, double; else grow by half.
      */
     private double startupGain() {
-        boolean capped = parameters.capBytesPerS() < StreamParameters.UNCAPPED_BYTES_PER_S;
+        boolean capped = ceilingBytesPerS() < StreamParameters.UNCAPPED_BYTES_PER_S;
         return capped || maxRate < 3.0 * parameters.initialBytesPerS() ? STARTUP_GAIN : STARTUP_LATE_GAIN;
     }
 

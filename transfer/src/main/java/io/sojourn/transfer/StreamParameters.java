@@ -9,6 +9,8 @@ package io.sojourn.transfer;
  * @param ringBytes capacity of each end's ring, a power of two and at least 4 MiB; bounds rate x round trip
  * @param initialBytesPerS pace before anything is known of the path
  * @param capBytesPerS never faster than this on the wire, headers included ({@code Limits.bandwidth_bytes_per_s})
+ * @param copyBytesPerS nor faster than this while the guest still runs, before {@code expedite()}: the copy has time, and the guest's own traffic and both hosts' processors
+ *     are better left to others; the last pages have none
  * @param floorBytesPerS congestion never pushes the pace below this
  * @param targetQueueMs queueing delay in the path, over the smallest seen, at which the sender backs off
  * @param lossPercent loss over a round trip, sustained, at which the sender backs off
@@ -21,6 +23,7 @@ public record StreamParameters(
         int ringBytes,
         long initialBytesPerS,
         long capBytesPerS,
+        long copyBytesPerS,
         long floorBytesPerS,
         int targetQueueMs,
         double lossPercent,
@@ -40,17 +43,29 @@ public record StreamParameters(
             throw new IllegalArgumentException(
                     "stream ring of " + ringBytes + " B is not a power of two of at least 4 MiB");
         }
-        if (floorBytesPerS <= 0 || capBytesPerS < floorBytesPerS || initialBytesPerS <= 0) {
-            throw new IllegalArgumentException("stream rates must satisfy 0 < floor " + floorBytesPerS + " B/s <= cap "
-                    + capBytesPerS + " B/s and initial " + initialBytesPerS + " B/s > 0");
+        copyBytesPerS = Math.min(copyBytesPerS, capBytesPerS);
+        if (floorBytesPerS <= 0 || copyBytesPerS < floorBytesPerS || initialBytesPerS <= 0) {
+            throw new IllegalArgumentException("stream rates must satisfy 0 < floor " + floorBytesPerS + " B/s <= copy "
+                    + copyBytesPerS + " B/s <= cap " + capBytesPerS + " B/s and initial " + initialBytesPerS
+                    + " B/s > 0");
         }
-        initialBytesPerS = Math.min(initialBytesPerS, capBytesPerS);
+        initialBytesPerS = Math.min(initialBytesPerS, copyBytesPerS);
     }
 
     /** 64 MiB rings, 8 MB/s at first, uncapped; fits a path MTU of 1500 B over IPv4 or IPv6. */
     public static StreamParameters defaults() {
         return new StreamParameters(
-                1400, 64 * MIB, 8_000_000, UNCAPPED_BYTES_PER_S, 500_000, 25, 2.0, 1, 4L * MIB, 30_000);
+                1400,
+                64 * MIB,
+                8_000_000,
+                UNCAPPED_BYTES_PER_S,
+                UNCAPPED_BYTES_PER_S,
+                500_000,
+                25,
+                2.0,
+                1,
+                4L * MIB,
+                30_000);
     }
 
     public StreamParameters withCapBytesPerS(long bytesPerS) {
@@ -58,6 +73,22 @@ public record StreamParameters(
                 maxPayloadBytes,
                 ringBytes,
                 initialBytesPerS,
+                bytesPerS,
+                copyBytesPerS,
+                Math.min(floorBytesPerS, bytesPerS),
+                targetQueueMs,
+                lossPercent,
+                extraCopies,
+                extraCopiesMaxBytes,
+                silenceMs);
+    }
+
+    public StreamParameters withCopyBytesPerS(long bytesPerS) {
+        return new StreamParameters(
+                maxPayloadBytes,
+                ringBytes,
+                initialBytesPerS,
+                capBytesPerS,
                 bytesPerS,
                 Math.min(floorBytesPerS, bytesPerS),
                 targetQueueMs,
@@ -73,6 +104,7 @@ public record StreamParameters(
                 ringBytes,
                 initialBytesPerS,
                 capBytesPerS,
+                copyBytesPerS,
                 floorBytesPerS,
                 targetQueueMs,
                 lossPercent,
@@ -87,6 +119,7 @@ public record StreamParameters(
                 bytes,
                 initialBytesPerS,
                 capBytesPerS,
+                copyBytesPerS,
                 floorBytesPerS,
                 targetQueueMs,
                 lossPercent,
@@ -101,6 +134,7 @@ public record StreamParameters(
                 ringBytes,
                 initialBytesPerS,
                 capBytesPerS,
+                copyBytesPerS,
                 floorBytesPerS,
                 targetQueueMs,
                 lossPercent,
@@ -115,6 +149,7 @@ public record StreamParameters(
                 ringBytes,
                 initialBytesPerS,
                 capBytesPerS,
+                copyBytesPerS,
                 floorBytesPerS,
                 targetQueueMs,
                 lossPercent,

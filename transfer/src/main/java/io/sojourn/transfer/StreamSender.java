@@ -219,6 +219,9 @@ public final class StreamSender implements StreamEnd {
     }
 
     private void refillCredit(long nowNs) {
+        if (expedited) {
+            rate.expedite();
+        }
         double pace = rate.paceBytesPerS();
         double most = Math.max(
                 pace * BURST_NS / 1e9, BURST_DATAGRAMS * (double) (parameters.maxPayloadBytes() + DATA_HEADER_BYTES));

@@ -105,7 +105,8 @@ final class WanEmulator implements AutoCloseable {
         Threads.preciseTimers();
         try {
             if (config.realtime()) {
-                Threads.setRealtime();
+                Threads.setRealtime(Threads.Rank.WORLD);
+                Threads.setCollectorFirst();
             }
         } catch (SyscallException notPrivileged) {
             LOG.warn("{}; packets may come out late while the machine is busy", notPrivileged.getMessage());

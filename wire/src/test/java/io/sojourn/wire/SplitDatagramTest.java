@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.junit.jupiter.api.Test;
 
 class SplitDatagramTest {
     @ParameterizedTest
@@ -28,7 +28,12 @@ class SplitDatagramTest {
             assertThat(SplitDatagram.half(s, 0)).isEqualTo(half);
             int at = half == 0 ? 0 : SplitDatagram.halfBytes(bytes, 0);
             MemorySegment.copy(
-                    s, ValueLayout.JAVA_BYTE, SplitDatagram.HEADER_BYTES, again, at, length - SplitDatagram.HEADER_BYTES);
+                    s,
+                    ValueLayout.JAVA_BYTE,
+                    SplitDatagram.HEADER_BYTES,
+                    again,
+                    at,
+                    length - SplitDatagram.HEADER_BYTES);
         }
         assertThat(again).isEqualTo(whole);
     }

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.handoff.JournalRecord;
+import io.sojourn.model.binding.Binding;
+import io.sojourn.rpc.MigrationReport;
+
+/** Around a rehearsal of handoffs there is nothing. */
+final class Nowhere implements Handoffs.Surroundings {
+    @Override
+    public void report(MigrationReport.Builder report) {
+        // That it was built, field by field, is the rehearsal.
+    }
+
+    @Override
+    public void journal(JournalRecord entry) {
+        entry.toLine();
+    }
+
+    @Override
+    public void followed(Binding binding) {
+        // Nobody follows a rehearsal.
+    }
+
+    @Override
+    public void closed(Accounts.Closed account) {
+        // And nobody certifies it.
+    }
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.linux.BridgeFdb;
+import io.sojourn.linux.Links;
+import io.sojourn.linux.PacketSocket;
+import io.sojourn.linux.Tap;
+import io.sojourn.linux.Tap.Offload;
+import io.sojourn.mechanism.Mechanism;
+import io.sojourn.mechanism.Overlay;
+import io.sojourn.model.binding.Epoch;
+import io.sojourn.model.identity.MacAddress;
+import io.sojourn.model.location.GatewayId;
+import io.sojourn.model.location.Locator;
+import io.sojourn.model.location.SiteId;
+import io.sojourn.rpc.Gateway;
+import io.sojourn.rpc.Network;
+import io.sojourn.rpc.Nic;
+import io.sojourn.rpc.Subnet;
+import io.sojourn.rpc.TableUpdate;
+import io.sojourn.rpc.Vm;
+import io.sojourn.seal.SealPrivateKey;
+import io.sojourn.wire.ArpFrames;
+import io.sojourn.wire.SojournDatagram;
+import io.sojourn.wire.VirtioNetHeader;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.security.SecureRandom;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+
+/** One gateway of the warm-up: all of the packet path, on a tap that no bridge knows, with one host and one VM that do not exist. */
+final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Inside.Sightings, AutoCloseable {
+    private static final String NETWORK = "warm-up";
+    private static final int TURNS = 64;
+    private static final int HANDSHAKE_TURNS = 1_000;
+
+    final Counters counters = new Counters();
+    private final int number;
+    private final GatewayId id;
+    private final SealPrivateKey key = SealPrivateKey.generate(new SecureRandom()::nextBytes);
+    private final WanPort wan;
+    private final ForwardingTable table;
+    private final Inside inside;
+    private final Outside outside;
+    private final Sealing sealing;
+    private final Links links = new Links();
+    private final Tap tap;
+    private final PacketSocket station;
+    private final BridgeFdb fdb = new BridgeFdb();
+    private final MemorySegment request = Arena.ofAuto().allocate(128, 8);
+
+    WarmUpStage(String name) {
+        number = name.equals("near") ? 1 : 2;
+        id = new GatewayId(name);
+        Mechanism mechanism = new Overlay();
+        tap = Tap.openTap("sjwarm%d", Set.of(Tap.Flag.VNET_HDR));
+        tap.setOffloads(EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6));
+        tap.trySetOffloads(EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6, Offload.USO4, Offload.USO6));
+        links.up(tap.ifindex());
+        station = PacketSocket.open(tap.ifindex(), 0, Set.of(PacketSocket.Flag.VNET_HDR));
+        wan = WanPort.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), mechanism, counters);
+        table = new ForwardingTable(id, new SiteId(name), this);
+        LocalDelivery delivery = new LocalDelivery(table, counters);
+        inside = new Inside(table, wan, delivery, counters, this);
+        sealing = new Sealing(
+                key, new GatewayConfig.Transport(true, Set.of(), Set.of(), GatewayConfig.Transport.REKEY_AFTER_S), wan, counters);
+        Relays relays = new Relays(Set.of(), table, wan, counters);
+        outside = new Outside(table, wan, mechanism, sealing, delivery, counters, relays, this);
+    }
+
+    // --- its stations: documentation addresses (RFC 5737, 3849), locally administered MACs
+
+    long host4() {
+        return 0xC000_0200L | number << 6 | 10;
+    }
+
+    long vm4() {
+        return 0xC000_0200L | number << 6 | 20;
+    }
+
+    long prefix6() {
+        return 0x2001_0db8_0000_0000L | number;
+    }
+
+    long host6() {
+        return 10;
+    }
+
+    long vm6() {
+        return 20;
+    }
+
+    long hostMac() {
+        return 0x0200_0000_0010L | number;
+    }
+
+    long vmMac() {
+        return 0x0200_0000_0020L | number;
+    }
+
+    /** Learns of the other. */
+    void meet(WarmUpStage other) {
+        InetSocketAddress address = other.wan.localAddress();
+        table.apply(TableUpdate.newBuilder()
+                .addGateways(Gateway.newBuilder()
+                        .setName(other.id.name())
+                        .setSite(other.id.name())
+                        .setSealKey(other.key.publicKey().toString())
+                        .setLocator(new Locator(address.getAddress(), address.getPort()).toString()))
+                .addNetworks(Network.newBuilder()
+                        .setName(NETWORK)
+                        .setVni(1)
+                        .addAllSubnets(subnets())
+                        .addAllSubnets(other.subnets()))
+                .addVms(vm())
+                .addVms(other.vm())
+                .build());
+        sealing.peers(table.peers());
+        outside.reindexPeers();
+        long now = System.nanoTime();
+        port().neighbours.learn(false, 0, host4(), hostMac(), now);
+        port().neighbours.learn(true, prefix6(), host6(), hostMac(), now);
+    }
+
+    /** Both have learned of each other; they get a session. */
+    void connect(WarmUpStage other) {
+        for (int i = 0; i < HANDSHAKE_TURNS && !(isUp() && other.isUp()); i++) {
+            turn();
+            other.turn();
+        }
+    }
+
+    private boolean isUp() {
+        return table.peers().stream().allMatch(peer -> peer.seal != null && peer.seal.isUp());
+    }
+
+    private List<Subnet> subnets() {
+        return List.of(
+                Subnet.newBuilder()
+                        .setPrefix("192.0.2." + (number << 6) + "/26")
+                        .setGatewayAddress("192.0.2." + (number << 6 | 1))
+                        .setHomeSite(id.name())
+                        .build(),
+                Subnet.newBuilder()
+                        .setPrefix("2001:db8:0:" + number + "::/64")
+                        .setGatewayAddress("2001:db8:0:" + number + "::1")
+                        .setHomeSite(id.name())
+                        .build());
+    }
+
+    private Vm vm() {
+        return Vm.newBuilder()
+                .setName(id.name())
+                .setGateway(id.name())
+                .setEpoch(1)
+                .addNics(Nic.newBuilder()
+                        .setMac(new MacAddress(vmMac()).toString())
+                        .setNetwork(NETWORK)
+                        .addAddresses("192.0.2." + (number << 6 | 20))
+                        .addAddresses("2001:db8:0:" + number + "::14"))
+                .build();
+    }
+
+    void plain(boolean plain) {
+        table.peers().forEach(peer -> peer.plain = plain);
+    }
+
+    /** A station says something, a virtio_net_hdr before it. */
+    void inject(MemorySegment frame, int bytes) {
+        station.send(frame, 0, bytes);
+    }
+
+    /** Its host asks who has the address of the other's (RFC 826). */
+    void askFor(WarmUpStage other) {
+        VirtioNetHeader.write(request, 0, 0, VirtioNetHeader.GSO_NONE, 0, 0, 0, 0);
+        int length = ArpFrames.request(request, LanPort.VNET_BYTES, hostMac(), host4(), other.host4());
+        inject(request, LanPort.VNET_BYTES + length);
+    }
+
+    /** Each of the datagrams that are Sojourn's own in turn; there is nothing in them. */
+    void sendOwn(int i) {
+        byte[] datagram = new byte[32];
+        datagram[0] = SojournDatagram.MAGIC;
+        datagram[SojournDatagram.TYPE_OFFSET] = (byte) (1 + i / 4 % SojournDatagram.PATH_PROBE_REPLY);
+        table.peers().forEach(peer -> wan.sendBytes(peer, datagram));
+    }
+
+    /** As the forwarder does, until there is nothing to do. */
+    void turn() {
+        for (int i = 0; i < TURNS; i++) {
+            long now = System.nanoTime();
+            sealing.tick(now);
+            int work = outside.poll(now) + inside.poll(port(), now);
+            wan.flush();
+            if (work == 0) {
+                return;
+            }
+        }
+    }
+
+    private LanPort port() {
+        VirtualNetwork network = table.network(NETWORK);
+        if (network == null || network.port == null) {
+            throw new GatewayException("the network of the warm-up has no port");
+        }
+        return network.port;
+    }
+
+    @Override
+    public void networkAdded(VirtualNetwork network) {
+        network.port = LanPort.detached(network, tap, fdb, counters);
+    }
+
+    @Override
+    public void close() {
+        wan.close();
+        station.close();
+        tap.close();
+        links.close();
+    }
+
+    @Override
+    public void networkRemoved(VirtualNetwork network) {}
+
+    @Override
+    public void tableSays(VmEntry vm, GatewayId gateway, Epoch epoch) {}
+
+    @Override
+    public void vmRemoved(VmEntry vm) {}
+
+    @Override
+    public void sighted(VmEntry vm, Sign sign, long now) {}
+
+    @Override
+    public void usurped(VmEntry vm, long now) {}
+
+    @Override
+    public void signal(Peer from, byte[] datagram, long now) {}
+
+    @Override
+    public void stream(Peer from, MemorySegment s, long at, int length, long now) {}
+
+    @Override
+    public void probe(Peer from, MemorySegment s, long at, int length) {}
+
+    @Override
+    public void probeReply(Peer from, MemorySegment s, long at, int length, long now) {}
+
+    @Override
+    public void late(VmEntry vm, Peer from, long now) {}
+}

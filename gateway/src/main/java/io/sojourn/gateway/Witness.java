@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.wire.Ethernet;
+import io.sojourn.wire.FrameRun;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Sees the frames that pass between LAN and WAN, for those who count or keep them around a move. While nobody does, it costs one
+ * comparison.
+ *
+ * <p>Locking: none, the forwarder's thread only. Allocates nothing.
+ */
+final class Witness {
+    private @Nullable Accounts accounts;
+
+    void accounts(Accounts counting) {
+        accounts = counting;
+    }
+
+    /** A frame, or {@code frames} with these headers, leaves for a peer. */
+    void toWan(Peer to, int vni, long epoch, MemorySegment s, long at, int length, int frames) {
+        Accounts counting = accounts;
+        if (counting != null && counting.anyOpen()) {
+            counting.toWan(to, epoch, Ethernet.destination(s, at), frames);
+        }
+    }
+
+    /** Frames have come from a peer, and are well formed. {@code epoch}: its low 24 bits. */
+    void fromWan(Peer from, int vni, int epoch, FrameRun run) {
+        Accounts counting = accounts;
+        if (counting != null && counting.anyOpen()) {
+            counting.fromWan(from, epoch, Ethernet.destination(run.memory(), run.frameAt()), run.count());
+        }
+    }
+}
