@@ -228,10 +228,15 @@ final class ForwardingTable {
 
     /** Makes a binding the one that this gateway acts by. The caller has made sure that the epoch is the highest seen. */
     void bind(VmEntry vm, GatewayId gateway, Epoch epoch) {
+        if (!gateway.equals(vm.gateway)) {
+            vm.cameFrom = vm.gateway;
+            vm.movedNs = System.nanoTime();
+        }
         vm.gateway = gateway;
         vm.epoch = epoch;
         vm.highestEpoch = Math.max(vm.highestEpoch, epoch.number());
         vm.local = gateway.equals(self);
+        vm.tombstone = vm.local ? null : vm.tombstone;
         vm.routeEpoch = epoch.number();
         resolveRoute(vm);
     }

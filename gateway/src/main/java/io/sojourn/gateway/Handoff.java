@@ -9,9 +9,7 @@ import io.sojourn.handoff.HandoffEvent;
 import io.sojourn.handoff.HandoffPlan;
 import io.sojourn.handoff.SourceHandoff;
 import io.sojourn.handoff.Step;
-import io.sojourn.linux.TapQueue;
 import io.sojourn.rpc.Role;
-import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -52,7 +50,7 @@ final class Handoff {
     final GuestSide guest;
     final Map<Counter, Long> counts = new EnumMap<>(Counter.class);
     /** Source: the guest's ports, watched from the start of the copy so that HOLD knows when they are empty. */
-    final List<TapQueue> queues = new ArrayList<>();
+    private @Nullable QueueWatch queue;
     /** When the guest last stopped or resumed by its hypervisor's clock; 0: it has not. */
     long guestEventUs;
     /** What it does and counts; for the certificate. */
@@ -117,8 +115,24 @@ final class Handoff {
         return machine.apply(event, nowNs);
     }
 
-    void closeQueues() {
-        Later.close(List.copyOf(queues));
-        queues.clear();
+    /** The guest is about to leave, or is being stopped to: it will not read here what it has not read yet. */
+    boolean isLeaving() {
+        return machine.state instanceof SourceHandoff.Copying
+                || machine.state instanceof SourceHandoff.Held
+                || machine.state instanceof SourceHandoff.Stopping;
+    }
+
+    @Nullable
+    QueueWatch queue() {
+        return queue;
+    }
+
+    /** Takes the place of the one before, if there is one. */
+    void queue(@Nullable QueueWatch watch) {
+        QueueWatch before = queue;
+        if (before != null) {
+            before.close();
+        }
+        queue = watch;
     }
 }

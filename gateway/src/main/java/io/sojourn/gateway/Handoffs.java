@@ -2,8 +2,6 @@
 package io.sojourn.gateway;
 
 import io.sojourn.gateway.Counters.Kind;
-import io.sojourn.gateway.VmEntry.Hold;
-import io.sojourn.gateway.VmEntry.Keeping;
 import io.sojourn.handoff.CorrespondentHandoff;
 import io.sojourn.handoff.Counter;
 import io.sojourn.handoff.HandoffAction;
@@ -17,8 +15,6 @@ import io.sojourn.handoff.SignalCodec;
 import io.sojourn.handoff.Step;
 import io.sojourn.handoff.Timer;
 import io.sojourn.handoff.Timing;
-import io.sojourn.linux.PacketSocket;
-import io.sojourn.linux.TapQueue;
 import io.sojourn.model.binding.Binding;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.VmId;
@@ -26,16 +22,11 @@ import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.MigrationReport;
 import io.sojourn.rpc.Role;
 import io.sojourn.rpc.TimelineEntry;
-import io.sojourn.wire.Ethernet;
-import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -60,29 +51,24 @@ final class Handoffs {
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(Handoffs.class);
-    private static final long DRAIN_POLL_NS = TimeUnit.MICROSECONDS.toNanos(200);
-    /** The watch on a guest's port must be read now and then, or its socket overflows. */
-    private static final long WATCH_POLL_NS = TimeUnit.MILLISECONDS.toNanos(20);
-
     private static final long DIRECT_FOR_NS = TimeUnit.MILLISECONDS.toNanos(500);
     private static final long MOVED_EVERY_NS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private record TimerKey(MigrationId migration, Timer timer) {}
 
-    private record Tombstone(MigrationId migration, Binding now) {}
+    /** Of a VM's direct ways to its ports. */
+    private record DirectKey(VmId vm) {}
 
     private final Forwarder forwarder;
     private final ForwardingTable table;
     private final WanPort wan;
     private final LocalDelivery delivery;
-    private final Outside outside;
+    private final PacketPath path;
     private final Timers timers;
     private final Counters counters;
     private final Surroundings surroundings;
     private final Accounts accounts;
     private final Map<MigrationId, Handoff> active = new LinkedHashMap<>();
-    private final Map<VmId, Tombstone> tombstones = new HashMap<>();
-    private final Map<VmId, Long> movedSaidNs = new HashMap<>();
     private @Nullable SignalCodec codec;
     private @Nullable Claims claims;
     /** Grows with every datagram, also across restarts: it starts at the time of day. */
@@ -101,7 +87,7 @@ final class Handoffs {
         this.table = table;
         this.wan = wan;
         this.delivery = delivery;
-        this.outside = outside;
+        this.path = new PacketPath(table, wan, delivery, outside, counters, this::goesOn);
         this.timers = timers;
         this.counters = counters;
         this.surroundings = surroundings;
@@ -142,7 +128,7 @@ final class Handoffs {
                 Math.max(handoff.vm.highestEpoch, handoff.plan.epoch().number());
         handoff.account = accounts.begin(handoff);
         handoff.vm.counts.reset();
-        openDirect(handoff.vm, handoff.guest.ports());
+        PacketPath.openDirect(handoff.vm, handoff.guest.ports());
         execute(handoff, first, System.nanoTime());
     }
 
@@ -161,27 +147,6 @@ final class Handoffs {
         }
         LocalDelivery.release(vm);
         return true;
-    }
-
-    /** Opens the ways to the guest's ports that need no bridge; a port that is not known is reached through the bridge. */
-    private static void openDirect(VmEntry vm, List<Integer> ports) {
-        if (ports.isEmpty()) {
-            return;
-        }
-        closeDirect(vm);
-        vm.guestPorts = List.copyOf(ports);
-        for (int i = 0; i < vm.nics.size() && i < ports.size(); i++) {
-            if (ports.get(i) >= 0) {
-                // It only sends: a filter that passes nothing spares the kernel a copy of every frame.
-                vm.direct.put(vm.nics.get(i).mac(), PacketSocket.open(ports.get(i), 0, Set.of()));
-            }
-        }
-    }
-
-    private static void closeDirect(VmEntry vm) {
-        Later.close(List.copyOf(vm.direct.values()));
-        vm.direct.clear();
-        vm.guestPorts = List.of();
     }
 
     /** Something has happened to a migration; ignored when this gateway has no part in it (any more). */
@@ -207,7 +172,9 @@ final class Handoffs {
         Handoff handoff = active.get(id);
         if (handoff != null) {
             handoff.guestEventUs = atUs;
-            rescueUnread(handoff);
+            if (handoff.isLeaving()) {
+                rescueUnread(handoff);
+            }
             apply(handoff, new HandoffEvent.GuestStopped(atNs));
         }
     }
@@ -252,21 +219,17 @@ final class Handoffs {
         }
     }
 
+    /** Of a redirect nothing is said: MOVED proves that a binding is active. */
     void late(VmEntry vm, Peer from, long nowNs) {
-        Tombstone stone = tombstones.get(vm.id);
-        Long said = movedSaidNs.get(vm.id);
-        if (stone == null || isMoving(vm.id) || said != null && nowNs - said < MOVED_EVERY_NS) {
+        MigrationId tombstone = vm.tombstone;
+        if (tombstone == null
+                || vm.onMove
+                || vm.routeEpoch != vm.epoch.number()
+                || nowNs - vm.movedSaidNs < MOVED_EVERY_NS) {
             return;
         }
-        movedSaidNs.put(vm.id, nowNs);
-        send(
-                from.id,
-                new Signal(
-                        stone.migration,
-                        vm.id,
-                        stone.now.epoch(),
-                        table.self(),
-                        new Signal.Moved(stone.now.gateway(), stone.now.epoch())));
+        vm.movedSaidNs = nowNs;
+        send(from.id, new Signal(tombstone, vm.id, vm.epoch, table.self(), new Signal.Moved(vm.gateway, vm.epoch)));
     }
 
     void signal(Peer from, byte[] datagram, long nowNs) {
@@ -277,12 +240,34 @@ final class Handoffs {
             return;
         }
         wan.handoffUnderWay();
-        Handoff handoff = active.get(signal.migration());
         if (LOG.isDebugEnabled()) {
             LOG.debug("from {}: {}", from, signal);
         }
+        if (!path.waits(signal, from.id, moving())) {
+            heard(signal, from.id, nowNs);
+        }
+    }
+
+    /** The VMs of all handoffs that are under way here. */
+    private List<VmEntry> moving() {
+        return active.values().stream().map(handoff -> handoff.vm).toList();
+    }
+
+    /** A marker has waited behind packets that are on their way now. */
+    private void goesOn(Hold.Marker marker) {
+        forwarder.post(() -> inOrder(marker.signal(), marker.from()));
+    }
+
+    private void inOrder(Signal signal, GatewayId from) {
+        if (!path.waits(signal, from, moving())) {
+            heard(signal, from, System.nanoTime());
+        }
+    }
+
+    private void heard(Signal signal, GatewayId from, long nowNs) {
+        Handoff handoff = active.get(signal.migration());
         if (handoff != null) {
-            apply(handoff, new HandoffEvent.SignalReceived(signal, from.id));
+            apply(handoff, new HandoffEvent.SignalReceived(signal, from));
         } else {
             stranger(signal, nowNs);
         }
@@ -325,7 +310,7 @@ final class Handoffs {
             if (action instanceof HandoffAction.Send(GatewayId to, Signal answer)) {
                 send(to, answer);
             } else if (action instanceof HandoffAction.SendInOrder(GatewayId to, Signal answer)) {
-                send(to, answer);
+                sendInOrder(to, answer);
             }
         }
     }
@@ -350,14 +335,16 @@ final class Handoffs {
 
     private void execute(Handoff h, HandoffAction action, long nowNs) {
         VmEntry vm = h.vm;
+        Epoch move = h.plan.epoch();
         if (h.account != null) {
             h.account.doing(action);
         }
         switch (action) {
             case HandoffAction.Send(GatewayId to, Signal signal) -> send(to, signal);
-            case HandoffAction.SendInOrder(GatewayId to, Signal signal) -> send(to, signal);
+            case HandoffAction.SendInOrder(GatewayId to, Signal signal) -> sendInOrder(to, signal);
             case HandoffAction.StartCopy() -> {
-                watchQueues(h);
+                vm.singly = true;
+                h.queue(new QueueWatch(h.guest.ports(), timers));
                 h.guest.startCopy();
             }
             case HandoffAction.CancelCopy() -> h.guest.cancelCopy();
@@ -366,52 +353,39 @@ final class Handoffs {
             case HandoffAction.ResumeGuest() -> h.guest.continueGuest();
             case HandoffAction.ContinueGuest() -> h.guest.continueGuest();
             case HandoffAction.QuitGuest() -> h.guest.quitGuest();
-            case HandoffAction.RedirectOn(GatewayId to, Epoch epoch) -> redirectOn(vm, to, epoch);
-            case HandoffAction.RedirectOff(GatewayId from, Epoch epoch, long bound) ->
-                redirectOff(vm, from, epoch, bound);
-            case HandoffAction.AwaitQueueDrained(long boundNs) -> awaitDrained(h, nowNs + boundNs);
-            case HandoffAction.StartBuffering(Epoch epoch, long bound) -> {
-                vm.markedEpoch = epoch.number();
-                vm.returnTo = null;
-                vm.keeping = Keeping.MARKED;
-                // The incoming guest's port is on the bridge already, and nobody reads it: what is flooded there would
-                // wait in its
-                // queue and reach the guest a second time.
-                LocalDelivery.capture(vm);
-                if (vm.kept == null) {
-                    vm.kept = new HoldBuffer(bound);
-                }
+            case HandoffAction.RedirectOn(GatewayId to, Epoch epoch) -> {
+                QueueWatch queue = h.queue();
+                path.redirectOn(vm, move, to, epoch, queue != null && !queue.isEmpty());
             }
-            case HandoffAction.FlushBuffer() -> delivery.startFlush(vm, nowNs);
+            case HandoffAction.RedirectOff(GatewayId from, Epoch epoch, long bound) ->
+                path.redirectOff(vm, move, from, epoch, bound);
+            case HandoffAction.AwaitQueueDrained(long boundNs) -> awaitDrained(h, nowNs + boundNs);
+            case HandoffAction.StartBuffering(Epoch epoch, long bound) -> path.startBuffering(vm, move, epoch, bound);
+            case HandoffAction.FlushBuffer() -> path.flushBuffer(vm, move, nowNs);
             case HandoffAction.DeliverLive() -> {
-                deliverLive(h, nowNs);
+                path.deliverLive(vm, move, nowNs);
                 h.guest.activated();
             }
-            case HandoffAction.ReturnBuffer(GatewayId to, Epoch epoch) -> returnBuffer(h, to, epoch);
-            case HandoffAction.DropBuffer() -> {
-                delivery.drop(vm);
-                vm.keeping = Keeping.NOTHING;
-            }
+            case HandoffAction.ReturnBuffer(GatewayId to, Epoch epoch) ->
+                apply(h, new HandoffEvent.BufferReturned(path.returnBuffer(vm, move, to, epoch)));
+            case HandoffAction.DropBuffer() -> path.dropBuffer(vm, move);
             case HandoffAction.HoldFrom(GatewayId gateway, long bound) ->
-                vm.holds.computeIfAbsent(gateway, g -> new Hold(bound, () -> holdStarted(h, g)));
-            case HandoffAction.ReleaseHold(GatewayId gateway) -> delivery.release(vm, gateway);
+                path.holdFrom(vm, move, gateway, bound, () -> holdStarted(h, gateway));
+            case HandoffAction.ReleaseHold(GatewayId gateway) -> path.releaseHold(vm, move, gateway);
             case HandoffAction.HoldOutbound(GatewayId gateway, Epoch epoch, long bound) ->
-                vm.outboundHolds.computeIfAbsent(gateway, g -> new Hold(bound, () -> holdStarted(h, g)));
-            case HandoffAction.ReleaseOutbound(GatewayId gateway) -> releaseOutbound(vm, gateway);
+                path.holdOutbound(vm, move, gateway, bound, () -> holdStarted(h, gateway));
+            case HandoffAction.ReleaseOutbound(GatewayId gateway) -> path.releaseOutbound(vm, move, gateway);
             case HandoffAction.InstallRoute(Binding binding) -> {
                 if (binding.epoch().isAfter(vm.epoch)) {
                     table.bind(vm, binding.gateway(), binding.epoch());
                     surroundings.followed(binding);
                 }
             }
-            case HandoffAction.ForwardLate(GatewayId to, Epoch epoch) -> {
-                vm.route = table.peer(to);
-                vm.routeEpoch = epoch.number();
-            }
+            case HandoffAction.ForwardLate(GatewayId to, Epoch epoch) -> path.forwardLate(vm, move, to, epoch);
             case HandoffAction.CheckQuiet() -> apply(h, new HandoffEvent.Quiet(vm.lastForwardedNs));
             case HandoffAction.RefreshNeighbours() -> delivery.announce(vm);
-            case HandoffAction.Tombstone(Binding now) -> tombstones.put(vm.id, new Tombstone(h.plan.migration(), now));
-            case HandoffAction.DeleteState(VmId id, Epoch epoch) -> deleteState(vm, epoch);
+            case HandoffAction.Tombstone(Binding now) -> vm.tombstone = vm.local ? null : h.plan.migration();
+            case HandoffAction.DeleteState(VmId id, Epoch epoch) -> path.deleteState(vm, move);
             case HandoffAction.SetTimer(Timer timer, long atNs) ->
                 timers.set(
                         new TimerKey(h.plan.migration(), timer),
@@ -438,64 +412,12 @@ final class Handoffs {
         }
     }
 
-    private void redirectOn(VmEntry vm, GatewayId to, Epoch epoch) {
-        vm.route = table.peer(to);
-        vm.routeEpoch = epoch.number();
-        vm.local = false;
-        LocalDelivery.capture(vm);
-        vm.keeping = Keeping.NOTHING;
-        sendKept(vm, vm.route, epoch.number());
-    }
-
-    private void redirectOff(VmEntry vm, GatewayId from, Epoch epoch, long boundBytes) {
-        vm.keeping = Keeping.ALL;
-        vm.returnsFrom = from;
-        vm.markedEpoch = epoch.number();
-        if (vm.kept == null) {
-            vm.kept = new HoldBuffer(boundBytes);
-        }
-    }
-
-    /** Sends what is kept to a peer, in order, and frees the buffer; how many packets it was. */
-    private long sendKept(VmEntry vm, @Nullable Peer to, long epoch) {
-        HoldBuffer kept = vm.kept;
-        long sent = 0;
-        if (kept != null && to != null) {
-            for (; !kept.isEmpty(); kept.remove()) {
-                long mac = Ethernet.destination(kept.frames(), kept.frameAt());
-                VmEntry.Nic nic = vm.nicWithMac(mac);
-                if (nic != null) {
-                    wan.sendCopy(to, kept.frames(), kept.frameAt(), kept.frameLength(), nic.network().vni, epoch);
-                    sent++;
-                }
-            }
-        }
-        delivery.drop(vm);
-        return sent;
-    }
-
-    private void returnBuffer(Handoff h, GatewayId to, Epoch epoch) {
-        VmEntry vm = h.vm;
-        vm.keeping = Keeping.NOTHING;
-        vm.returnTo = table.peer(to);
-        vm.markedEpoch = epoch.number();
-        long sent = sendKept(vm, vm.returnTo, epoch.number());
-        vm.counts.returned += sent;
-        apply(h, new HandoffEvent.BufferReturned(sent));
-    }
-
-    private void deliverLive(Handoff h, long nowNs) {
-        VmEntry vm = h.vm;
-        vm.local = true;
-        vm.gateway = table.self();
-        HoldBuffer kept = vm.kept;
-        if (kept == null || kept.isEmpty()) {
-            vm.keeping = Keeping.NOTHING;
-            delivery.drop(vm);
-            delivery.giveBackToBridge(vm);
+    /** To ourselves it goes behind what is held of our own LAN's packets. */
+    private void sendInOrder(GatewayId to, Signal signal) {
+        if (to.equals(table.self())) {
+            forwarder.post(() -> inOrder(signal, to));
         } else {
-            vm.keeping = Keeping.BEHIND;
-            delivery.startFlush(vm, nowNs);
+            send(to, signal);
         }
     }
 
@@ -503,95 +425,32 @@ final class Handoffs {
         apply(h, new HandoffEvent.HoldStarted(gateway));
     }
 
-    private void releaseOutbound(VmEntry vm, GatewayId gateway) {
-        Hold hold = vm.outboundHolds.remove(gateway);
-        Peer peer = table.peer(gateway);
-        if (hold == null) {
-            return;
-        }
-        // Our own LAN's are held under our own name; they go out as if any peer had brought them.
-        for (VmEntry.Nic nic : vm.nics) {
-            if (peer != null || gateway.equals(table.self())) {
-                outside.resume(hold.buffer, peer, nic.network());
-            }
-        }
-        hold.buffer.close();
-    }
-
-    private void deleteState(VmEntry vm, Epoch epoch) {
-        if (vm.epoch.isAfter(epoch) && vm.local) {
-            return; // it has come back since under a higher epoch: nothing of that is ours to delete
-        }
-        if (!vm.local) {
-            delivery.drop(vm);
-            vm.keeping = Keeping.NOTHING;
-            LocalDelivery.release(vm);
-        }
-    }
-
     // --- the guest's queue
 
-    private void watchQueues(Handoff h) {
-        h.closeQueues();
-        h.vm.singly = true;
-        for (int port : h.guest.ports()) {
-            if (port >= 0) {
-                h.queues.add(TapQueue.watch(port));
-            }
-        }
-        watchAgain(h);
-    }
-
-    private void watchAgain(Handoff h) {
-        if (!h.queues.isEmpty()) {
-            h.queues.forEach(TapQueue::poll);
-            timers.set(h.queues, System.nanoTime() + WATCH_POLL_NS, () -> watchAgain(h));
-        }
-    }
-
     private void awaitDrained(Handoff h, long untilNs) {
-        boolean empty = true;
-        for (TapQueue queue : h.queues) {
-            empty &= queue.poll() == 0;
-        }
-        long now = System.nanoTime();
-        if (empty) {
+        QueueWatch queue = h.queue();
+        if (queue == null) {
             apply(h, new HandoffEvent.QueueDrained());
-        } else if (now - untilNs >= 0) {
-            apply(h, new HandoffEvent.QueueNotDrained());
-        } else {
-            timers.set(h.queues, now + DRAIN_POLL_NS, () -> awaitDrained(h, untilNs));
-        }
-    }
-
-    /** A stopped guest has left frames unread: they follow it, before anything that is redirected from now on. */
-    private void rescueUnread(Handoff h) {
-        Peer to = table.peer(h.plan.destination());
-        if (h.role != Role.SOURCE || to == null) {
             return;
         }
-        for (TapQueue queue : h.queues) {
-            if (queue.poll() == 0) {
-                continue;
+        queue.awaitEmpty(untilNs, empty -> {
+            if (empty) {
+                path.letGo(h.vm, h.plan.epoch());
             }
-            for (int i = 0; i < queue.unreadCount(); i++) {
-                MemorySegment frame = queue.unread(i);
-                VmEntry.Nic nic = h.vm.nicWithMac(Ethernet.destination(frame, 0));
-                if (nic != null) {
-                    int length = (int) frame.byteSize();
-                    wan.sendCopy(
-                            to,
-                            frame,
-                            0,
-                            length,
-                            nic.network().vni,
-                            h.plan.epoch().number());
-                    h.vm.counts.rescued++;
-                    counters.add(Kind.RESCUED);
-                }
-            }
+            apply(h, empty ? new HandoffEvent.QueueDrained() : new HandoffEvent.QueueNotDrained());
+        });
+    }
+
+    /** A stopped guest has left frames unread: they follow it, before anything that is redirected. */
+    private void rescueUnread(Handoff h) {
+        Peer to = table.peer(h.plan.destination());
+        QueueWatch queue = h.queue();
+        if (queue != null && to != null) {
+            queue.forEachUnread(
+                    frame -> path.rescue(h.vm, to, frame, h.plan.epoch().number()));
         }
-        timers.cancel(h.queues);
+        h.queue(null);
+        path.letGo(h.vm, h.plan.epoch());
     }
 
     // --- the record
@@ -636,30 +495,27 @@ final class Handoffs {
     private void finish(Handoff h) {
         active.remove(h.plan.migration());
         timers.cancelIf(key -> key instanceof TimerKey k && k.migration().equals(h.plan.migration()));
-        timers.cancel(h.queues);
-        h.closeQueues();
+        h.queue(null);
         h.vm.onMove = isMoving(h.vm.id);
         h.vm.watched = h.vm.onMove;
-        h.vm.singly &= h.vm.watched;
-        if (h.vm.returnTo != null && h.vm.local) {
-            h.vm.returnTo = null;
-        }
-        for (GatewayId gateway : new ArrayList<>(h.vm.holds.keySet())) {
-            delivery.release(h.vm, gateway);
-        }
-        for (GatewayId gateway : new ArrayList<>(h.vm.outboundHolds.keySet())) {
-            releaseOutbound(h.vm, gateway);
-        }
-        if (h.vm.captured && h.vm.local) {
-            LocalDelivery.release(h.vm);
-        }
-        // A little later: frames that the bridge brought to us before it took over again may still be in our tap.
-        timers.set(h.vm.direct, System.nanoTime() + DIRECT_FOR_NS, () -> {
-            if (!isMoving(h.vm.id)) {
-                closeDirect(h.vm);
-            }
-        });
+        h.vm.singly &= h.vm.onMove;
+        path.finish(h.vm, h.plan.epoch());
+        closeDirectLater(h.vm);
         accounts.finished(h, System.nanoTime());
         h.guest.finished(h.vm.local);
+    }
+
+    /** Frames that the bridge brought to us before it took over again may still be in our tap. */
+    private void closeDirectLater(VmEntry vm) {
+        timers.set(new DirectKey(vm.id), System.nanoTime() + DIRECT_FOR_NS, () -> {
+            if (isMoving(vm.id)) {
+                return; // its end will see to it
+            }
+            if (vm.captured && vm.local) {
+                closeDirectLater(vm);
+            } else {
+                PacketPath.closeDirect(vm);
+            }
+        });
     }
 }

@@ -15,8 +15,10 @@ import java.util.Deque;
  * the forwarder's thread only. A frame that does not fit is refused, never an older one dropped.
  */
 final class HoldBuffer implements AutoCloseable {
-    /** [length: int, 4 free][frame bytes, padded to 8]. */
+    /** [length: int, epoch: int][frame bytes, padded to 8]. */
     private static final int HEADER = 8;
+
+    private static final int EPOCH_AT = 4;
 
     private static final int CHUNK_BYTES = 256 << 10;
 
@@ -41,8 +43,17 @@ final class HoldBuffer implements AutoCloseable {
         this.boundBytes = boundBytes;
     }
 
-    /** Copies a frame in; false when it does not fit. */
+    /** As {@link #add(MemorySegment, long, int, int)}, of no epoch. */
     boolean add(MemorySegment from, long at, int length) {
+        return add(from, at, length, 0);
+    }
+
+    /**
+     * Copies a frame in; false when it does not fit.
+     *
+     * @param epoch what it came with
+     */
+    boolean add(MemorySegment from, long at, int length, int epoch) {
         int need = HEADER + (length + 7 & -8);
         if (length <= 0 || need > CHUNK_BYTES || bytes + need > boundBytes) {
             return false;
@@ -54,6 +65,7 @@ final class HoldBuffer implements AutoCloseable {
         }
         MemorySegment memory = chunks.getLast().memory;
         memory.set(ValueLayout.JAVA_INT, tail, length);
+        memory.set(ValueLayout.JAVA_INT, tail + EPOCH_AT, epoch);
         MemorySegment.copy(from, at, memory, tail + HEADER, length);
         tail += need;
         bytes += need;
@@ -69,6 +81,12 @@ final class HoldBuffer implements AutoCloseable {
     int frameLength() {
         skipEndOfChunk();
         return chunks.getFirst().memory.get(ValueLayout.JAVA_INT, head);
+    }
+
+    /** What the oldest frame came with; call only when not empty. */
+    int frameEpoch() {
+        skipEndOfChunk();
+        return chunks.getFirst().memory.get(ValueLayout.JAVA_INT, head + EPOCH_AT);
     }
 
     /** The memory of the oldest frame, which begins at {@link #frameAt}. */

@@ -3,7 +3,6 @@ package io.sojourn.gateway;
 
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.VirtualNetwork.Subnet;
-import io.sojourn.gateway.VmEntry.Hold;
 import io.sojourn.gateway.VmEntry.Keeping;
 import io.sojourn.wire.ArpFrames;
 import io.sojourn.wire.BigEndian;
@@ -81,6 +80,8 @@ final class Inside {
 
     /** One frame, in its place in {@link WanPort#frames}, behind its virtio_net_hdr. */
     void frame(LanPort port, MemorySegment s, long at, int length) {
+        MemorySegment frame = s;
+        long frameAt = at;
         DropReason bad = take(s, at, length);
         counters.add(Kind.LAN_IN, run.count());
         if (bad.isDrop()) {
@@ -90,6 +91,10 @@ final class Inside {
         VmEntry sender = port.network.vmByMac.get(f.sourceMac());
         if (sender != null && (sender.watched || !sender.local)) {
             VmEntry.Nic nic = sender.nicIn(port.network, f.sourceMac());
+            // Signals that follow from it are built in the very place where the frame stands.
+            setAside();
+            frame = whole;
+            frameAt = 0;
             sightings.sighted(sender, nic == null ? Sign.NONE : Sign.of(f, nic), nowNs);
             if (!sender.local && !sender.onMove) {
                 // It is bound elsewhere: whatever speaks here in its name is not heard.
@@ -99,15 +104,15 @@ final class Inside {
         }
         VmEntry target = port.network.vmByMac.get(f.destinationMac());
         if (target != null && target.local && (target.captured || nowNs - target.givenBackNs < GIVEN_BACK_NS)) {
-            delivery.pass(port, target, table.self(), run);
+            delivery.pass(port, target, table.self(), 0, sender, run);
             return;
         }
         switch (f.family()) {
             case ARP -> arp(port, sender);
-            case IPV4 -> ip(port, s, at, sender);
+            case IPV4 -> ip(port, frame, frameAt, sender);
             case IPV6 -> {
                 if (f.ndKind() == NeighborDiscovery.Kind.NONE) {
-                    ip(port, s, at, sender);
+                    ip(port, frame, frameAt, sender);
                 } else {
                     neighborDiscovery(port, sender);
                 }
@@ -264,7 +269,7 @@ final class Inside {
         }
         VmEntry vm = network.vmByAddress.get(v6, high, low);
         if (vm != null) {
-            toVm(port, vm, s, at, toUs);
+            toVm(port, vm, s, at, toUs, sender);
             return;
         }
         Subnet subnet = network.subnetOf(v6, high, low);
@@ -274,14 +279,14 @@ final class Inside {
             toPeer(port, table.gatewayOf(subnet.homeSite()), 0, LanPort.ANYCAST_MAC, s, at);
         } else if (toUs && oneHopLess(port, s)) {
             counters.add(Kind.HAIRPINNED);
-            if (!heldOutbound(sender)) {
+            if (!heldOutbound(port, sender)) {
                 port.neighbours.deliver(v6, high, low, run, nowNs);
             }
         }
     }
 
-    /** A VM that has just arrived speaks to a host here, and what it said from its old place is still on the way. */
-    private boolean heldOutbound(@Nullable VmEntry sender) {
+    /** A VM that has just arrived speaks to somebody here, and what it said from its old place is still on the way. */
+    private boolean heldOutbound(LanPort port, @Nullable VmEntry sender) {
         if (sender == null || sender.outboundHolds.isEmpty()) {
             return false;
         }
@@ -289,7 +294,9 @@ final class Inside {
         if (hold == null) {
             return false;
         }
-        delivery.hold(sender, hold, run);
+        VmEntry other =
+                f.isIp() ? port.network.vmByAddress.get(f.isV6(), f.destinationHigh(), f.destinationLow()) : null;
+        delivery.hold(sender, hold, run, 0, other);
         return true;
     }
 
@@ -306,9 +313,9 @@ final class Inside {
         return target != null && !target.local;
     }
 
-    private void toVm(LanPort port, VmEntry vm, MemorySegment s, long at, boolean toUs) {
+    private void toVm(LanPort port, VmEntry vm, MemorySegment s, long at, boolean toUs, @Nullable VmEntry sender) {
         long mac = vm.macFor(port.network, f.isV6(), f.destinationHigh(), f.destinationLow());
-        if (vm.keeping == Keeping.ALL) {
+        if (vm.keeping == Keeping.ALL || vm.keeping == Keeping.WAITING) {
             delivery.keep(vm, run, mac);
         } else if (!vm.local) {
             if (vm.routeEpoch > vm.epoch.number()) {
@@ -320,7 +327,9 @@ final class Inside {
         } else if (oneHopLess(port, s)) {
             clampMss(s, port.network.mtuBytes);
             counters.add(Kind.HAIRPINNED);
-            delivery.deliver(port, vm, table.self(), run, mac);
+            if (!heldOutbound(port, sender)) {
+                delivery.deliver(port, vm, table.self(), 0, sender, run, mac);
+            }
         }
     }
 
@@ -353,6 +362,9 @@ final class Inside {
         Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
         if (run.longestIpBytes() <= PathFit.longestBytes(mtu, f.isV6())) {
             wan.send(peer, run, port.network.vni, epoch);
+            if (run.count() > 1 && s.equals(whole)) {
+                wan.flush(); // the next frame that is set aside must find its payload gone
+            }
         } else if (f.dontFragment()) {
             counters.drop(DropReason.TOO_BIG);
             errors.tooBig(port, s, f, PathFit.longestBytes(mtu, f.isV6()), nowNs);
@@ -361,8 +373,8 @@ final class Inside {
         }
     }
 
-    /** The frame stands in the place that would be sent: each of the run's is copied aside first. */
-    private void inPieces(Peer peer, VirtualNetwork network, long epoch, int mtuBytes) {
+    /** Moves the run out of the place that is sent from next, into memory of our own. */
+    private void setAside() {
         MemorySegment.copy(run.memory(), run.frameAt(), whole, 0, run.frameLength());
         f.parse(whole, 0, run.frameLength());
         if (run.count() == 1) {
@@ -370,6 +382,11 @@ final class Inside {
         } else {
             run.whole(whole, f, run.segmentBytes());
         }
+    }
+
+    /** The frame stands in the place that would be sent: each of the run's is copied aside first. */
+    private void inPieces(Peer peer, VirtualNetwork network, long epoch, int mtuBytes) {
+        setAside();
         for (int i = 0; i < run.count(); i++) {
             int length = run.copySegment(i, scratch, 0);
             if (!f.parse(scratch, 0, length).isDrop()) {

@@ -3,7 +3,6 @@ package io.sojourn.gateway;
 
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.linux.BridgeFdb;
-import io.sojourn.linux.Gather;
 import io.sojourn.linux.Links;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Tap;
@@ -13,7 +12,6 @@ import io.sojourn.wire.DropReason;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.VirtioNetHeader;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.Set;
@@ -34,21 +32,13 @@ final class LanPort implements AutoCloseable {
     private static final int QUEUE_FRAMES = 4096;
 
     final VirtualNetwork network;
-    final String bridge;
-    final int bridgeIndex;
     final Neighbours neighbours;
-    private final Tap tap;
-    private final MemorySegment header = Arena.ofAuto().allocate(VNET_BYTES, 8);
-    private final Gather gather = new Gather(2 + FrameRun.COLLECTED_MAX);
-    private final BridgeFdb fdb;
+    private final LanDevice device;
     private final Counters counters;
 
-    private LanPort(VirtualNetwork network, String bridge, int bridgeIndex, Tap tap, BridgeFdb fdb, Counters counters) {
+    LanPort(VirtualNetwork network, LanDevice device, Counters counters) {
         this.network = network;
-        this.bridge = bridge;
-        this.bridgeIndex = bridgeIndex;
-        this.tap = tap;
-        this.fdb = fdb;
+        this.device = device;
         this.counters = counters;
         this.neighbours = new Neighbours(this, counters);
     }
@@ -79,21 +69,21 @@ final class LanPort implements AutoCloseable {
         links.up(tap.ifindex());
         // Not the tap's own address: a bridge takes its ports' addresses for its host's and would keep the frames.
         fdb.replace(tap.ifindex(), new MacAddress(ANYCAST_MAC).toBytes(), Set.of(BridgeFdb.Flag.STATIC));
-        return new LanPort(network, bridge, bridgeIndex, tap, fdb, counters);
+        return new LanPort(network, new BridgedTap(bridgeIndex, tap, fdb), counters);
     }
 
     /** A port on no bridge, for a rehearsal. */
     static LanPort detached(VirtualNetwork network, Tap tap, BridgeFdb fdb, Counters counters) {
-        return new LanPort(network, "", 0, tap, fdb, counters);
+        return new LanPort(network, new BridgedTap(0, tap, fdb), counters);
     }
 
     int fd() {
-        return tap.fd();
+        return device.fd();
     }
 
     /** One frame into {@code to}, behind a virtio_net_hdr of {@link #VNET_BYTES}; 0 when there is none. */
     int read(MemorySegment to, long at, int maxBytes) {
-        return Math.max(tap.read(to, at, maxBytes), 0);
+        return Math.max(device.read(to, at, maxBytes), 0);
     }
 
     /** Addresses the frame to a station on the LAN, from the gateway, and writes it. */
@@ -105,29 +95,15 @@ final class LanPort implements AutoCloseable {
 
     /** Writes a frame that is complete. */
     boolean write(MemorySegment frame, long at, int length) {
-        VirtioNetHeader.write(header, 0, 0, VirtioNetHeader.GSO_NONE, 0, 0, 0, 0);
-        gather.clear().add(header, 0, VNET_BYTES).add(frame, at, length);
-        return written(1);
+        return written(device.write(frame, at, length), 1);
     }
 
     /** Writes a run as one, if it is several frames; its headers become those of the whole. */
     boolean write(FrameRun run) {
-        gather.clear().add(header, 0, VNET_BYTES);
-        if (run.count() == 1) {
-            gather.add(run.memory(), run.frameAt(), run.frameLength());
-        } else {
-            run.prepareWhole();
-            gather.add(run.memory(), run.frameAt(), run.headerBytes());
-            for (int i = 0; i < run.count(); i++) {
-                gather.add(run.memory(), run.pieceAt(i), run.pieceLength(i));
-            }
-        }
-        run.writeVirtioHeader(header, 0);
-        return written(run.count());
+        return written(device.write(run), run.count());
     }
 
-    private boolean written(int frames) {
-        int n = tap.write(gather);
+    private boolean written(int n, int frames) {
         if (n < 0) {
             DropReason reason = n == Tap.AGAIN ? DropReason.TAP_FULL : DropReason.TAP_ERROR;
             for (int i = 0; i < frames; i++) {
@@ -139,33 +115,32 @@ final class LanPort implements AutoCloseable {
         return true;
     }
 
-    /** From now on frames for this station come to us, even while it speaks from its own port. */
+    /** See {@link LanDevice#captureStation}. */
     void captureStation(long mac) {
-        fdb.replace(tap.ifindex(), new MacAddress(mac).toBytes(), Set.of(BridgeFdb.Flag.STICKY));
+        device.captureStation(mac);
     }
 
-    /** The station is where the bridge learns it. */
+    /** See {@link LanDevice#releaseStation}. */
     void releaseStation(long mac) {
-        fdb.delete(tap.ifindex(), new MacAddress(mac).toBytes());
+        device.releaseStation(mac);
     }
 
-    /** Tells the bridge which port a station is on, so that its first frames are not flooded; learning may correct it. */
+    /** See {@link LanDevice#placeStation}. */
     void placeStation(int portIndex, long mac) {
-        fdb.replace(portIndex, new MacAddress(mac).toBytes(), Set.of());
+        device.placeStation(portIndex, mac);
     }
 
-    /** The interface that the bridge has a station on; -1 when it knows none. */
+    /** See {@link LanDevice#portOf}. */
     int portOf(long mac) {
-        return fdb.portOf(bridgeIndex, new MacAddress(mac).toBytes());
+        return device.portOf(mac);
     }
 
     int ifindex() {
-        return tap.ifindex();
+        return device.ifindex();
     }
 
     @Override
     public void close() {
-        tap.close();
-        gather.close();
+        device.close();
     }
 }

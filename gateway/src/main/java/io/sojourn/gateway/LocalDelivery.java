@@ -2,7 +2,6 @@
 package io.sojourn.gateway;
 
 import io.sojourn.gateway.Counters.Kind;
-import io.sojourn.gateway.VmEntry.Hold;
 import io.sojourn.gateway.VmEntry.Keeping;
 import io.sojourn.linux.PacketSocket;
 import io.sojourn.linux.SyscallException;
@@ -10,10 +9,12 @@ import io.sojourn.model.location.GatewayId;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
+import io.sojourn.wire.ParsedFrame;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The last step of a packet's way: to the guest's port, in the order that a handoff asks for. What waits, waits here.
@@ -39,6 +40,8 @@ final class LocalDelivery {
     private final NeighborAnnouncer announcer = new NeighborAnnouncer();
     private final FrameRun one = new FrameRun();
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes());
+    private final MemorySegment rest = Arena.ofAuto().allocate(WanPort.frameBytes());
+    private final ParsedFrame f = new ParsedFrame();
     private final List<VmEntry> flushing = new ArrayList<>();
     private long nextFlushNs = Long.MAX_VALUE;
 
@@ -51,18 +54,20 @@ final class LocalDelivery {
      * Gives a packet to a VM that is bound here: addressed to it, and from the gateway.
      *
      * @param via the gateway that it came straight from; our own for our own LAN
+     * @param epoch what it came with; 0: nothing
+     * @param source the VM that sent it; null: a host
      */
-    void deliver(LanPort port, VmEntry vm, GatewayId via, FrameRun run, long mac) {
+    void deliver(LanPort port, VmEntry vm, GatewayId via, int epoch, @Nullable VmEntry source, FrameRun run, long mac) {
         address(run, mac);
-        pass(port, vm, via, run);
+        pass(port, vm, via, epoch, source, run);
     }
 
     /** Gives a frame to a VM that is bound here, as it stands. */
-    void pass(LanPort port, VmEntry vm, GatewayId via, FrameRun run) {
+    void pass(LanPort port, VmEntry vm, GatewayId via, int epoch, @Nullable VmEntry source, FrameRun run) {
         if (!vm.holds.isEmpty()) {
-            Hold hold = vm.holds.get(via);
+            Hold hold = vm.holdOf(via, epoch, source);
             if (hold != null) {
-                hold(vm, hold, run);
+                hold(vm, hold, run, epoch, source);
                 return;
             }
         }
@@ -113,11 +118,15 @@ final class LocalDelivery {
         }
     }
 
-    /** What waits, waits frame by frame, each as it belongs on a wire. */
-    void hold(VmEntry vm, Hold hold, FrameRun run) {
+    /**
+     * What waits, waits frame by frame, each as it belongs on a wire.
+     *
+     * @param other the VM at the other end; null: a host
+     */
+    void hold(VmEntry vm, Hold hold, FrameRun run, int epoch, @Nullable VmEntry other) {
         for (int i = 0; i < run.count(); i++) {
             int length = run.copySegment(i, scratch, 0);
-            if (hold.buffer.add(scratch, 0, length)) {
+            if (hold.add(scratch, 0, length, epoch, other)) {
                 vm.counts.held++;
                 counters.add(Kind.HELD);
             } else {
@@ -125,9 +134,18 @@ final class LocalDelivery {
                 counters.drop(DropReason.BUFFER_FULL);
             }
         }
-        if (!hold.started) {
-            hold.started = true;
-            hold.atFirst.run();
+        hold.begun();
+    }
+
+    /** What a taken-back source delivers at once: all but the first {@code from} frames of the run. */
+    void writeRest(LanPort port, VmEntry vm, FrameRun run, int from) {
+        if (from == 0) {
+            write(port, vm, run);
+            return;
+        }
+        for (int i = from; i < run.count(); i++) {
+            int length = run.copySegment(i, rest, 0);
+            write(port, vm, one.frame(rest, 0, length, false));
         }
     }
 
@@ -218,31 +236,44 @@ final class LocalDelivery {
         return given;
     }
 
-    private static @org.jspecify.annotations.Nullable LanPort portFor(VmEntry vm, long mac) {
+    private static @Nullable LanPort portFor(VmEntry vm, long mac) {
         VmEntry.Nic nic = vm.nicWithMac(mac);
         return nic == null ? null : nic.network().port;
     }
 
-    /** Lets go what was held from a gateway: behind what is kept, or straight to the port. */
-    void release(VmEntry vm, GatewayId from) {
-        Hold hold = vm.holds.remove(from);
-        if (hold == null) {
-            return;
-        }
+    /** Lets go what a hold has kept for a VM here, behind what is kept already; what comes after it finds no hold of that gateway. */
+    void release(VmEntry vm, Hold hold) {
         for (HoldBuffer b = hold.buffer; !b.isEmpty(); b.remove()) {
             int length = b.frameLength();
-            long mac = Ethernet.destination(b.frames(), b.frameAt());
-            LanPort port = portFor(vm, mac);
-            if (port != null) {
-                if (vm.keeping == Keeping.BEHIND) {
-                    keep(vm, one.frame(b.frames(), b.frameAt(), length, false));
-                } else {
-                    write(port, vm, one.frame(b.frames(), b.frameAt(), length, false));
-                }
+            VmEntry.Nic nic = vm.nicWithMac(Ethernet.destination(b.frames(), b.frameAt()));
+            LanPort port = nic == null ? null : nic.network().port;
+            if (nic == null || port == null) {
+                continue;
+            }
+            FrameRun run = one.frame(b.frames(), b.frameAt(), length, false);
+            VmEntry source = vm.holds.isEmpty() ? null : source(nic.network(), run);
+            Hold next = source == null ? null : vm.crossing(source);
+            if (next != null) {
+                hold(vm, next, run, b.frameEpoch(), source);
+            } else if (vm.keeping == Keeping.BEHIND) {
+                keep(vm, run);
+            } else {
+                write(port, vm, run);
             }
         }
-        hold.buffer.close();
-        giveBackToBridge(vm);
+    }
+
+    /** The same for a VM that has left since: behind what is kept to go after it. */
+    void keepHeld(VmEntry vm, Hold hold) {
+        for (HoldBuffer b = hold.buffer; !b.isEmpty(); b.remove()) {
+            keep(vm, one.frame(b.frames(), b.frameAt(), b.frameLength(), false));
+        }
+    }
+
+    private @Nullable VmEntry source(VirtualNetwork network, FrameRun run) {
+        return f.parse(run.memory(), run.frameAt(), run.frameLength()).isDrop() || !f.isIp()
+                ? null
+                : network.vmByAddress.get(f.isV6(), f.sourceHigh(), f.sourceLow());
     }
 
     /** From now on the bridge brings what is for the VM's MACs to us. */
@@ -258,7 +289,7 @@ final class LocalDelivery {
 
     /** The bridge may bring frames to the guest's port itself again, as soon as none of ours would be overtaken. */
     void giveBackToBridge(VmEntry vm) {
-        if (vm.captured && vm.local && vm.keeping == Keeping.NOTHING && !vm.holds.containsKey(table.self())) {
+        if (vm.captured && vm.local && vm.keeping == Keeping.NOTHING && vm.holds.isEmpty()) {
             release(vm);
             if (vm.neighboursWait) {
                 vm.neighboursWait = false;

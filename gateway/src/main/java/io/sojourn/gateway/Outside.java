@@ -3,7 +3,6 @@ package io.sojourn.gateway;
 
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.VirtualNetwork.Subnet;
-import io.sojourn.gateway.VmEntry.Hold;
 import io.sojourn.linux.DatagramBatch;
 import io.sojourn.mechanism.Inbound;
 import io.sojourn.mechanism.Mechanism;
@@ -63,6 +62,7 @@ final class Outside {
 
     private int runVni;
     private int runEpoch;
+    private boolean runPassedOn;
     private long nowNs;
     private Witness witness = new Witness();
 
@@ -221,6 +221,7 @@ final class Outside {
         if (runFrom == peer
                 && runVni == inbound.vni()
                 && runEpoch == inbound.epoch()
+                && runPassedOn == inbound.isPassedOn()
                 && run.join(s, inbound.frameAt(), inbound.frameLength(), inbound.isPartialChecksum())) {
             return;
         }
@@ -228,6 +229,7 @@ final class Outside {
         runFrom = peer;
         runVni = inbound.vni();
         runEpoch = inbound.epoch();
+        runPassedOn = inbound.isPassedOn();
         run.begin(s, inbound.frameAt(), inbound.frameLength(), inbound.isPartialChecksum());
     }
 
@@ -240,7 +242,7 @@ final class Outside {
         runFrom = null;
         VirtualNetwork network = table.network(runVni);
         if (network == null) {
-            drop(DropReason.UNKNOWN_NETWORK);
+            drop(DropReason.UNKNOWN_NETWORK, run);
             return;
         }
         DropReason bad = f.parse(run.memory(), run.frameAt(), run.frameLength());
@@ -251,61 +253,72 @@ final class Outside {
             bad = DropReason.BAD_TRANSPORT_LENGTH;
         }
         if (bad.isDrop()) {
-            drop(bad);
+            drop(bad, run);
             return;
         }
         run.trim(f.unpaddedLength());
         witness.fromWan(peer, runVni, runEpoch, run);
         VmEntry source = network.vmByAddress.get(f.isV6(), f.sourceHigh(), f.sourceLow());
-        if (source != null && !source.outboundHolds.isEmpty()) {
+        if (source != null && !runPassedOn && !source.outboundHolds.isEmpty()) {
             Hold hold = source.outboundHolds.get(peer.id);
             if (hold != null) {
-                delivery.hold(source, hold, run);
+                VmEntry other = network.vmByAddress.get(f.isV6(), f.destinationHigh(), f.destinationLow());
+                delivery.hold(source, hold, run, runEpoch, other);
                 return;
             }
         }
-        inward(peer, network, runEpoch, run);
+        inward(peer, network, runEpoch, runPassedOn ? null : source, run);
     }
 
-    private void drop(DropReason reason) {
+    private void drop(DropReason reason, FrameRun run) {
         for (int i = 0; i < run.count(); i++) {
             counters.drop(reason);
         }
     }
 
     /** What was held of a VM's own packets goes on, as if it came now. */
-    void resume(HoldBuffer held, @Nullable Peer from, VirtualNetwork network) {
+    void resume(HoldBuffer held, @Nullable Peer from, VmEntry source, VirtualNetwork network) {
         for (; !held.isEmpty(); held.remove()) {
             if (!f.parse(held.frames(), held.frameAt(), held.frameLength()).isDrop()) {
-                inward(from, network, 0, one.frame(held.frames(), held.frameAt(), f.unpaddedLength(), false));
+                FrameRun frame = one.frame(held.frames(), held.frameAt(), f.unpaddedLength(), false);
+                inward(from, network, held.frameEpoch(), source, frame);
             }
         }
     }
 
-    private void inward(@Nullable Peer peer, VirtualNetwork network, int epoch, FrameRun run) {
+    private void inward(
+            @Nullable Peer peer, VirtualNetwork network, int epoch, @Nullable VmEntry source, FrameRun run) {
         VmEntry vm = network.vmByAddress.get(f.isV6(), f.destinationHigh(), f.destinationLow());
         if (vm != null) {
-            toVm(peer, network, vm, epoch, run);
+            toVm(peer, network, vm, epoch, source, run);
             return;
         }
         Subnet subnet = network.subnetOf(f.isV6(), f.destinationHigh(), f.destinationLow());
         LanPort port = network.port;
         if (subnet == null || port == null || !table.isOwnSite(subnet.homeSite())) {
-            counters.drop(DropReason.NO_ROUTE);
+            drop(DropReason.NO_ROUTE, run);
         } else if (!network.isGatewayAddress(f.isV6(), f.destinationHigh(), f.destinationLow())) {
             port.neighbours.deliver(f.isV6(), f.destinationHigh(), f.destinationLow(), run, nowNs);
         } else {
-            counters.drop(DropReason.NOT_FOR_US);
+            drop(DropReason.NOT_FOR_US, run);
         }
     }
 
-    private void toVm(@Nullable Peer peer, VirtualNetwork network, VmEntry vm, int epoch, FrameRun run) {
-        boolean marked = epoch != 0 && Vxlan.compareEpochs(epoch, vm.markedEpoch) == 0;
-        if (marked && vm.returnTo != null) {
-            wan.send(vm.returnTo, run, network.vni, vm.markedEpoch);
+    private void toVm(
+            @Nullable Peer peer,
+            VirtualNetwork network,
+            VmEntry vm,
+            int epoch,
+            @Nullable VmEntry source,
+            FrameRun run) {
+        Peer returnTo = vm.returnTo;
+        if (returnTo != null && isEpoch(epoch, vm.returnEpoch)) {
+            wan.passOn(returnTo, run, network.vni, vm.returnEpoch);
             vm.counts.returned += run.count();
             return;
         }
+        boolean marked = isEpoch(epoch, vm.markedEpoch);
+        boolean returned = marked && peer != null && peer.id.equals(vm.returnsFrom);
         long mac = vm.macFor(network, f.isV6(), f.destinationHigh(), f.destinationLow());
         LanPort port = network.port;
         switch (vm.keeping) {
@@ -315,15 +328,19 @@ final class Outside {
                     return;
                 }
             }
+            case WAITING -> {
+                delivery.keep(vm, run, mac);
+                return;
+            }
             case ALL -> {
-                if (marked && peer != null && peer.id.equals(vm.returnsFrom)) {
-                    if (port != null) {
-                        Ethernet.putDestination(run.memory(), run.frameAt(), mac);
-                        Ethernet.putSource(run.memory(), run.frameAt(), LanPort.ANYCAST_MAC);
-                        delivery.write(port, vm, run);
-                    }
-                } else {
+                if (!returned) {
                     delivery.keep(vm, run, mac);
+                } else if (port != null) {
+                    int twice = (int) Math.min(vm.rescuedHere, run.count());
+                    vm.rescuedHere -= twice;
+                    Ethernet.putDestination(run.memory(), run.frameAt(), mac);
+                    Ethernet.putSource(run.memory(), run.frameAt(), LanPort.ANYCAST_MAC);
+                    delivery.writeRest(port, vm, run, twice);
                 }
                 return;
             }
@@ -331,34 +348,39 @@ final class Outside {
         }
         if (!vm.local) {
             relay(peer, network, vm, epoch, run);
-        } else if (port != null) {
-            delivery.deliver(port, vm, peer == null ? table.self() : peer.id, run, mac);
+        } else if (port == null) {
+            drop(DropReason.NO_ROUTE, run);
+        } else if (epoch != 0 && !returned && Vxlan.compareEpochs(epoch, vm.epoch.number()) > 0) {
+            // Sent by a binding that is not ours, or not any more: of a move that came to nothing.
+            drop(DropReason.FUTURE_EPOCH, run);
         } else {
-            counters.drop(DropReason.NO_ROUTE);
+            delivery.deliver(port, vm, peer == null ? table.self() : peer.id, epoch, source, run, mac);
         }
     }
 
-    /** It came here over an old path: on to where the VM is now, never back, and the sender learns. */
+    private static boolean isEpoch(int epoch, long number) {
+        return epoch != 0 && Vxlan.compareEpochs(epoch, number) == 0;
+    }
+
+    /** It came here over an old path: on to where the VM is now, under a higher epoch than it came with, so that it cannot circle; and the sender learns. */
     private void relay(@Nullable Peer peer, VirtualNetwork network, VmEntry vm, int epoch, FrameRun run) {
         Peer to = vm.route;
         if (to == null) {
-            counters.drop(DropReason.NO_ROUTE);
+            drop(DropReason.NO_ROUTE, run);
             return;
         }
-        // Back to where it came from is right if the sender did not know yet; it is a loop if it sent by this same
-        // binding.
-        if (to == peer && epoch != 0 && Vxlan.compareEpochs(epoch, vm.routeEpoch) == 0) {
-            counters.drop(DropReason.LOOP);
+        if (epoch != 0 && Vxlan.compareEpochs(epoch, vm.routeEpoch) >= 0) {
+            drop(DropReason.STALE_EPOCH, run);
             return;
         }
         if (!oneHopLess(run.memory())) {
-            counters.drop(DropReason.TTL_EXPIRED);
+            drop(DropReason.TTL_EXPIRED, run);
             return;
         }
         vm.lastForwardedNs = nowNs;
         vm.counts.forwardedLate += run.count();
         counters.add(Kind.RELAYED, run.count());
-        wan.send(to, run, network.vni, vm.routeEpoch);
+        wan.passOn(to, run, network.vni, vm.routeEpoch);
         if (peer != null) {
             control.late(vm, peer, nowNs);
         }

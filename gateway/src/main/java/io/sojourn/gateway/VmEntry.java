@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.handoff.MigrationId;
 import io.sojourn.linux.PacketSocket;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
+import io.sojourn.wire.Vxlan;
 import it.unimi.dsi.fastutil.longs.Long2ObjectOpenHashMap;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** One VM as the forwarder sees it: where its packets go at this moment. The forwarder's thread only. */
@@ -21,11 +24,15 @@ final class VmEntry {
         NOTHING,
         /** Destination, armed: those marked with the move's epoch wait in order; others go along the route. */
         MARKED,
+        /** Source, held: all wait until the guest has read its port's queue empty, or what it left there has gone before them. */
+        WAITING,
         /** Source, taking back: all wait, but what the destination returns goes to the port at once. */
         ALL,
         /** Local: all queue behind what is being flushed. */
         BEHIND
     }
+
+    private static final long LATELY_NS = TimeUnit.SECONDS.toNanos(2);
 
     /** One virtual NIC. {@code mac} is 48 bits; {@code tap} is empty when not told. */
     record Nic(long mac, VirtualNetwork network, List<IpAddress> addresses, String tap) {
@@ -37,18 +44,6 @@ final class VmEntry {
                 }
             }
             return false;
-        }
-    }
-
-    /** Packets of one origin that wait for its end marker. */
-    static final class Hold {
-        final HoldBuffer buffer;
-        final Runnable atFirst;
-        boolean started;
-
-        Hold(long boundBytes, Runnable atFirst) {
-            this.buffer = new HoldBuffer(boundBytes);
-            this.atFirst = atFirst;
         }
     }
 
@@ -72,14 +67,20 @@ final class VmEntry {
 
     @Nullable
     HoldBuffer kept;
+    /** The epoch of the latest move that has set how packets go here; what earlier ones still want of that is void. */
+    long pathEpoch;
     /** The epoch of the move that {@code kept} belongs to. */
     long markedEpoch;
     /** Source, taking back: whose marked packets are the returned ones. */
     @Nullable
     GatewayId returnsFrom;
-    /** Destination, aborted: where marked packets go at once. */
+    /** Source, taking back: so many of those that are returned first still wait in the port's queue as well. */
+    long rescuedHere;
+    /** Destination, aborted: where packets marked with {@code returnEpoch} go at once. */
     @Nullable
     Peer returnTo;
+
+    long returnEpoch;
     /** Set while {@code kept} is being given to the guest. */
     boolean flushing;
     /** When the oldest of what is kept came, and how many frames go out in one turn of the flush. */
@@ -91,6 +92,16 @@ final class VmEntry {
     final Map<GatewayId, Hold> holds = new HashMap<>();
     /** From the VM: what comes from this gateway. */
     final Map<GatewayId, Hold> outboundHolds = new HashMap<>();
+    /** Where it was bound before, and since when it no longer is; null: not known. */
+    @Nullable
+    GatewayId cameFrom;
+
+    long movedNs;
+    /** Late senders are told where the VM is, in the name of the move that took it away; null: they are not. */
+    @Nullable
+    MigrationId tombstone;
+
+    long movedSaidNs = Long.MIN_VALUE / 2;
     /** When a packet last came over the old path and was sent on; 0: never. */
     long lastForwardedNs;
     /**
@@ -153,6 +164,42 @@ final class VmEntry {
         void reset() {
             redirected = buffered = refused = flushed = held = forwardedLate = returned = rescued = 0;
         }
+    }
+
+    /**
+     * What a packet to the VM has to wait in; null: in none.
+     *
+     * @param via whom it came straight from; our own gateway for our own LAN
+     * @param packetEpoch what it came with, low 24 bits; 0: none
+     * @param source the VM that sent it, straight; null: a host, or it was passed on
+     */
+    @Nullable
+    Hold holdOf(GatewayId via, int packetEpoch, @Nullable VmEntry source) {
+        Hold hold = holds.get(via);
+        if (hold != null) {
+            boolean before = packetEpoch != 0 && Vxlan.compareEpochs(packetEpoch, hold.epoch()) < 0;
+            return before ? null : hold;
+        }
+        return source == null ? null : crossing(source);
+    }
+
+    /**
+     * Where packets wait of a VM that has moved as well, until what it sent from where it was before has come round; and all that it sends after one that waits. Null:
+     * nowhere.
+     */
+    @Nullable
+    Hold crossing(VmEntry source) {
+        GatewayId before = source.cameFrom;
+        Hold round = before == null ? null : holds.get(before);
+        if (round != null && round.sinceNs() - source.movedNs < LATELY_NS) {
+            return round;
+        }
+        for (Hold hold : holds.values()) {
+            if (hold.concerns(source)) {
+                return hold;
+            }
+        }
+        return null;
     }
 
     /** The NIC with this MAC address, if it is one of the VM's. */

@@ -134,12 +134,12 @@ final class WanPort implements AutoCloseable {
 
     /** Sends the frame that stands at {@link #frameAt}, whole and with its checksums. */
     void sendFrame(Peer peer, int frameLength, int vni, long epoch) {
-        sendFrame(peer, frameLength, vni, epoch, false);
+        sendFrame(peer, frameLength, vni, epoch, false, false);
     }
 
-    private void sendFrame(Peer peer, int frameLength, int vni, long epoch, boolean partialChecksum) {
+    private void sendFrame(Peer peer, int frameLength, int vni, long epoch, boolean partialChecksum, boolean passedOn) {
         witness.toWan(peer, vni, epoch, out.slab(), frameAt(), frameLength, 1);
-        long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, partialChecksum);
+        long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, partialChecksum, passedOn);
         int headerBytes = (int) (frameAt() - at);
         put(HEADROOM - headerBytes, frameLength + headerBytes);
         send(peer);
@@ -147,20 +147,29 @@ final class WanPort implements AutoCloseable {
         counters.add(Kind.WAN_OUT);
     }
 
-    /** Copies a frame in and sends it; it is whole and has its checksums. */
+    /** Copies in a frame that others have sent and passes it on; it is whole and has its checksums. */
     void sendCopy(Peer peer, MemorySegment from, long at, int frameLength, int vni, long epoch) {
         MemorySegment.copy(from, at, out.slab(), frameAt(), frameLength);
-        sendFrame(peer, frameLength, vni, epoch, false);
+        sendFrame(peer, frameLength, vni, epoch, false, true);
     }
 
     /** Sends a run, which may stand at {@link #frameAt} or anywhere else. */
     void send(Peer peer, FrameRun run, int vni, long epoch) {
+        send(peer, run, vni, epoch, false);
+    }
+
+    /** The same with a run that has come from another gateway. */
+    void passOn(Peer peer, FrameRun run, int vni, long epoch) {
+        send(peer, run, vni, epoch, true);
+    }
+
+    private void send(Peer peer, FrameRun run, int vni, long epoch, boolean passedOn) {
         boolean inPlace = run.frameAt() == frameAt() && run.memory().equals(out.slab());
         if (run.count() == 1) {
             if (!inPlace) {
                 MemorySegment.copy(run.memory(), run.frameAt(), out.slab(), frameAt(), run.frameLength());
             }
-            sendFrame(peer, run.frameLength(), vni, epoch, run.isPartial());
+            sendFrame(peer, run.frameLength(), vni, epoch, run.isPartial(), passedOn);
             return;
         }
         witness.toWan(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
@@ -171,7 +180,7 @@ final class WanPort implements AutoCloseable {
         }
         for (int i = 0; i < run.count(); i++) {
             int headerBytes = run.writeHeader(i, out.slab(), frameAt());
-            long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, true);
+            long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, true, passedOn);
             int added = (int) (frameAt() - at);
             boolean fits = headerBytes + added + run.pieceLength(i) + peer.outerHeaderBytes() <= peer.underlayMtuBytes;
             if (peer.plain && fits) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.lab;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** Two VMs that talk to each other move at the same time: to different sites, past each other, and to the same site. */
 final class BothMove extends Scenario {
@@ -40,13 +42,19 @@ final class BothMove extends Scenario {
                     GuestTalk back = GuestTalk.start(stage.lab(), second.plan(), first.plan())) {
                 stage.say("web1 and web2 talk to each other");
                 for (List<String> to : rounds) {
+                    Map<String, Long> drops = DropCounters.read(stage.lab());
                     Mover.together(stage.movers(), to).forEach(move -> stage.note(move, 2 * rounds.size(), findings));
                     if (!first.at().equals(to.get(0)) || !second.at().equals(to.get(1))) {
                         findings.problems.add("stopped, as a VM did not come to its destination");
                         break;
                     }
-                    findings.problems.addAll(there.faults());
-                    findings.problems.addAll(back.faults());
+                    List<String> faults = new ArrayList<>(there.faults());
+                    faults.addAll(back.faults());
+                    if (!faults.isEmpty()) {
+                        findings.problems.addAll(faults);
+                        DropCounters.grown(drops, DropCounters.read(stage.lab()))
+                                .forEach(counter -> findings.problems.add("meanwhile " + counter));
+                    }
                 }
                 stage.say("between the VMs: " + there.said() + "; " + back.said());
             }

@@ -8,13 +8,15 @@ public final class Inbound {
     private int vni;
     private int epoch;
     private boolean partialChecksum;
+    private boolean passedOn;
 
-    void set(long frameAt, int frameLength, int vni, int epoch, boolean partialChecksum) {
+    void set(long frameAt, int frameLength, int vni, int epoch, boolean partialChecksum, boolean passedOn) {
         this.frameAt = frameAt;
         this.frameLength = frameLength;
         this.vni = vni;
         this.epoch = epoch;
         this.partialChecksum = partialChecksum;
+        this.passedOn = passedOn;
     }
 
     /** Where the Ethernet frame begins, in the segment that was given. */
@@ -38,5 +40,10 @@ public final class Inbound {
     /** The frame's transport checksum is partial. */
     public boolean isPartialChecksum() {
         return partialChecksum;
+    }
+
+    /** The sender has it from another gateway. */
+    public boolean isPassedOn() {
+        return passedOn;
     }
 }

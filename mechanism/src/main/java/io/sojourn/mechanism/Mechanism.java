@@ -47,9 +47,11 @@ public interface Mechanism {
      *
      * @param epoch of the binding that the frame goes by; 0: none
      * @param partialChecksum the frame's transport checksum is partial
+     * @param passedOn the frame has come from another gateway
      * @return where it now begins; it ends where the frame ended
      */
-    long encapsulate(MemorySegment buffer, long frameAt, int vni, long epoch, boolean partialChecksum);
+    long encapsulate(
+            MemorySegment buffer, long frameAt, int vni, long epoch, boolean partialChecksum, boolean passedOn);
 
     /** Whether what begins with this octet can be this mechanism's; for {@link Carriage#DATAGRAM} only. */
     boolean accepts(int firstOctet);

@@ -34,9 +34,10 @@ public final class Overlay implements Mechanism {
     }
 
     @Override
-    public long encapsulate(MemorySegment buffer, long frameAt, int vni, long epoch, boolean partialChecksum) {
+    public long encapsulate(
+            MemorySegment buffer, long frameAt, int vni, long epoch, boolean partialChecksum, boolean passedOn) {
         long at = frameAt - Vxlan.HEADER_BYTES;
-        Vxlan.write(buffer, at, vni, epoch, partialChecksum);
+        Vxlan.write(buffer, at, vni, epoch, partialChecksum, passedOn);
         return at;
     }
 
@@ -58,7 +59,8 @@ public final class Overlay implements Mechanism {
                 length - Vxlan.HEADER_BYTES,
                 Vxlan.vni(packet, at),
                 Vxlan.epoch(packet, at),
-                Vxlan.isPartialChecksum(packet, at));
+                Vxlan.isPartialChecksum(packet, at),
+                Vxlan.isPassedOn(packet, at));
         return DropReason.NONE;
     }
 }

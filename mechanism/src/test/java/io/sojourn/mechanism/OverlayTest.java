@@ -18,7 +18,7 @@ class OverlayTest {
 
     @Test
     void writesTheHeaderOfRfc7348BeforeTheFrame() {
-        long at = overlay.encapsulate(buffer, 100, 0x123456, 0x7_00AB_CDEFL, false);
+        long at = overlay.encapsulate(buffer, 100, 0x123456, 0x7_00AB_CDEFL, false, false);
         assertThat(at).isEqualTo(92);
         byte[] header = buffer.asSlice(at, 8).toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
         assertThat(HexFormat.of().formatHex(header)).isEqualTo("08abcdef12345600");
@@ -27,7 +27,7 @@ class OverlayTest {
     @Test
     void whatGoesInComesOut() {
         int length = ArpFrames.gratuitous(buffer, 100, 0x5254_0012_3456L, 0x0A0A_0105);
-        long at = overlay.encapsulate(buffer, 100, 7001, 42, true);
+        long at = overlay.encapsulate(buffer, 100, 7001, 42, true, true);
         int onWire = length + overlay.headroomBytes();
 
         assertThat(overlay.decapsulate(buffer, at, onWire, inbound)).isEqualTo(DropReason.NONE);
@@ -36,6 +36,10 @@ class OverlayTest {
         assertThat(inbound.vni()).isEqualTo(7001);
         assertThat(inbound.epoch()).isEqualTo(42);
         assertThat(inbound.isPartialChecksum()).isTrue();
+        assertThat(inbound.isPassedOn()).isTrue();
+        overlay.encapsulate(buffer, 100, 7001, 42, true, false);
+        overlay.decapsulate(buffer, at, onWire, inbound);
+        assertThat(inbound.isPassedOn()).isFalse();
         ParsedFrame parsed = new ParsedFrame();
         assertThat(parsed.parse(buffer, inbound.frameAt(), inbound.frameLength()))
                 .isEqualTo(DropReason.NONE);

@@ -49,7 +49,10 @@ final class Forwarder {
         boolean mutant(Mutation mutation);
     }
 
-    private record Item(@Nullable Packet packet, @Nullable Signal signal, int from, long epoch) {}
+    private static final long LATELY_NS = 2_000_000_000L;
+
+    /** @param relayed the gateway that it came from has only passed it on */
+    private record Item(@Nullable Packet packet, @Nullable Signal signal, int from, long epoch, boolean relayed) {}
 
     private static final class Queue {
         final long epoch;
@@ -58,6 +61,7 @@ final class Forwarder {
         boolean started;
         boolean active;
         int returnTo = -1;
+        long sinceNs;
 
         Queue(long epoch, int from) {
             this.epoch = epoch;
@@ -70,6 +74,7 @@ final class Forwarder {
             copy.started = started;
             copy.active = active;
             copy.returnTo = returnTo;
+            copy.sinceNs = sinceNs;
             return copy;
         }
     }
@@ -89,6 +94,10 @@ final class Forwarder {
         final List<Queue> outboundHolds = new ArrayList<>();
         boolean tombstone;
         long lastForwardedNs;
+        /** Where it was bound before, and since when it is no more. */
+        int cameFrom = -1;
+
+        long movedNs;
 
         VmPath copy() {
             VmPath copy = new VmPath();
@@ -102,6 +111,8 @@ final class Forwarder {
             holds.forEach(q -> copy.holds.add(q.copy()));
             outboundHolds.forEach(q -> copy.outboundHolds.add(q.copy()));
             copy.tombstone = tombstone;
+            copy.cameFrom = cameFrom;
+            copy.movedNs = movedNs;
             return copy;
         }
     }
@@ -170,7 +181,7 @@ final class Forwarder {
 
     /** From a host on the LAN here. */
     void fromHost(Packet packet) {
-        toVm(packet, self, 0);
+        toVm(packet, self, 0, false);
     }
 
     /** From the guest, whose port is here. */
@@ -182,7 +193,7 @@ final class Forwarder {
         }
         Queue hold = find(path.outboundHolds, self);
         if (hold != null) {
-            hold(hold, new Item(packet, null, self, path.routeEpoch), vm, self);
+            hold(hold, new Item(packet, null, self, path.routeEpoch, false), vm, self);
             return;
         }
         emit(packet, path.routeEpoch);
@@ -191,7 +202,7 @@ final class Forwarder {
     private void emit(Packet packet, long epoch) {
         FlowName flow = packet.flow.name;
         if (flow.targetVm() >= 0) {
-            toVm(packet, self, 0);
+            toVm(packet, self, 0, false);
         } else if (flow.hostAt() == self) {
             out.host(packet);
         } else {
@@ -204,16 +215,16 @@ final class Forwarder {
         if (flow.sourceVm() >= 0 && !relayed) {
             Queue hold = find(paths[flow.sourceVm()].outboundHolds, from);
             if (hold != null) {
-                hold(hold, new Item(packet, null, from, epoch), flow.sourceVm(), from);
+                hold(hold, new Item(packet, null, from, epoch, false), flow.sourceVm(), from);
                 return;
             }
         }
-        arrived(packet, from, epoch);
+        arrived(packet, from, epoch, relayed);
     }
 
-    private void arrived(Packet packet, int from, long epoch) {
+    private void arrived(Packet packet, int from, long epoch, boolean relayed) {
         if (packet.flow.name.targetVm() >= 0) {
-            toVm(packet, from, epoch);
+            toVm(packet, from, epoch, relayed);
         } else {
             out.host(packet);
         }
@@ -221,12 +232,14 @@ final class Forwarder {
 
     /** A signal that came behind data: an end marker stays behind what is held of the data that it ends. */
     void signalFromWan(Signal signal, int from) {
-        if (signal.body() instanceof Signal.EndMarker(GatewayId origin, Signal.Direction direction)) {
+        // What is held of a gateway came straight from it: only a marker that did as well can end that.
+        if (signal.body() instanceof Signal.EndMarker(GatewayId origin, Signal.Direction direction)
+                && origin.equals(names[from])) {
             for (VmPath path : paths) {
                 for (List<Queue> holds : List.of(path.outboundHolds, path.holds)) {
                     Queue hold = find(holds, from);
                     if (hold != null && hold.items.stream().anyMatch(item -> ends(signal, direction, item))) {
-                        hold.items.add(new Item(null, signal, from, 0));
+                        hold.items.add(new Item(null, signal, from, 0, false));
                         return;
                     }
                 }
@@ -244,7 +257,7 @@ final class Forwarder {
         return vm >= 0 && vms[vm].equals(marker.vm());
     }
 
-    private void toVm(Packet packet, int from, long epoch) {
+    private void toVm(Packet packet, int from, long epoch, boolean relayed) {
         int vm = packet.flow.name.targetVm();
         VmPath path = paths[vm];
         if (from != self) {
@@ -255,18 +268,43 @@ final class Forwarder {
                     } else if (buffer.items.size() >= limit) {
                         out.lost(packet, Loss.FULL);
                     } else {
-                        buffer.items.add(new Item(packet, null, from, epoch));
+                        buffer.items.add(new Item(packet, null, from, epoch, relayed));
                     }
                     return;
                 }
             }
         }
         Queue hold = find(path.holds, from);
-        if (hold != null && (from == self || epoch >= hold.epoch)) {
-            hold(hold, new Item(packet, null, from, epoch), vm, from);
+        if (hold == null) {
+            hold = relayed ? null : crossing(path, packet);
+        } else if (from != self && epoch < hold.epoch) {
+            hold = null;
+        }
+        if (hold != null) {
+            hold(hold, new Item(packet, null, from, epoch, relayed), vm, hold.from);
             return;
         }
         dispatch(vm, packet, from, epoch);
+    }
+
+    /** A VM that has moved as well: what it sent from where it was may still be on its way round. */
+    private @Nullable Queue crossing(VmPath target, Packet packet) {
+        int source = packet.flow.name.sourceVm();
+        if (source < 0 || target.holds.isEmpty() || out.mutant(Mutation.NO_CROSSING_HOLD)) {
+            return null;
+        }
+        VmPath path = paths[source];
+        Queue hold = path.cameFrom < 0 ? null : find(target.holds, path.cameFrom);
+        if (hold != null && hold.sinceNs - path.movedNs < LATELY_NS) {
+            return hold;
+        }
+        for (Queue other : target.holds) {
+            if (other.items.stream()
+                    .anyMatch(item -> item.packet != null && item.packet.flow.name.sourceVm() == source)) {
+                return other;
+            }
+        }
+        return null;
     }
 
     private void dispatch(int target, Packet packet, int from, long epoch) {
@@ -279,7 +317,7 @@ final class Forwarder {
             } else if (path.takenBack.items.size() >= limit) {
                 out.lost(packet, Loss.FULL);
             } else {
-                path.takenBack.items.add(new Item(packet, null, from, epoch));
+                path.takenBack.items.add(new Item(packet, null, from, epoch, false));
             }
             return;
         }
@@ -429,7 +467,9 @@ final class Forwarder {
 
     void holdFrom(int vm, int from, long epoch) {
         if (find(paths[vm].holds, from) == null) {
-            paths[vm].holds.add(new Queue(epoch, from));
+            Queue hold = new Queue(epoch, from);
+            hold.sinceNs = nowNs;
+            paths[vm].holds.add(hold);
         }
     }
 
@@ -438,7 +478,12 @@ final class Forwarder {
         if (hold != null) {
             paths[vm].holds.remove(hold);
             for (Item item : hold.items) {
-                replay(vm, item);
+                Queue next = item.packet == null || item.relayed ? null : crossing(paths[vm], item.packet);
+                if (next == null) {
+                    replay(vm, item);
+                } else {
+                    hold(next, item, vm, next.from);
+                }
             }
         }
     }
@@ -461,7 +506,7 @@ final class Forwarder {
             } else if (item.packet != null && item.from == self) {
                 emit(item.packet, item.epoch);
             } else if (item.packet != null) {
-                arrived(item.packet, item.from, item.epoch);
+                arrived(item.packet, item.from, item.epoch, item.relayed);
             }
         }
     }
@@ -479,6 +524,10 @@ final class Forwarder {
         VmPath path = paths[vm];
         if (epoch <= path.routeEpoch && !out.mutant(Mutation.NO_EPOCH_CHECK)) {
             return false;
+        }
+        if (path.routeTo != to) {
+            path.cameFrom = path.routeTo;
+            path.movedNs = nowNs;
         }
         path.routeTo = to;
         path.routeEpoch = epoch;

@@ -26,6 +26,8 @@ public enum Mutation {
     NO_INBOUND_HOLD,
     /** Ci delivers what the VM sends from D at once. */
     NO_OUTBOUND_HOLD,
+    /** D delivers what a VM that has moved as well sends straight, though what it sent before may still come. */
+    NO_CROSSING_HOLD,
     /** A hold that has its marker is never let go. */
     HOLD_KEPT,
     /** D delivers live packets, and its buffer a little later. */

@@ -399,24 +399,22 @@ final class SimController {
     /** The cases of docs/protocol/handoff.md, Limits, in which order is not promised. */
     boolean unordered(FlowName flow) {
         if (flow.sourceVm() >= 0 && flow.targetVm() >= 0) {
-            return crossed(flow.sourceVm(), flow.targetVm());
+            return crossedAgain(flow.sourceVm(), flow.targetVm());
         }
         return flow.sourceVm() >= 0 && forgotten(flow.sourceVm(), flow.hostAt());
     }
 
-    /** Both VMs have been on the move at one time. */
-    boolean crossed(int a, int b) {
-        for (Migration one : migrations) {
-            for (Migration other : migrations) {
-                if (one.move.vm() == a
-                        && other.move.vm() == b
-                        && one.beganNs < other.endedNs
-                        && other.beganNs < one.endedNs) {
-                    return true;
-                }
-            }
-        }
-        return false;
+    /** Both VMs have been on the move at one time, and one of them had moved before. */
+    boolean crossedAgain(int a, int b) {
+        boolean again = migrations.stream().filter(m -> m.move.vm() == a).count() > 1
+                || migrations.stream().filter(m -> m.move.vm() == b).count() > 1;
+        return again
+                && migrations.stream()
+                        .filter(one -> one.move.vm() == a)
+                        .anyMatch(one -> migrations.stream()
+                                .anyMatch(other -> other.move.vm() == b
+                                        && one.beganNs < other.endedNs
+                                        && other.beganNs < one.endedNs));
     }
 
     /** This gateway was killed while the VM was on the move: it has forgotten what it was to hold. */

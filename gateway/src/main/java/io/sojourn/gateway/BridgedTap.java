@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.linux.BridgeFdb;
+import io.sojourn.linux.Gather;
+import io.sojourn.linux.Tap;
+import io.sojourn.model.identity.MacAddress;
+import io.sojourn.wire.FrameRun;
+import io.sojourn.wire.VirtioNetHeader;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Set;
+
+/** A tap on a bridge, a virtio_net_hdr before each frame: the kernel hands over what its stations have not divided or summed yet, and takes the same. */
+final class BridgedTap implements LanDevice {
+    private final int bridgeIndex;
+    private final Tap tap;
+    private final BridgeFdb fdb;
+    private final MemorySegment header = Arena.ofAuto().allocate(LanPort.VNET_BYTES, 8);
+    private final Gather gather = new Gather(2 + FrameRun.COLLECTED_MAX);
+
+    /** @param bridgeIndex 0: on no bridge, for a rehearsal */
+    BridgedTap(int bridgeIndex, Tap tap, BridgeFdb fdb) {
+        this.bridgeIndex = bridgeIndex;
+        this.tap = tap;
+        this.fdb = fdb;
+    }
+
+    @Override
+    public int read(MemorySegment to, long at, int maxBytes) {
+        return tap.read(to, at, maxBytes);
+    }
+
+    @Override
+    public int write(MemorySegment frame, long at, int length) {
+        VirtioNetHeader.write(header, 0, 0, VirtioNetHeader.GSO_NONE, 0, 0, 0, 0);
+        return tap.write(gather.clear().add(header, 0, LanPort.VNET_BYTES).add(frame, at, length));
+    }
+
+    @Override
+    public int write(FrameRun run) {
+        gather.clear().add(header, 0, LanPort.VNET_BYTES);
+        if (run.count() == 1) {
+            gather.add(run.memory(), run.frameAt(), run.frameLength());
+        } else {
+            run.prepareWhole();
+            gather.add(run.memory(), run.frameAt(), run.headerBytes());
+            for (int i = 0; i < run.count(); i++) {
+                gather.add(run.memory(), run.pieceAt(i), run.pieceLength(i));
+            }
+        }
+        run.writeVirtioHeader(header, 0);
+        return tap.write(gather);
+    }
+
+    @Override
+    public int fd() {
+        return tap.fd();
+    }
+
+    @Override
+    public int ifindex() {
+        return tap.ifindex();
+    }
+
+    @Override
+    public void captureStation(long mac) {
+        fdb.replace(tap.ifindex(), new MacAddress(mac).toBytes(), Set.of(BridgeFdb.Flag.STICKY));
+    }
+
+    @Override
+    public void releaseStation(long mac) {
+        fdb.delete(tap.ifindex(), new MacAddress(mac).toBytes());
+    }
+
+    @Override
+    public void placeStation(int portIndex, long mac) {
+        fdb.replace(portIndex, new MacAddress(mac).toBytes(), Set.of());
+    }
+
+    @Override
+    public int portOf(long mac) {
+        return fdb.portOf(bridgeIndex, new MacAddress(mac).toBytes());
+    }
+
+    @Override
+    public void close() {
+        tap.close();
+        gather.close();
+    }
+}

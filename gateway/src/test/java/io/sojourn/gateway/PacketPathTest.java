@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.sojourn.handoff.MigrationId;
+import io.sojourn.handoff.Signal;
+import io.sojourn.handoff.Signal.Direction;
+import io.sojourn.model.binding.Epoch;
+import io.sojourn.model.identity.VmId;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Gateways a, b, c; vm1 at a, vm2 at c. */
+class PacketPathTest {
+    private static final long BOUND = 1 << 20;
+
+    private final PathStage a = new PathStage("a");
+    private final PathStage b = new PathStage("b");
+    private final PathStage c = new PathStage("c");
+
+    @BeforeEach
+    void connect() {
+        PathStage.connect(a, b, c);
+        PathStage.bind(1, "a", 1, a, b, c);
+        PathStage.bind(2, "c", 1, a, b, c);
+    }
+
+    @AfterEach
+    void close() {
+        a.close();
+        b.close();
+        c.close();
+    }
+
+    private static Epoch epoch(long number) {
+        return new Epoch(number);
+    }
+
+    private static void settle(PathStage... stages) {
+        PathStage.settle(stages);
+    }
+
+    @Test
+    void theEndOfAMoveLeavesTheNextOneAlone() {
+        VmEntry atA = a.vm(1);
+        a.path.redirectOn(atA, epoch(2), b.id, epoch(2), false);
+        a.table.bind(atA, b.id, epoch(2));
+        // It comes back before the first move has been forgotten.
+        a.path.startBuffering(atA, epoch(3), epoch(3), BOUND);
+        b.toWan(a, 2, 1, 1, 3);
+        settle(a);
+
+        a.path.deleteState(atA, epoch(2));
+        a.path.finish(atA, epoch(2));
+        b.toWan(a, 2, 1, 2, 3);
+        settle(a);
+        a.table.bind(atA, a.id, epoch(3));
+        a.path.flushBuffer(atA, epoch(3), System.nanoTime());
+        a.path.deliverLive(atA, epoch(3), System.nanoTime());
+        flush(a);
+
+        assertThat(a.delivered(1)).containsExactly(1, 2);
+        assertThat(a.dropped()).isEmpty();
+    }
+
+    private static void flush(PathStage stage) {
+        for (long now = stage.delivery.nextFlushNs(); now != Long.MAX_VALUE; now = stage.delivery.nextFlushNs()) {
+            stage.delivery.flushDue(now);
+        }
+    }
+
+    @Test
+    void whatIsRedirectedWaitsForWhatTheGuestHasNotRead() {
+        VmEntry atA = a.vm(1);
+        VmEntry atB = b.vm(1);
+        b.path.startBuffering(atB, epoch(2), epoch(2), BOUND);
+        a.path.redirectOn(atA, epoch(2), b.id, epoch(2), true);
+        a.fromLan(9, 1, 2);
+        c.toWan(a, 2, 1, 3, 1);
+        settle(a, b);
+        assertThat(atB.counts.buffered).isZero();
+
+        long at = a.wan.frameAt();
+        int length = PathStage.udp(a.wan.frames(), at, 9, 1, 1);
+        PathStage.toMac(a.wan.frames(), at, 1);
+        byte[] unread = a.wan.frames().asSlice(at, length).toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
+        a.path.rescue(atA, a.peer(b), PathStage.copy(unread), 2);
+        a.path.letGo(atA, epoch(2));
+        a.fromLan(9, 1, 4);
+        a.wan.flush();
+        settle(b);
+        b.table.bind(atB, b.id, epoch(2));
+        b.path.deliverLive(atB, epoch(2), System.nanoTime());
+        flush(b);
+
+        assertThat(b.delivered(1)).containsExactly(1, 2, 3, 4);
+    }
+
+    @Test
+    void whatWasRescuedAndComesBackIsNotGivenTwice() {
+        VmEntry atA = a.vm(1);
+        a.path.redirectOn(atA, epoch(2), b.id, epoch(2), false);
+        atA.rescuedHere = 2;
+        a.path.redirectOff(atA, epoch(2), b.id, epoch(2), BOUND);
+        for (int number = 1; number <= 4; number++) {
+            b.toWan(a, 2, 1, number, 2);
+        }
+        settle(a);
+
+        assertThat(a.delivered(1)).containsExactly(3, 4);
+    }
+
+    @Test
+    void aPacketOfABurntEpochIsNotDelivered() {
+        c.toWan(a, 2, 1, 1, 1);
+        c.toWan(a, 2, 1, 2, 2);
+        c.toWan(a, 2, 1, 3, 1);
+        settle(a);
+
+        assertThat(a.delivered(1)).containsExactly(1, 3);
+        assertThat(a.dropped()).containsExactly(java.util.Map.entry("drop-future-epoch", 1L));
+    }
+
+    @Test
+    void aPacketIsPassedOnUnderAHigherEpochOnly() {
+        c.toWan(b, 2, 1, 1, 0);
+        c.toWan(b, 2, 1, 2, 1);
+        settle(a, b);
+
+        assertThat(a.delivered(1)).containsExactly(1);
+        assertThat(b.dropped()).containsExactly(java.util.Map.entry("drop-stale-epoch", 1L));
+    }
+
+    @Test
+    void oldPathPacketsOfAnEarlierBindingAreNotHeld() {
+        VmEntry atA = a.vm(1);
+        a.table.bind(atA, a.id, epoch(3));
+        a.path.holdFrom(atA, epoch(3), c.id, BOUND, () -> {});
+        c.toWan(a, 2, 1, 2, 3);
+        c.toWan(a, 2, 1, 1, 1);
+        settle(a);
+        assertThat(a.delivered(1)).containsExactly(1);
+
+        a.path.releaseHold(atA, epoch(3), c.id);
+        assertThat(a.delivered(1)).containsExactly(1, 2);
+    }
+
+    @Test
+    void anEarlierMoveDoesNotLetGoWhatALaterOneHolds() {
+        VmEntry atC = c.vm(1);
+        c.path.holdOutbound(atC, epoch(2), b.id, BOUND, () -> {});
+        c.path.holdOutbound(atC, epoch(4), b.id, BOUND, () -> {});
+        b.toWan(c, 1, 2, 1, 1);
+        settle(c);
+        c.path.releaseOutbound(atC, epoch(2), b.id);
+        assertThat(c.delivered(2)).isEmpty();
+
+        c.path.releaseOutbound(atC, epoch(4), b.id);
+        assertThat(c.delivered(2)).containsExactly(1);
+    }
+
+    @Test
+    void anEndMarkerWaitsBehindThePacketsThatItEnds() {
+        VmEntry atC = c.vm(1);
+        Signal toVm2 = marker(2, "b", Direction.INBOUND);
+        Signal toVm1 = marker(1, "b", Direction.INBOUND);
+        c.path.holdOutbound(atC, epoch(2), b.id, BOUND, () -> {});
+        assertThat(c.path.waits(toVm2, b.id, List.of(atC)))
+                .as("nothing is held")
+                .isFalse();
+        b.toWan(c, 1, 2, 1, 1);
+        settle(c);
+
+        assertThat(c.path.waits(toVm1, b.id, List.of(atC)))
+                .as("of another path")
+                .isFalse();
+        assertThat(c.path.waits(toVm2, a.id, List.of(atC))).as("by another way").isFalse();
+        assertThat(c.path.waits(toVm2, b.id, List.of(atC))).isTrue();
+        assertThat(c.markers).isEmpty();
+        c.path.releaseOutbound(atC, epoch(2), b.id);
+        assertThat(c.delivered(2)).containsExactly(1);
+        assertThat(c.markers).containsExactly(new Hold.Marker(toVm2, b.id));
+    }
+
+    @Test
+    void aVmThatHasMovedAsWellWaitsForWhatItSentBefore() {
+        // vm2 has moved from c to b; vm1 arrives at a, and what c has sent for it may still be on its way.
+        VmEntry vm1 = a.vm(1);
+        a.table.bind(a.vm(2), b.id, epoch(2));
+        a.path.holdFrom(vm1, epoch(1), b.id, BOUND, () -> {});
+        a.path.holdFrom(vm1, epoch(1), c.id, BOUND, () -> {});
+        b.toWan(a, 2, 1, 2, 1);
+        settle(a);
+        a.path.releaseHold(vm1, epoch(1), b.id);
+        b.toWan(a, 2, 1, 3, 1);
+        b.toWan(a, 7, 1, 9, 1);
+        settle(a);
+        assertThat(a.delivered(1)).as("a host's").containsExactly(9);
+
+        a.path.releaseHold(vm1, epoch(1), c.id);
+        assertThat(a.delivered(1)).containsExactly(9, 2, 3);
+    }
+
+    @Test
+    void whatAGatewayPassesOnIsNotWhatItsVmSends() {
+        // vm2, still at c, speaks to vm1 by way of b, where vm2 is about to be.
+        c.path.holdOutbound(c.vm(2), epoch(2), b.id, BOUND, () -> {});
+        a.path.holdOutbound(a.vm(2), epoch(2), b.id, BOUND, () -> {});
+        c.toWan(b, 2, 1, 1, 0);
+        settle(b, a);
+        b.toWan(a, 2, 1, 2, 1);
+        settle(a);
+
+        assertThat(a.delivered(1)).containsExactly(1);
+    }
+
+    @Test
+    void anEndMarkerThatWasPassedOnWaitsForNobody() {
+        VmEntry atC = c.vm(1);
+        c.path.holdOutbound(atC, epoch(2), b.id, BOUND, () -> {});
+        b.toWan(c, 1, 2, 1, 1);
+        settle(c);
+
+        assertThat(c.path.waits(marker(2, "a", Direction.INBOUND), b.id, List.of(atC)))
+                .isFalse();
+        assertThat(c.path.waits(marker(2, "b", Direction.INBOUND), b.id, List.of(atC)))
+                .isTrue();
+    }
+
+    private static Signal marker(int vm, String origin, Direction direction) {
+        var gateway = new io.sojourn.model.location.GatewayId(origin);
+        return new Signal(
+                new MigrationId(new UUID(0, vm)),
+                new VmId("vm" + vm),
+                epoch(2),
+                gateway,
+                new Signal.EndMarker(gateway, direction));
+    }
+}
