@@ -148,8 +148,7 @@ public final class GatewayConfigReader {
         if (rekeyAfterS < 2 || rekeyAfterS > GatewayConfig.Transport.REKEY_AFTER_S) {
             throw wrong("rekey-after-s", "must be 2 to " + GatewayConfig.Transport.REKEY_AFTER_S);
         }
-        return new GatewayConfig.Transport(
-                transport.equals("sealed"), plain, names(root, "relays"), rekeyAfterS);
+        return new GatewayConfig.Transport(transport.equals("sealed"), plain, names(root, "relays"), rekeyAfterS);
     }
 
     private Set<String> names(Map<?, ?> root, String key) {

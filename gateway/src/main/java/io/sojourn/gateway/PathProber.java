@@ -126,13 +126,7 @@ final class PathProber {
         PeerAddress seen = peer.candidate;
         PeerAddress to = seen != null && path.sequence % 4 != 0 ? seen : peer.advertised;
         int length = probe.writeProbe(
-                wan.frames(),
-                wan.frameAt(),
-                PathProbe.FLAG_DIRECT,
-                ++path.sequence & 0xFFFF_FFFFL,
-                self,
-                nowUs(),
-                0);
+                wan.frames(), wan.frameAt(), PathProbe.FLAG_DIRECT, ++path.sequence & 0xFFFF_FFFFL, self, nowUs(), 0);
         wan.sendDirect(peer, to, length);
     }
 

@@ -67,7 +67,10 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         LocalDelivery delivery = new LocalDelivery(table, counters);
         inside = new Inside(table, wan, delivery, counters, this);
         sealing = new Sealing(
-                key, new GatewayConfig.Transport(true, Set.of(), Set.of(), GatewayConfig.Transport.REKEY_AFTER_S), wan, counters);
+                key,
+                new GatewayConfig.Transport(true, Set.of(), Set.of(), GatewayConfig.Transport.REKEY_AFTER_S),
+                wan,
+                counters);
         Relays relays = new Relays(Set.of(), table, wan, counters);
         outside = new Outside(table, wan, mechanism, sealing, delivery, counters, relays, this);
     }

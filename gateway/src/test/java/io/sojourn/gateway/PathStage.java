@@ -128,10 +128,11 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
         inside = new Inside(table, wan, delivery, counters, this);
         Sealing sealing = new Sealing(
                 SealPrivateKey.generate(new SecureRandom()::nextBytes),
-                new GatewayConfig.Transport(false, Set.of(), GatewayConfig.Transport.REKEY_AFTER_S),
+                new GatewayConfig.Transport(false, Set.of(), Set.of(), GatewayConfig.Transport.REKEY_AFTER_S),
                 wan,
                 counters);
-        outside = new Outside(table, wan, mechanism, sealing, delivery, counters, this);
+        outside = new Outside(
+                table, wan, mechanism, sealing, delivery, counters, new Relays(Set.of(), table, wan, counters), this);
         path = new PacketPath(table, wan, delivery, outside, counters, markers::add);
     }
 

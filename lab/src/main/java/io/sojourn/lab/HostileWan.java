@@ -61,13 +61,26 @@ final class HostileWan extends Scenario {
                 }
             });
             if (caught.size() < EACH) {
-                findings.problems.add("only " + caught.size() + " datagrams were caught from " + a.name() + " to " + b.name());
+                findings.problems.add(
+                        "only " + caught.size() + " datagrams were caught from " + a.name() + " to " + b.name());
             }
             stage.mover().traffic().begin();
             List<byte[]> packets = List.copyOf(caught);
             send(stage, "sent again", a, b, packets, findings);
-            send(stage, "with one bit changed", a, b, packets.stream().map(HostileWan::tampered).toList(), findings);
-            send(stage, "reflected", b, a, packets.stream().map(HostileWan::reflected).toList(), findings);
+            send(
+                    stage,
+                    "with one bit changed",
+                    a,
+                    b,
+                    packets.stream().map(HostileWan::tampered).toList(),
+                    findings);
+            send(
+                    stage,
+                    "reflected",
+                    b,
+                    a,
+                    packets.stream().map(HostileWan::reflected).toList(),
+                    findings);
             Traffic.Window window = stage.mover().traffic().end();
             if (window.lost() + window.duplicated() + window.reordered() + window.tcpBroken() + window.bytesMismatched()
                     > 0) {
@@ -86,12 +99,21 @@ final class HostileWan extends Scenario {
         if (Files.isExecutable(TSHARK)) {
             // What another program takes it for: UDP that it knows no protocol in, and TLS to the controller.
             String protocols = Command.run(
-                    TSHARK.toString(), "-r", file.toString(), "-d", "tcp.port==7401,tls", "-T", "fields", "-e", "_ws.col.Protocol");
+                    TSHARK.toString(),
+                    "-r",
+                    file.toString(),
+                    "-d",
+                    "tcp.port==7401,tls",
+                    "-T",
+                    "fields",
+                    "-e",
+                    "_ws.col.Protocol");
             Map<String, Integer> seen = new TreeMap<>();
             protocols.lines().forEach(line -> seen.merge(line.strip(), 1, Integer::sum));
             judge = "; tshark sees " + seen;
             seen.keySet().stream()
-                    .filter(protocol -> !protocol.equals("UDP") && !protocol.equals("TCP") && !protocol.startsWith("TLS"))
+                    .filter(protocol ->
+                            !protocol.equals("UDP") && !protocol.equals("TCP") && !protocol.startsWith("TLS"))
                     .forEach(protocol -> findings.problems.add("tshark recognises " + protocol + " on the WAN"));
         }
         stage.say(packets + " packets were read on the WAN, " + leaks.size() + " kinds of leaks" + judge);
@@ -119,9 +141,11 @@ final class HostileWan extends Scenario {
             LockSupport.parkNanos(100_000_000);
         }
         long counted = dropped(stage, to) - before;
-        stage.say(what + ": " + packets.size() + " datagrams to " + to.name() + ", " + counted + " dropped and counted");
+        stage.say(
+                what + ": " + packets.size() + " datagrams to " + to.name() + ", " + counted + " dropped and counted");
         if (counted < packets.size()) {
-            findings.problems.add(what + ": of " + packets.size() + " datagrams only " + counted + " were dropped and counted");
+            findings.problems.add(
+                    what + ": of " + packets.size() + " datagrams only " + counted + " were dropped and counted");
         }
     }
 

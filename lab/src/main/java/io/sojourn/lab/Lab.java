@@ -40,11 +40,7 @@ public final class Lab implements AutoCloseable {
     private @Nullable RestClient rest;
 
     /** @param scenario says how the sites are furnished */
-    Lab(
-            Run run,
-            Topology topology,
-            GuestImage image,
-            Scenario scenario) {
+    Lab(Run run, Topology topology, GuestImage image, Scenario scenario) {
         this.scenario = scenario;
         this.networks = scenario.networks();
         this.run = run;
@@ -201,7 +197,13 @@ public final class Lab implements AutoCloseable {
                     site.name(),
                     "gateway",
                     "--config",
-                    Configs.gateway(run, site, networks, enrolmentToken(site), acceleration, scenario.gatewayExtras(site))
+                    Configs.gateway(
+                                    run,
+                                    site,
+                                    networks,
+                                    enrolmentToken(site),
+                                    acceleration,
+                                    scenario.gatewayExtras(site))
                             .toString());
         }
         servers.values().forEach(server -> server.child().awaitReady(START_BOUND));

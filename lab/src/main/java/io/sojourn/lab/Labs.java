@@ -50,8 +50,7 @@ public final class Labs {
         Thread atEnd = Thread.ofPlatform().unstarted(run::removeQuietly);
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean keep = options.keep();
-        try (Stage stage = Stage.set(
-                new Lab(run, topology, image, options.scenario()), options, progress, startNs)) {
+        try (Stage stage = Stage.set(new Lab(run, topology, image, options.scenario()), options, progress, startNs)) {
             if (stage.isReadable()) {
                 findings.problems.add("what a guest sends can be read on the WAN");
             }
