@@ -8,6 +8,7 @@ import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.RelayDatagram;
 import java.lang.foreign.MemorySegment;
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -74,7 +75,8 @@ final class Relays {
     /** The peer has answered on the direct path, from there. */
     static void direct(Peer peer, PeerAddress from, long nowNs) {
         if (peer.via != null) {
-            LOG.info("gateway {}: direct path, at {}", peer, from.toSocketAddress());
+            InetSocketAddress at = from.toSocketAddress();
+            LOG.info("gateway {}: direct path, at {}:{}", peer, at.getAddress().getHostAddress(), at.getPort());
             peer.address = from;
             peer.wayTried = 0;
             take(peer, null, nowNs);

@@ -189,10 +189,7 @@ class RelaysTest {
     @Test
     void whatGoesByTheRelayArrivesAsFromItsSender() {
         connect(NOWHERE, NOWHERE);
-        assertThat(until(() -> a.peer(b).via != null
-                        && a.peer(b).seal != null
-                        && a.peer(b).seal.isUp()))
-                .isTrue();
+        assertThat(until(() -> a.peer(b).via != null && b.peer(a).via != null)).isTrue();
         a.say(b, "by way of c");
         assertThat(until(() -> b.heard.contains("a: by way of c"))).isTrue();
         assertThat(c.heard).isEmpty();

@@ -7,6 +7,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -76,12 +77,9 @@ final class Capture {
     }
 
     private static boolean contains(byte[] packet, byte[] octets) {
+        byte first = octets[0];
         for (int at = 0; at + octets.length <= packet.length; at++) {
-            int i = 0;
-            while (i < octets.length && packet[at + i] == octets[i]) {
-                i++;
-            }
-            if (i == octets.length) {
+            if (packet[at] == first && Arrays.equals(packet, at, at + octets.length, octets, 0, octets.length)) {
                 return true;
             }
         }

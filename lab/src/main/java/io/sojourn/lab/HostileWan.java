@@ -100,6 +100,9 @@ final class HostileWan extends Scenario {
             // What another program takes it for: UDP that it knows no protocol in, and TLS to the controller.
             String protocols = Command.run(
                     TSHARK.toString(),
+                    "-n",
+                    "-c",
+                    "20000",
                     "-r",
                     file.toString(),
                     "-d",
