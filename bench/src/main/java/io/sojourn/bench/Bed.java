@@ -3,6 +3,8 @@ package io.sojourn.bench;
 
 import io.sojourn.lab.Place;
 import io.sojourn.lab.Run;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 
 /** Four network namespaces in a row: host, gateway, gateway, host. What carries packets between the gateways is not made here. */
@@ -54,6 +56,10 @@ final class Bed {
                 "link add lan type veth peer name eth0 netns " + host.namespace()));
         if (bridged) {
             gateway.sysctl("net/ipv6/conf/lan/disable_ipv6=1", "net/ipv6/conf/default/disable_ipv6=1");
+            if (Files.exists(Path.of("/proc/sys/net/bridge"))) {
+                // As libvirt has it on hosts with bridges: the firewall is not asked about each frame.
+                gateway.sysctl("net/bridge/bridge-nf-call-iptables=0", "net/bridge/bridge-nf-call-ip6tables=0");
+            }
             gateway.ip(List.of(
                     "link add " + BRIDGE + " type bridge mcast_snooping 0 forward_delay 0",
                     "link set " + BRIDGE + " up",

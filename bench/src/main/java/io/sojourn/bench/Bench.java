@@ -15,7 +15,7 @@ public final class Bench {
     /** @throws BenchException when a way cannot be built or does not carry packets */
     public static BenchReport run(BenchOptions options, Progress progress) {
         if (options.kind() == BenchOptions.Kind.FLOWS) {
-            return BenchReport.of(options, Flows.run(progress));
+            return BenchReport.of(options, Flows.run(options, progress));
         }
         Run run = Run.create("");
         Thread atEnd = Thread.ofPlatform().unstarted(run::removeQuietly);

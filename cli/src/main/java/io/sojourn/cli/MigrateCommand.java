@@ -75,6 +75,14 @@ final class MigrateCommand implements Callable<Integer> {
     @Nullable
     String ordering;
 
+    @Option(
+            names = "--capture",
+            description = {
+                "Both gateways keep the VM's packets around the flip, in their state-dir/captures/VM-eEPOCH.pcapng, for tshark",
+                "or Wireshark: the first 456 octets of up to 16,384 frames."
+            })
+    boolean capture;
+
     @Override
     public Integer call() {
         ControllerClient client = options.client();
@@ -127,6 +135,9 @@ final class MigrateCommand implements Callable<Integer> {
         }
         if (ordering != null) {
             request.put("ordering", ordering);
+        }
+        if (capture) {
+            request.put("capture", true);
         }
         return request;
     }

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.cli;
 
+import io.sojourn.sim.Incident;
 import io.sojourn.sim.SimRunner;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -22,8 +30,11 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  sojourn sim --migrations 100000 --seed 1    0 violations, and a hash that is the same every time",
+            "  sojourn sim --twice 1000                    a thousand worlds twice: each has one trace hash",
             "  sojourn sim --mutants                       planted faults, each of which must be found",
+            "  sojourn sim --mutant no-tombstone           one of them, in the smallest world that it breaks",
             "  sojourn sim --exhaustive                    every interleaving of a small world",
+            "  sojourn sim --incident *.events             a real move, told again to the machines as they are now",
             "  sojourn sim --replay 4711                   what one world does, event by event"
         })
 final class SimCommand implements Callable<Integer> {
@@ -48,6 +59,25 @@ final class SimCommand implements Callable<Integer> {
                 names = "--exhaustive",
                 description = "Search a small world: one crash, one lost and one doubled message.")
         boolean exhaustive;
+
+        @Option(
+                names = "--mutant",
+                paramLabel = "NAME",
+                description = "Plant one fault and print the smallest world that it breaks.")
+        @Nullable
+        String mutant;
+
+        @Option(names = "--twice", paramLabel = "N", description = "Run N worlds twice and compare their trace hashes.")
+        @Nullable
+        Long twice;
+
+        @Option(
+                names = "--incident",
+                paramLabel = "FILE",
+                arity = "1..*",
+                description =
+                        "Tell the machines again what they were told in a real move: its events files, one of each gateway.")
+        List<Path> incident = new ArrayList<>();
 
         @Option(names = "--replay", paramLabel = "SEED", description = "Print the events of the world with this seed.")
         @Nullable
@@ -81,15 +111,72 @@ final class SimCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Long one = what.replay;
-        if (one != null) {
-            SimRunner.replay(one).forEach(out()::println);
-            return 0;
+        if (!what.incident.isEmpty()) {
+            return incident(what.incident);
+        }
+        if (what.replay != null) {
+            return replay(what.replay);
+        }
+        if (what.twice != null) {
+            return twice(what.twice);
+        }
+        if (what.mutant != null) {
+            return mutant(what.mutant);
         }
         if (what.mutants) {
             return mutants();
         }
         return what.exhaustive ? exhaustive() : campaign();
+    }
+
+    private int incident(List<Path> files) {
+        Map<String, List<String>> logs = new TreeMap<>();
+        for (Path file : files) {
+            String name = String.valueOf(file.getFileName()).replaceFirst("\\.events$", "");
+            try {
+                logs.put(name.replaceFirst("^.*-e\\d+\\.", ""), Files.readAllLines(file));
+            } catch (IOException e) {
+                throw new CommandFailure(
+                        "cannot read " + file + ": " + CommandFailure.reason(e)
+                                + "; gateways keep them in state-dir/events",
+                        e);
+            }
+        }
+        Incident.Replay replay = Incident.replay(logs);
+        replay.trace().forEach(line -> say("%s", line));
+        replay.problems().forEach(problem -> say("DIFFERENT: %s", problem));
+        say(
+                "%d events of %d gateways told again, %d problems",
+                replay.events(), replay.gateways(), replay.problems().size());
+        return replay.problems().isEmpty() && replay.events() > 0 ? 0 : 1;
+    }
+
+    private int replay(long world) {
+        SimRunner.Replay replay = SimRunner.replay(world);
+        say("%s", replay.scenario());
+        replay.trace().forEach(line -> say("%s", line));
+        replay.violations().forEach(violation -> say("violation: %s", violation));
+        say("%d violations; trace hash %s", replay.violations().size(), replay.traceHash());
+        return replay.violations().isEmpty() ? 0 : 1;
+    }
+
+    private int twice(long worlds) {
+        SimRunner.Repeated repeated = SimRunner.repeat(worlds, seed);
+        say(
+                "%,d worlds run twice, %d with another trace hash the second time; trace hash %s",
+                repeated.worlds(), repeated.different().size(), repeated.traceHash());
+        repeated.different().forEach(world -> say("  seed %d", world));
+        return repeated.different().isEmpty() ? 0 : 1;
+    }
+
+    private int mutant(String name) {
+        if (!SimRunner.mutations().contains(name)) {
+            throw CommandFailure.wrongUse("no planted fault is called '" + name + "'; there are: "
+                    + String.join(", ", SimRunner.mutations()));
+        }
+        Optional<SimRunner.Failure> found = SimRunner.shrink(name, limit, seed);
+        found.ifPresentOrElse(this::show, () -> say("%s LIVES after %,d migrations", name, limit));
+        return found.isPresent() ? 0 : 1;
     }
 
     private PrintWriter out() {
@@ -116,13 +203,15 @@ final class SimCommand implements Callable<Integer> {
                 c.packets(),
                 c.migrationsPerSecond(),
                 c.traceHash());
-        for (SimRunner.Failure failure : c.failures()) {
-            say("violation at seed %d: %s", failure.seed(), failure.violation());
-            say("  smallest scenario: %s", failure.scenario());
-            List<String> trace = failure.trace();
-            trace.subList(Math.max(0, trace.size() - TRACE_LINES), trace.size()).forEach(line -> say("  %s", line));
-        }
+        c.failures().forEach(this::show);
         return c.ok() ? 0 : 1;
+    }
+
+    private void show(SimRunner.Failure failure) {
+        say("violation at seed %d: %s", failure.seed(), failure.violation());
+        say("  smallest scenario: %s", failure.scenario());
+        List<String> trace = failure.trace();
+        trace.subList(Math.max(0, trace.size() - TRACE_LINES), trace.size()).forEach(line -> say("  %s", line));
     }
 
     private int mutants() {

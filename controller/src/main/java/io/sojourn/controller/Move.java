@@ -199,6 +199,7 @@ final class Move {
                 plan.maxPauseMs(),
                 plan.maxTotalS(),
                 plan.ordering(),
+                plan.capture(),
                 progress,
                 timeline,
                 counts,

@@ -36,7 +36,8 @@ final class MoveCommands {
                         .setLandingQmp(move.landingQmp())
                         .addAllCorrespondents(move.parties().correspondents())
                         .setBufferBytes(BUFFER_BYTES)
-                        .setOrdering(move.plan().ordering()));
+                        .setOrdering(move.plan().ordering())
+                        .setCapture(Boolean.TRUE.equals(move.plan().capture())));
     }
 
     static Command.Builder armSource(Move move) {
@@ -53,7 +54,8 @@ final class MoveCommands {
                                 .setBandwidthBytesPerS(or0(plan.bandwidthMbit()) * 1_000_000L / 8)
                                 .setMaxPauseMs(or0(plan.maxPauseMs()))
                                 .setMaxTotalS(or0(plan.maxTotalS())))
-                        .setOrdering(plan.ordering()));
+                        .setOrdering(plan.ordering())
+                        .setCapture(Boolean.TRUE.equals(plan.capture())));
     }
 
     static Command.Builder armCorrespondent(Move move) {

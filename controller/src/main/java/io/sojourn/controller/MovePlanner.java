@@ -47,6 +47,7 @@ final class MovePlanner {
                     request.maxPauseMs(),
                     request.maxTotalS(),
                     request.ordering() == null ? "strict" : request.ordering(),
+                    request.capture(),
                     Resource.Progress.NONE,
                     List.of(),
                     Resource.Counts.NONE,

@@ -165,7 +165,8 @@ public sealed interface Resource {
             @Nullable Integer bandwidthMbit,
             @Nullable Integer maxPauseMs,
             @Nullable Integer maxTotalS,
-            @Nullable String ordering)
+            @Nullable String ordering,
+            @Nullable Boolean capture)
             implements Resource {}
 
     /** Several moves to one destination, asked for at once. */
@@ -175,10 +176,11 @@ public sealed interface Resource {
             @Nullable Integer bandwidthMbit,
             @Nullable Integer maxPauseMs,
             @Nullable Integer maxTotalS,
-            @Nullable String ordering)
+            @Nullable String ordering,
+            @Nullable Boolean capture)
             implements Resource {
         MigrationRequest of(String vm) {
-            return new MigrationRequest(vm, to, bandwidthMbit, maxPauseMs, maxTotalS, ordering);
+            return new MigrationRequest(vm, to, bandwidthMbit, maxPauseMs, maxTotalS, ordering, capture);
         }
     }
 
@@ -220,6 +222,7 @@ public sealed interface Resource {
             @Nullable Integer maxPauseMs,
             @Nullable Integer maxTotalS,
             String ordering,
+            @Nullable Boolean capture,
             Progress progress,
             List<TimelineEntry> timeline,
             Counts counts,

@@ -15,6 +15,7 @@ import io.sojourn.handoff.Signal;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.Role;
 import io.sojourn.wire.Vxlan;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -60,6 +61,12 @@ final class Account {
             case DESTINATION -> Optional.of(plan.source());
             default -> Optional.empty();
         };
+        if (handoff.ring != null) {
+            step(
+                    "capture",
+                    "captures/"
+                            + Captures.fileName(plan.vm().name(), plan.epoch().number()));
+        }
     }
 
     Handoff handoff() {
@@ -95,6 +102,37 @@ final class Account {
         return other.isPresent() && other.get().equals(gateway);
     }
 
+    void keep(
+            PacketRing.Way way,
+            @Nullable Peer peer,
+            int vni,
+            long epoch,
+            MemorySegment s,
+            long at,
+            int length,
+            int frames) {
+        PacketRing ring = handoff.ring;
+        if (ring != null) {
+            ring.add(way, peer, vni, epoch, s, at, length, frames);
+        }
+    }
+
+    /** What was captured; nothing is added to it any more. */
+    Optional<Captures.Captured> captured() {
+        PacketRing ring = handoff.ring;
+        if (ring == null) {
+            return Optional.empty();
+        }
+        ring.close();
+        return Optional.of(new Captures.Captured(
+                plan.vm().name(),
+                plan.epoch().number(),
+                plan.migration().toString(),
+                handoff.role,
+                ring,
+                clock.or(this::clock)));
+    }
+
     // --- steps
 
     /** The machine is told of something. */
@@ -109,6 +147,10 @@ final class Account {
 
     /** An action is about to be carried out; those before it have been. */
     void doing(HandoffAction action) {
+        PacketRing ring = handoff.ring;
+        if (ring != null && isFlip(action)) {
+            ring.flipped();
+        }
         switch (action) {
             case HandoffAction.Report(Phase phase, String event, String detail) -> reported(phase, event, detail);
             case HandoffAction.RedirectOn(GatewayId to, var epoch) -> step("redirect", "to " + to);
@@ -121,6 +163,12 @@ final class Account {
             case HandoffAction.Send(GatewayId to, Signal signal) -> sending(to, signal);
             default -> {}
         }
+    }
+
+    private static boolean isFlip(HandoffAction action) {
+        return action instanceof HandoffAction.RedirectOn
+                || action instanceof HandoffAction.FlushBuffer
+                || action instanceof HandoffAction.DeliverLive;
     }
 
     private int keptFrames() {

@@ -4,6 +4,7 @@ package io.sojourn.gateway;
 import io.sojourn.certificate.Statement;
 import io.sojourn.handoff.MigrationId;
 import io.sojourn.rpc.Role;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -11,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The accounts of handoffs that are under way, or over and not yet closed. One is closed when the controller says that the move is
@@ -23,8 +25,19 @@ final class Accounts {
 
     private static final int MOST_OPEN = 64;
 
-    /** What is left of a handoff. @param statement this gateway's half, if source or destination */
-    record Closed(MigrationId migration, String vm, long epoch, Role role, Optional<Statement> statement) {}
+    /**
+     * What is left of a handoff.
+     *
+     * @param statement this gateway's half, if source or destination
+     * @param captured if that was asked for
+     */
+    record Closed(
+            MigrationId migration,
+            String vm,
+            long epoch,
+            Role role,
+            Optional<Statement> statement,
+            Optional<Captures.Captured> captured) {}
 
     private final ForwardingTable table;
     private final Timers timers;
@@ -53,6 +66,20 @@ final class Accounts {
     void fromWan(Peer from, int epoch, long mac, int frames) {
         for (int i = 0; i < open.size(); i++) {
             open.get(i).fromWan(from, epoch, mac, frames);
+        }
+    }
+
+    void keep(
+            PacketRing.Way way,
+            @Nullable Peer peer,
+            int vni,
+            long epoch,
+            MemorySegment s,
+            long at,
+            int length,
+            int frames) {
+        for (int i = 0; i < open.size(); i++) {
+            open.get(i).keep(way, peer, vni, epoch, s, at, length, frames);
         }
     }
 
@@ -102,7 +129,8 @@ final class Accounts {
                 handoff.role,
                 handoff.detected
                         ? Optional.empty()
-                        : account.statement(table.self().name(), table.site().name(), drops()));
+                        : account.statement(table.self().name(), table.site().name(), drops()),
+                account.captured());
     }
 
     private Map<String, Long> drops() {

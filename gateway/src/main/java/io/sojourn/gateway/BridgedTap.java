@@ -4,11 +4,13 @@ package io.sojourn.gateway;
 import io.sojourn.linux.BridgeFdb;
 import io.sojourn.linux.Gather;
 import io.sojourn.linux.Tap;
+import io.sojourn.linux.Tap.Offload;
 import io.sojourn.model.identity.MacAddress;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.VirtioNetHeader;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
 import java.util.Set;
 
 /** A tap on a bridge, a virtio_net_hdr before each frame: the kernel hands over what its stations have not divided or summed yet, and takes the same. */
@@ -51,6 +53,20 @@ final class BridgedTap implements LanDevice {
         }
         run.writeVirtioHeader(header, 0);
         return tap.write(gather);
+    }
+
+    @Override
+    public void superFrames(boolean may) {
+        superFrames(tap, may);
+    }
+
+    static void superFrames(Tap tap, boolean may) {
+        if (!may) {
+            tap.setOffloads(EnumSet.noneOf(Offload.class));
+        } else if (!tap.trySetOffloads(
+                EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6, Offload.USO4, Offload.USO6))) {
+            tap.setOffloads(EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6)); // before Linux 6.2
+        }
     }
 
     @Override

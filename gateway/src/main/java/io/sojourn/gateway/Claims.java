@@ -111,6 +111,11 @@ final class Claims {
         say(vm, "unauthorised: " + how, nowNs);
     }
 
+    /** A word about a VM that nobody was entitled to. */
+    void refused(VmId vm, String how) {
+        surroundings.sighted(vm, how);
+    }
+
     private void say(VmEntry vm, String how, long nowNs) {
         Memory memory = memories.computeIfAbsent(vm.id, v -> new Memory());
         if (!memory.said || nowNs - memory.saidNs > SAID_EVERY_NS) {

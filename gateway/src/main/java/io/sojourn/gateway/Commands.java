@@ -195,7 +195,10 @@ final class Commands {
             Arrival arrival = new Arrival(
                     migration, hosted, forwarder, source, token, socket, parameters(source, 0), ports, guests::left);
             Step<DestinationHandoff.State> first = DestinationHandoff.arm(plan, System.nanoTime());
-            begin(Handoff.atDestination(first.state(), entry, new Settling(arrival, hosted)), first.actions());
+            begin(
+                    Handoff.atDestination(first.state(), entry, new Settling(arrival, hosted))
+                            .capturing(arm.getCapture()),
+                    first.actions());
             reply.setStreamToken(token.hex()).setQmp(hosted.qmp.toString());
         } catch (RuntimeException e) {
             guests.left(hosted);
@@ -335,7 +338,7 @@ final class Commands {
                 reports,
                 guests::left);
         Step<SourceHandoff.State> first = SourceHandoff.arm(plan, System.nanoTime());
-        begin(Handoff.atSource(first.state(), entry, departure), first.actions());
+        begin(Handoff.atSource(first.state(), entry, departure).capturing(arm.getCapture()), first.actions());
     }
 
     /** The guest's bridge ports: as its hypervisor tells, or where the bridge has learnt its addresses. */

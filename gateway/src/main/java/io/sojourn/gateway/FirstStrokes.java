@@ -7,14 +7,15 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * A guest that is about to be resumed computes before whatever else this host has to do, for the first moments: everybody waits for its answers, its caches are
- * cold, and at once it has all the work that came while it stood still. After that it is a guest as any other. What carries packets goes before it even then.
+ * cold, and at once it has all the work that came while it stood still. After that it is a guest as any other. It never gets more than half of the processors so:
+ * what carries its packets must have the others.
  */
 final class FirstStrokes {
-    /** Under the tenth of a second that the kernel gives a thread of this rank at a stretch, twice over. */
-    private static final Duration LENGTH = Duration.ofMillis(200);
+    private static final Duration LENGTH = Duration.ofMillis(100);
 
     private final List<Integer> threads;
 
@@ -24,7 +25,7 @@ final class FirstStrokes {
 
     /** Asks the hypervisor for its threads: before the moment, as it costs a question. */
     static FirstStrokes prepare(QemuGuest guest) {
-        return new FirstStrokes(guest.threads());
+        return new FirstStrokes(threads(guest, Runtime.getRuntime().availableProcessors() / 2));
     }
 
     /** From now on, and no longer than a moment; {@code later} ends it. Where we may not, it stays as it is. */
@@ -35,6 +36,12 @@ final class FirstStrokes {
 
     /** Whatever an earlier process of this gateway began. */
     static void end(QemuGuest guest) {
-        guest.threads().forEach(Threads::lower);
+        threads(guest, Integer.MAX_VALUE).forEach(Threads::lower);
+    }
+
+    private static List<Integer> threads(QemuGuest guest, int processorsAtMost) {
+        List<Integer> processors = guest.processorThreads();
+        return Stream.concat(processors.stream().limit(processorsAtMost), QemuGuest.deviceThread(processors).stream())
+                .toList();
     }
 }

@@ -53,6 +53,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final ForwardingTable table;
     private final WanPort wan;
     private final Sealing sealing;
+    private final Offloads offloads;
     private final LocalDelivery delivery;
     private final Inside inside;
     private final Outside outside;
@@ -80,6 +81,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                     e);
         }
         sealing = new Sealing(key, config.transport(), wan, counters);
+        offloads = new Offloads(wan, counters);
+        sealing.offloads(offloads);
         delivery = new LocalDelivery(table, counters);
         inside = new Inside(table, wan, delivery, counters, this);
         Relays relays = new Relays(config.transport().relays(), table, wan, counters);
@@ -93,6 +96,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         witness.accounts(handoffs.accounts());
         wan.watchedBy(witness);
         outside.watchedBy(witness);
+        delivery.watchedBy(witness);
     }
 
     void start() {
@@ -159,6 +163,12 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         handoffs.key(key);
     }
 
+    /** What an operator says, at any time. */
+    void offloads(GatewayConfig.Offloads use) {
+        offloads.use(use);
+        ports.forEach(port -> port.superFrames(use.tap() != GatewayConfig.Offload.OFF));
+    }
+
     void table(TableUpdate update) {
         table.apply(update);
         sealing.peers(table.peers());
@@ -185,6 +195,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 long probeNs = prober.tick(now);
                 if (now - nextTickNs >= 0) {
                     ports.forEach(port -> port.neighbours.tick(now));
+                    offloads.tick(table.peers(), now);
                     nextTickNs = now + TICK_NS;
                 }
                 work += streams.poll(now);
@@ -299,6 +310,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         }
         try {
             network.port = LanPort.open(network, bridge, links, fdb, counters);
+            network.port.superFrames(offloads.use().tap() != GatewayConfig.Offload.OFF);
             ports.add(network.port);
             portsChanged();
             LOG.info("network {}: on bridge {}", network, bridge);
@@ -344,6 +356,11 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     }
 
     // --- Outside.Control
+
+    @Override
+    public void damaged(Peer at, long nowNs) {
+        offloads.damageHeard(at, nowNs);
+    }
 
     @Override
     public void signal(Peer from, byte[] datagram, long nowNs) {

@@ -143,7 +143,9 @@ final class ForwardingTable {
         update.getNetworksList().forEach(this::putNetwork);
         update.getVmsList().forEach(this::putVm);
         version = update.getVersion();
-        vms.values().forEach(this::renewRoute);
+        if (update.getGatewaysCount() + update.getRemovedGatewaysCount() > 0 || update.getWhole()) {
+            vms.values().forEach(this::renewRoute);
+        }
     }
 
     /** Gateways may have come, gone or moved. Whom packets go to stays: while a handoff redirects them, that is not whom the binding names. */

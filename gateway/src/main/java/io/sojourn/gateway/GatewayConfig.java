@@ -51,13 +51,37 @@ public record GatewayConfig(
      * @param plainPeers gateways to which nothing is sealed all the same
      * @param relays gateways by way of which others are reached where there is no direct path
      * @param rekeyAfterS age of a session at which the next one is made
+     * @param offloads what an operator says of super-frames
      */
-    public record Transport(boolean sealed, Set<String> plainPeers, Set<String> relays, int rekeyAfterS) {
+    public record Transport(
+            boolean sealed, Set<String> plainPeers, Set<String> relays, int rekeyAfterS, Offloads offloads) {
         static final int REKEY_AFTER_S = 120;
+
+        Transport(boolean sealed, Set<String> plainPeers, int rekeyAfterS) {
+            this(sealed, plainPeers, Set.of(), rekeyAfterS, Offloads.AUTO);
+        }
 
         boolean isPlain(GatewayId peer) {
             return !sealed || plainPeers.contains(peer.name());
         }
+    }
+
+    /** Whether what the kernel offers is used: as long as it does no harm, always, or never. */
+    public enum Offload {
+        AUTO,
+        ON,
+        OFF
+    }
+
+    /**
+     * What of the kernel's work on super-frames is used.
+     *
+     * @param segmentation datagrams to one gateway are handed over as one (UDP_SEGMENT)
+     * @param merging datagrams from one gateway are handed to us as one (UDP_GRO)
+     * @param tap frames of the LAN are handed to us undivided and unsummed (virtio_net_hdr)
+     */
+    public record Offloads(Offload segmentation, Offload merging, Offload tap) {
+        public static final Offloads AUTO = new Offloads(Offload.AUTO, Offload.AUTO, Offload.AUTO);
     }
 
     /** A virtual network and the bridge that its guests at this site hang on. */

@@ -42,7 +42,10 @@ public final class GatewayConfigReader {
             "transport",
             "plain-peers",
             "relays",
-            "rekey-after-s");
+            "rekey-after-s",
+            "offload");
+
+    private static final List<String> OFFLOADS = List.of("segmentation", "merging", "tap");
 
     private final Path file;
 
@@ -148,13 +151,42 @@ public final class GatewayConfigReader {
         if (rekeyAfterS < 2 || rekeyAfterS > GatewayConfig.Transport.REKEY_AFTER_S) {
             throw wrong("rekey-after-s", "must be 2 to " + GatewayConfig.Transport.REKEY_AFTER_S);
         }
-        return new GatewayConfig.Transport(transport.equals("sealed"), plain, names(root, "relays"), rekeyAfterS);
+        return new GatewayConfig.Transport(
+                transport.equals("sealed"), plain, names(root, "relays"), rekeyAfterS, offloads(root.get("offload")));
     }
 
     private Set<String> names(Map<?, ?> root, String key) {
         Set<String> names = new TreeSet<>();
         list(key, root.get(key)).forEach(name -> names.add(String.valueOf(name)));
         return Set.copyOf(names);
+    }
+
+    private GatewayConfig.Offloads offloads(@Nullable Object value) {
+        if (value == null) {
+            return GatewayConfig.Offloads.AUTO;
+        }
+        Map<?, ?> map = map("offload", value);
+        for (Object key : map.keySet()) {
+            if (!OFFLOADS.contains(String.valueOf(key))) {
+                throw wrong("offload." + key, "is not an offload; there are " + OFFLOADS);
+            }
+        }
+        return new GatewayConfig.Offloads(
+                offload(map, OFFLOADS.get(0)), offload(map, OFFLOADS.get(1)), offload(map, OFFLOADS.get(2)));
+    }
+
+    private GatewayConfig.Offload offload(Map<?, ?> map, String key) {
+        if (!map.containsKey(key)) {
+            return GatewayConfig.Offload.AUTO;
+        }
+        String path = "offload." + key;
+        // YAML 1.2 has on and off as words, YAML 1.1 as booleans: both are meant.
+        return switch (text(map, "offload", key)) {
+            case "auto" -> GatewayConfig.Offload.AUTO;
+            case "on", "true" -> GatewayConfig.Offload.ON;
+            case "off", "false" -> GatewayConfig.Offload.OFF;
+            default -> throw wrong(path, "must be auto, on or off");
+        };
     }
 
     private List<GatewayConfig.Attachment> attachments(@Nullable Object value) {

@@ -36,6 +36,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -79,6 +80,7 @@ public final class GatewayProcess implements AutoCloseable {
     private final ExecutorService writing = Executors.newSingleThreadExecutor(
             r -> Thread.ofPlatform().name("table-file").daemon().unstarted(r));
     private final TableFile tableFile;
+    private final EventLog eventLog;
     private volatile long tableVersion;
     private volatile @Nullable GatewayException refusal;
 
@@ -90,6 +92,8 @@ public final class GatewayProcess implements AutoCloseable {
             throw new GatewayException("cannot make state-dir " + config.stateDir() + ": " + e.getMessage(), e);
         }
         tableFile = new TableFile(config.stateDir().resolve("table"));
+        eventLog = new EventLog(
+                config.stateDir().resolve("events"), config.gateway().name(), writing);
         journal = Journal.open(config.stateDir().resolve("handoffs.journal"), unfinished);
         QemuLauncher launcher = new QemuLauncher(config.stateDir().resolve("qemu"), goBeforeGuests());
         guests = new HostedGuests(new GuestFiles(config.stateDir()), launcher);
@@ -118,11 +122,17 @@ public final class GatewayProcess implements AutoCloseable {
                     }
 
                     @Override
+                    public EventLog.Story story(Handoff handoff) {
+                        return eventLog.begin(handoff);
+                    }
+
+                    @Override
                     public void closed(Accounts.Closed account) {
                         questions.execute(() -> notary().certify(account));
                     }
                 },
                 new Elsewhere());
+        forwarder.handoffs().numberSignalsFrom(SignalNumbers.first(config.stateDir()));
         link = new ControllerLink(access, WallClock.nowUs(), this::hello, new ControllerLink.Listener() {
             @Override
             public void welcomed(Welcome welcome) {
@@ -140,7 +150,12 @@ public final class GatewayProcess implements AutoCloseable {
                 commands().run(command);
             }
         });
-        notary = new Notary(identity.signKey(), config.gateway().name(), link::report);
+        notary = new Notary(
+                identity.signKey(),
+                config.gateway().name(),
+                link::report,
+                new Captures(
+                        config.stateDir().resolve("captures"), config.gateway().name()));
         commands = new Commands(config, forwarder, guests, launcher, acceleration, link::reply, link::report, notary);
     }
 
@@ -216,6 +231,7 @@ public final class GatewayProcess implements AutoCloseable {
     /** Runs until SIGTERM or SIGINT; 0 after an orderly end. */
     public static int run(Path configFile) {
         GatewayProcess process = start(GatewayConfigReader.read(configFile));
+        process.watch(configFile);
         CountDownLatch end = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             process.close();
@@ -234,9 +250,12 @@ public final class GatewayProcess implements AutoCloseable {
         GatewayProcess process = new GatewayProcess(config);
         Optional<Thread> enrolling = process.enrol();
         // Whoever has a move to end is back soon rather than fast.
-        WarmUp.run(process.unfinished.isEmpty() ? REHEARSAL_NS : SHORT_REHEARSAL_NS);
+        WarmUp.run(process.unfinished.isEmpty() ? REHEARSAL_NS : SHORT_REHEARSAL_NS, () -> process.refusal != null);
+        process.throwRefusal();
         StreamRehearsal.run(config.stateDir(), REHEARSED_BYTES);
+        process.forwarder.offloads(OffloadSelfTest.run(config.transport().offloads()));
         enrolling.ifPresent(process::awaitEnrolment);
+        HostCiphers.sayWhatIsMissing();
         process.forwarder.start();
         process.tableFile.read().ifPresent(process::known);
         process.link.start();
@@ -247,6 +266,33 @@ public final class GatewayProcess implements AutoCloseable {
         System.out.println("ready gateway=" + config.gateway() + " site=" + config.site() + " udp=" + config.listen());
         System.out.flush();
         return process;
+    }
+
+    /** What of the file may change while the gateway runs takes effect within a second: which offloads are used. */
+    private void watch(Path configFile) {
+        AtomicReference<GatewayConfig.Offloads> known =
+                new AtomicReference<>(config.transport().offloads());
+        long[] writtenMs = {configFile.toFile().lastModified()};
+        housekeeping.scheduleWithFixedDelay(
+                () -> {
+                    long ms = configFile.toFile().lastModified();
+                    if (ms == writtenMs[0] || ms == 0) {
+                        return;
+                    }
+                    writtenMs[0] = ms;
+                    try {
+                        GatewayConfig.Offloads now =
+                                GatewayConfigReader.read(configFile).transport().offloads();
+                        if (!now.equals(known.getAndSet(now))) {
+                            forwarder.post(() -> forwarder.offloads(now));
+                        }
+                    } catch (GatewayException e) {
+                        LOG.warn("{}; the gateway goes on as it was", e.getMessage());
+                    }
+                },
+                200,
+                200,
+                TimeUnit.MILLISECONDS);
     }
 
     /** Beside the warm-up: the controller may be far away. */
@@ -272,6 +318,10 @@ public final class GatewayProcess implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        throwRefusal();
+    }
+
+    private void throwRefusal() {
         GatewayException refused = refusal;
         if (refused != null) {
             throw refused;

@@ -7,6 +7,7 @@ import io.sojourn.handoff.DestinationHandoff;
 import io.sojourn.handoff.HandoffAction;
 import io.sojourn.handoff.HandoffEvent;
 import io.sojourn.handoff.HandoffPlan;
+import io.sojourn.handoff.JournalRecord;
 import io.sojourn.handoff.SourceHandoff;
 import io.sojourn.handoff.Step;
 import io.sojourn.rpc.Role;
@@ -56,8 +57,15 @@ final class Handoff {
     /** What it does and counts; for the certificate. */
     @Nullable
     Account account;
+    /** What keeps the VM's frames around the flip, if that was asked for. */
+    @Nullable
+    PacketRing ring;
+    /** What its machine is told, for a replay; null: nobody wants to know. */
+    EventLog.@Nullable Story story;
     /** It was taken up from the journal by another process than the one that began it. */
     boolean recovered;
+    /** Where the journal said that it was; ARMED for a new one. */
+    JournalRecord.Stage began = JournalRecord.Stage.ARMED;
     /** Nobody ordered it: the VM was seen elsewhere than where it is bound. */
     boolean detected;
 
@@ -98,13 +106,20 @@ final class Handoff {
                 GuestSide.NONE);
     }
 
+    /** Its memory is taken here, not between two packets. */
+    Handoff capturing(boolean wanted) {
+        ring = wanted ? new PacketRing(vm) : null;
+        return this;
+    }
+
     Handoff detected() {
         detected = true;
         return this;
     }
 
-    Handoff recovered() {
+    Handoff recovered(JournalRecord last) {
         recovered = true;
+        began = last.stage();
         return this;
     }
 
@@ -112,7 +127,11 @@ final class Handoff {
         if (account != null) {
             account.happened(event);
         }
-        return machine.apply(event, nowNs);
+        List<HandoffAction> actions = machine.apply(event, nowNs);
+        if (story != null) {
+            story.told(event, nowNs, machine.state, actions);
+        }
+        return actions;
     }
 
     /** The guest is about to leave, or is being stopped to: it will not read here what it has not read yet. */

@@ -48,6 +48,9 @@ final class Handoffs {
 
         /** A handoff's account was closed without the controller. */
         void closed(Accounts.Closed account);
+
+        /** Where it is written down what the handoff's machine is told; null: nowhere. */
+        EventLog.@Nullable Story story(Handoff handoff);
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(Handoffs.class);
@@ -74,6 +77,8 @@ final class Handoffs {
     /** Grows with every datagram, also across restarts: it starts at the time of day. */
     private long signalNumber = WallClock.nowUs();
 
+    private @Nullable SignalScreen screen;
+
     Handoffs(
             Forwarder forwarder,
             ForwardingTable table,
@@ -95,7 +100,21 @@ final class Handoffs {
     }
 
     void key(byte[] key) {
-        codec = new SignalCodec(key);
+        SignalCodec c = new SignalCodec(key);
+        codec = c;
+        screen = new SignalScreen(c, counters, this::refused);
+    }
+
+    /** Above all that this gateway has used in earlier lives. */
+    void numberSignalsFrom(long number) {
+        signalNumber = Math.max(signalNumber, number);
+    }
+
+    private void refused(VmId vm, String how) {
+        Claims detector = claims;
+        if (detector != null) {
+            detector.refused(vm, how);
+        }
     }
 
     void claims(Claims detector) {
@@ -127,6 +146,7 @@ final class Handoffs {
         handoff.vm.highestEpoch =
                 Math.max(handoff.vm.highestEpoch, handoff.plan.epoch().number());
         handoff.account = accounts.begin(handoff);
+        handoff.story = surroundings.story(handoff);
         handoff.vm.counts.reset();
         PacketPath.openDirect(handoff.vm, handoff.guest.ports());
         execute(handoff, first, System.nanoTime());
@@ -233,12 +253,13 @@ final class Handoffs {
     }
 
     void signal(Peer from, byte[] datagram, long nowNs) {
-        counters.add(Kind.SIGNALS_IN);
-        SignalCodec c = codec;
-        if (c == null || !(c.decode(datagram) instanceof SignalCodec.Accepted(Signal signal, long number))) {
-            counters.add(Kind.SIGNALS_REJECTED);
-            return;
+        SignalScreen s = screen;
+        if (s != null) {
+            s.admit(from, datagram, nowNs).ifPresent(signal -> heard(from, signal, nowNs));
         }
+    }
+
+    private void heard(Peer from, Signal signal, long nowNs) {
         wan.handoffUnderWay();
         if (LOG.isDebugEnabled()) {
             LOG.debug("from {}: {}", from, signal);

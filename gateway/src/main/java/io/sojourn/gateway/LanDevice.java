@@ -15,6 +15,9 @@ interface LanDevice extends AutoCloseable {
     /** Writes a run as one, if it is several frames; its headers become those of the whole. */
     int write(FrameRun run);
 
+    /** Whether the kernel may hand over what its stations have not divided or summed yet; nothing to a device where it never does. */
+    default void superFrames(boolean may) {}
+
     int fd();
 
     int ifindex();

@@ -6,14 +6,12 @@ import io.sojourn.linux.BridgeFdb;
 import io.sojourn.linux.Links;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Tap;
-import io.sojourn.linux.Tap.Offload;
 import io.sojourn.model.identity.MacAddress;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.VirtioNetHeader;
 import java.lang.foreign.MemorySegment;
-import java.util.EnumSet;
 import java.util.Set;
 
 /**
@@ -60,9 +58,7 @@ final class LanPort implements AutoCloseable {
                             + "); run as root, and see that no other gateway runs on this host",
                     e);
         }
-        if (!tap.trySetOffloads(EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6, Offload.USO4, Offload.USO6))) {
-            tap.setOffloads(EnumSet.of(Offload.CSUM, Offload.TSO4, Offload.TSO6)); // before Linux 6.2
-        }
+        BridgedTap.superFrames(tap, true);
         links.setMtu(tap.ifindex(), network.mtuBytes);
         links.setTxQueueLength(tap.ifindex(), QUEUE_FRAMES);
         links.setMaster(tap.ifindex(), bridgeIndex);
@@ -70,6 +66,11 @@ final class LanPort implements AutoCloseable {
         // Not the tap's own address: a bridge takes its ports' addresses for its host's and would keep the frames.
         fdb.replace(tap.ifindex(), new MacAddress(ANYCAST_MAC).toBytes(), Set.of(BridgeFdb.Flag.STATIC));
         return new LanPort(network, new BridgedTap(bridgeIndex, tap, fdb), counters);
+    }
+
+    /** Whether the kernel may hand over what its stations have not divided or summed yet. */
+    void superFrames(boolean may) {
+        device.superFrames(may);
     }
 
     /** A port on no bridge, for a rehearsal. */

@@ -30,8 +30,8 @@ final class LocalDelivery {
     private static final double CATCH_UP = 2;
 
     private static final double LEAST_FRAMES_PER_TURN = 4;
-    /** It begins with one frame a turn: a guest that drowns in interrupts answers nobody, and the first answer ends the gap. */
-    private static final int TURNS_PER_FRAME_MORE = 8;
+    /** It begins with one frame a turn and has one more every other turn: a guest that drowns in interrupts answers nobody, and the first answer ends the gap. */
+    private static final int TURNS_PER_FRAME_MORE = 2;
 
     private static final long FLUSH_EVERY_NS = 1_000_000;
 
@@ -44,10 +44,15 @@ final class LocalDelivery {
     private final ParsedFrame f = new ParsedFrame();
     private final List<VmEntry> flushing = new ArrayList<>();
     private long nextFlushNs = Long.MAX_VALUE;
+    private Witness witness = new Witness();
 
     LocalDelivery(ForwardingTable table, Counters counters) {
         this.table = table;
         this.counters = counters;
+    }
+
+    void watchedBy(Witness w) {
+        witness = w;
     }
 
     /**
@@ -88,6 +93,7 @@ final class LocalDelivery {
      * frames to us, and a frame of a station on the LAN would teach the bridge that the station is behind us.
      */
     void write(LanPort port, VmEntry vm, FrameRun run) {
+        witness.toGuest(vm, run);
         PacketSocket direct =
                 vm.direct.isEmpty() ? null : vm.direct.get(Ethernet.destination(run.memory(), run.frameAt()));
         if (direct == null && !vm.singly) {

@@ -10,22 +10,25 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Signs what this gateway counted in a move and has it brought to the controller. Any thread but the forwarder's. */
+/** Signs what this gateway counted in a move and has it brought to the controller, and writes down what was captured. Any thread but the forwarder's. */
 final class Notary {
     private static final Logger LOG = LoggerFactory.getLogger(Notary.class);
 
     private final SigningKey key;
     private final String gateway;
     private final Consumer<MigrationReport.Builder> reports;
+    private final Captures captures;
 
     /** @param reports brings each until the controller has acknowledged it */
-    Notary(SigningKey key, String gateway, Consumer<MigrationReport.Builder> reports) {
+    Notary(SigningKey key, String gateway, Consumer<MigrationReport.Builder> reports, Captures captures) {
         this.key = key;
         this.gateway = gateway;
         this.reports = reports;
+        this.captures = captures;
     }
 
     void certify(Accounts.Closed closed) {
+        closed.captured().ifPresent(captures::write);
         closed.statement().ifPresent(statement -> {
             SignedStatement half = key.sign(statement);
             LOG.info(

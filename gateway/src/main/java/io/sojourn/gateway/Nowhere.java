@@ -4,6 +4,7 @@ package io.sojourn.gateway;
 import io.sojourn.handoff.JournalRecord;
 import io.sojourn.model.binding.Binding;
 import io.sojourn.rpc.MigrationReport;
+import org.jspecify.annotations.Nullable;
 
 /** Around a rehearsal of handoffs there is nothing. */
 final class Nowhere implements Handoffs.Surroundings {
@@ -20,6 +21,11 @@ final class Nowhere implements Handoffs.Surroundings {
     @Override
     public void followed(Binding binding) {
         // Nobody follows a rehearsal.
+    }
+
+    @Override
+    public EventLog.@Nullable Story story(Handoff handoff) {
+        return null;
     }
 
     @Override

@@ -40,6 +40,9 @@ final class Outside {
 
         void probeReply(Peer from, MemorySegment s, long at, int length, long nowNs);
 
+        /** Datagrams that we sent to a peer arrive damaged there. */
+        void damaged(Peer at, long nowNs);
+
         /** A peer still sends here what belongs elsewhere. */
         void late(VmEntry vm, Peer from, long nowNs);
     }
@@ -59,6 +62,11 @@ final class Outside {
     private final FrameRun one = new FrameRun();
     /** Who sent the run that is being collected; null: none is. */
     private @Nullable Peer runFrom;
+
+    /** The last plain datagram of this batch, and who sent it. */
+    private int plainAt;
+
+    private @Nullable Peer plainFrom;
 
     private int runVni;
     private int runEpoch;
@@ -100,6 +108,7 @@ final class Outside {
         nowNs = now;
         int n = wan.receive();
         DatagramBatch in = wan.in();
+        plainAt = -1;
         for (int i = 0; i < n; i++) {
             datagram(in, i);
         }
@@ -115,14 +124,21 @@ final class Outside {
             }
             return;
         }
-        Peer peer = peerByKey.get(in.peerKey(i));
-        if (peer == null || !in.isPeer(i, peer.address)) {
+        Peer peer = plainAt >= 0 && plainAt == i - 1 && in.isSameSlot(plainAt, i) ? plainFrom : peerOf(in, i);
+        plainAt = i;
+        plainFrom = peer;
+        if (peer == null) {
             counters.drop(DropReason.UNKNOWN_PEER);
         } else if (!peer.plain) {
             counters.drop(DropReason.UNSEALED);
         } else {
             opened(peer, in, i);
         }
+    }
+
+    private @Nullable Peer peerOf(DatagramBatch in, int i) {
+        Peer peer = peerByKey.get(in.peerKey(i));
+        return peer != null && in.isPeer(i, peer.address) ? peer : null;
     }
 
     private void opened(Peer peer, DatagramBatch in, int i) {
@@ -163,6 +179,7 @@ final class Outside {
             case SojournDatagram.RELAY -> relays.handOn(peer, s, at, length);
             case SojournDatagram.RELAYED -> relayed(peer, s, at, length);
             case SojournDatagram.SPLIT -> half(peer, s, at, length);
+            case SojournDatagram.DAMAGE -> control.damaged(peer, nowNs);
             default -> counters.drop(DropReason.UNKNOWN_DATAGRAM);
         }
     }

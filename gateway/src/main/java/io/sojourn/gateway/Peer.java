@@ -58,6 +58,14 @@ final class Peer {
     /** What came from it in halves; null: nothing has. */
     @Nullable
     Halves halves;
+    /** Datagrams to it leave singly until then: joined by the kernel they came to it damaged. 0: they are joined. */
+    long singlyUntilNs;
+    /** How often in a row that has been so. */
+    int demotions;
+    /** Damaged datagrams of its in the window that began then. */
+    int damaged;
+
+    long damagedSinceNs;
     /** Smoothed round trip; 0: not measured yet. */
     long rttNs;
     /** Its clock minus ours, from the probe with the shortest round trip of late. */

@@ -45,7 +45,7 @@ final class Recovery {
             SourceHandoff.recover(last, now).ifPresent(step -> {
                 forwarder
                         .handoffs()
-                        .begin(Handoff.atSource(step.state(), vm, found).recovered(), step.actions());
+                        .begin(Handoff.atSource(step.state(), vm, found).recovered(last), step.actions());
                 found.look();
                 forwarder.handoffs().tableSays(vm, tableGateway, tableEpoch);
             });
@@ -53,7 +53,7 @@ final class Recovery {
             DestinationHandoff.recover(last, now).ifPresent(step -> {
                 forwarder
                         .handoffs()
-                        .begin(Handoff.atDestination(step.state(), vm, found).recovered(), step.actions());
+                        .begin(Handoff.atDestination(step.state(), vm, found).recovered(last), step.actions());
                 found.look();
             });
         }

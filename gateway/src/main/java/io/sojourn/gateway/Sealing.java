@@ -33,7 +33,6 @@ import org.slf4j.LoggerFactory;
  * with all of them; and follows a peer that roams. Locking: none, forwarder's thread.
  */
 final class Sealing implements SealUnderlay<Peer> {
-    private static final Logger LOG = LoggerFactory.getLogger(Sealing.class);
     private static final long TICK_NS = TimeUnit.MILLISECONDS.toNanos(100);
     /** How long after a word about a handoff no session that works is renewed: longer than from HOLD to ACTIVATE. */
     private static final long CUT_NS = TimeUnit.SECONDS.toNanos(2);
@@ -45,8 +44,10 @@ final class Sealing implements SealUnderlay<Peer> {
     private final GatewayConfig.Transport transport;
     private final WanPort wan;
     private final Counters counters;
+    private final Logger log;
     private final SealEndpoint<Peer> endpoint;
     private final SealSource source = this::source;
+    private Offloads offloads;
     /** What is being handled: a datagram of a batch, or one of a peer that came by way of a relay. */
     private @Nullable DatagramBatch handledIn;
 
@@ -58,9 +59,15 @@ final class Sealing implements SealUnderlay<Peer> {
     private long nextNs = nowNs;
 
     Sealing(SealPrivateKey key, GatewayConfig.Transport transport, WanPort wan, Counters counters) {
+        this(key, transport, wan, counters, LoggerFactory.getLogger(Sealing.class));
+    }
+
+    /** @param log told of sessions and of peers that have none */
+    Sealing(SealPrivateKey key, GatewayConfig.Transport transport, WanPort wan, Counters counters, Logger log) {
         this.transport = transport;
         this.wan = wan;
         this.counters = counters;
+        this.log = log;
         endpoint = new SealEndpoint<>(
                 key,
                 cpuHasAes(),
@@ -68,6 +75,7 @@ final class Sealing implements SealUnderlay<Peer> {
                 SealTimers.DEFAULT.rekeyAfter(TimeUnit.SECONDS.toNanos(transport.rekeyAfterS())),
                 new SecureRandom()::nextBytes,
                 this);
+        offloads = new Offloads(wan, counters);
         wan.sealWith(this);
     }
 
@@ -80,6 +88,11 @@ final class Sealing implements SealUnderlay<Peer> {
         } catch (IOException e) {
             return false;
         }
+    }
+
+    /** Who is told of what comes damaged. */
+    void offloads(Offloads o) {
+        offloads = o;
     }
 
     /** The table's peers have changed. */
@@ -98,13 +111,13 @@ final class Sealing implements SealUnderlay<Peer> {
 
     private @Nullable SealPeer<Peer> sealPeer(Peer peer) {
         if (peer.sealKey.isEmpty()) {
-            LOG.warn("gateway {} has no key, so nothing can be sent to it; plain-peers would allow it unsealed", peer);
+            log.warn("gateway {} has no key, so nothing can be sent to it; plain-peers would allow it unsealed", peer);
             return null;
         }
         try {
             return endpoint.peer(SealPublicKey.parse(peer.sealKey), NO_PSK, peer);
         } catch (SealException e) {
-            LOG.warn("gateway {} has a key that is none, so nothing can be sent to it: {}", peer, e.getMessage());
+            log.warn("gateway {} has a key that is none, so nothing can be sent to it: {}", peer, e.getMessage());
             return null;
         }
     }
@@ -132,7 +145,8 @@ final class Sealing implements SealUnderlay<Peer> {
         }
         long at = out.offset(i);
         long sealedAt = at - SealFormat.TRANSPORT_HEADER_BYTES;
-        int n = endpoint.seal(peer, out.slab(), at, out.length(i), out.slab(), sealedAt, nowNs);
+        MemorySegment s = out.slab();
+        int n = endpoint.seal(peer, s, at, out.length(i), s, sealedAt, nowNs);
         if (n == 0) {
             return false;
         }
@@ -154,6 +168,10 @@ final class Sealing implements SealUnderlay<Peer> {
         if (n == SealEndpoint.NOTHING) {
             if (endpoint.reason().isDrop()) {
                 counters.drop(endpoint.reason());
+            }
+            SealPeer<Peer> accused = endpoint.accused();
+            if (accused != null) {
+                offloads.damageSeen(accused.owner(), nowNs);
             }
             return null;
         }
@@ -188,7 +206,7 @@ final class Sealing implements SealUnderlay<Peer> {
     }
 
     private void roam(Peer peer, PeerAddress to) {
-        LOG.info("gateway {} is now at {}", peer, to.toSocketAddress());
+        log.info("gateway {} is now at {}", peer, to.toSocketAddress());
         peer.address = to;
         counters.add(Kind.ROAMED);
     }
@@ -235,7 +253,7 @@ final class Sealing implements SealUnderlay<Peer> {
             roam(peer, in.peer(handled));
         }
         if (first) {
-            LOG.info("gateway {}: sealed session", peer);
+            log.info("gateway {}: sealed session", peer);
         } else {
             counters.add(Kind.REKEYED);
         }

@@ -117,7 +117,7 @@ final class VmEntry {
     /** The guest's bridge ports, in the order of {@code nics}; -1 where not known. Set while a handoff is under way. */
     List<Integer> guestPorts = List.of();
     /** Ways to the guest's ports past the bridge, by MAC. */
-    final Long2ObjectOpenHashMap<PacketSocket> direct = new Long2ObjectOpenHashMap<>();
+    final Long2ObjectOpenHashMap<PacketSocket> direct = new Long2ObjectOpenHashMap<>(0);
     /**
      * Frames are delivered one by one, their checksums complete: the queue of the guest's port is being watched, and what is left in it
      * may have to follow the guest.

@@ -99,6 +99,16 @@ final class WanPort implements AutoCloseable {
         }
     }
 
+    /** Whether datagrams to one peer are handed to the kernel as one (UDP_SEGMENT). */
+    void joinSent(boolean join) {
+        socket.joinSent(join);
+    }
+
+    /** Whether the kernel may hand over datagrams of one peer as one (UDP_GRO). */
+    void mergeReceived(boolean merge) {
+        socket.mergeReceived(merge);
+    }
+
     InetSocketAddress localAddress() {
         return socket.localAddress();
     }
@@ -264,7 +274,7 @@ final class WanPort implements AutoCloseable {
         if (!to.plain && (sealing == null || !sealing.seal(to, out, filled))) {
             counters.drop(DropReason.NO_SESSION);
         } else if (via == null) {
-            commit(to.address);
+            commit(to);
         } else {
             sendBy(via, to);
         }
@@ -276,7 +286,7 @@ final class WanPort implements AutoCloseable {
         out.length(filled, out.length(filled) + RelayDatagram.TO_HEADER_BYTES);
         RelayDatagram.writeTo(out.slab(), out.offset(filled), to.number);
         if (sealing != null && sealing.seal(via, out, filled)) {
-            commit(via.address);
+            commit(via);
         } else {
             counters.drop(DropReason.NO_SESSION);
         }
@@ -301,6 +311,13 @@ final class WanPort implements AutoCloseable {
         long at = frameAt() + RelayDatagram.TO_HEADER_BYTES;
         MemorySegment.copy(datagram, 0, out.slab(), ValueLayout.JAVA_BYTE, at, datagram.length);
         sendBuilt(via, RelayDatagram.TO_HEADER_BYTES + datagram.length);
+    }
+
+    private void commit(Peer to) {
+        if (to.singlyUntilNs != 0) {
+            out.alone(filled);
+        }
+        commit(to.address);
     }
 
     private void commit(PeerAddress to) {

@@ -9,6 +9,7 @@ import io.sojourn.linux.Tap.Offload;
 import io.sojourn.mechanism.Mechanism;
 import io.sojourn.mechanism.Overlay;
 import io.sojourn.model.binding.Epoch;
+import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.MacAddress;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
@@ -30,12 +31,16 @@ import java.net.InetSocketAddress;
 import java.security.SecureRandom;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
+import org.slf4j.helpers.NOPLogger;
 
 /** One gateway of the warm-up: all of the packet path, on a tap that no bridge knows, with one host and one VM that do not exist. */
 final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Inside.Sightings, AutoCloseable {
     private static final String NETWORK = "warm-up";
     private static final int TURNS = 64;
+    private static final int BINDINGS_AT_ONCE = 10_000;
+    private static final long FIRST_MAC = 0x0201_0000_0000L;
     private static final int HANDSHAKE_TURNS = 1_000;
 
     final Counters counters = new Counters();
@@ -68,9 +73,10 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         inside = new Inside(table, wan, delivery, counters, this);
         sealing = new Sealing(
                 key,
-                new GatewayConfig.Transport(true, Set.of(), Set.of(), GatewayConfig.Transport.REKEY_AFTER_S),
+                new GatewayConfig.Transport(true, Set.of(), GatewayConfig.Transport.REKEY_AFTER_S),
                 wan,
-                counters);
+                counters,
+                NOPLogger.NOP_LOGGER); // nobody is to hear of gateways that do not exist
         Relays relays = new Relays(Set.of(), table, wan, counters);
         outside = new Outside(table, wan, mechanism, sealing, delivery, counters, relays, this);
     }
@@ -168,6 +174,30 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
                 .build();
     }
 
+    /** Learns that {@code count} VMs are at the other's, each with one address from {@code firstAddress} on. */
+    void bind(WarmUpStage other, int firstAddress, int count) {
+        for (int from = 0; from < count; from += BINDINGS_AT_ONCE) {
+            TableUpdate.Builder update = TableUpdate.newBuilder();
+            for (int i = from; i < Math.min(count, from + BINDINGS_AT_ONCE); i++) {
+                update.addVms(Vm.newBuilder()
+                        .setName("vm" + i)
+                        .setGateway(other.id.name())
+                        .setEpoch(1)
+                        .addNics(Nic.newBuilder()
+                                .setMac(new MacAddress(FIRST_MAC + i).toString())
+                                .setNetwork(NETWORK)
+                                .addAddresses(IpAddress.v4(firstAddress + i).toString())));
+            }
+            table.apply(update.build());
+        }
+    }
+
+    /** The epoch of the binding of the VM that has the address; 0 if there is none. */
+    long routeEpoch(int address) {
+        VmEntry vm = Objects.requireNonNull(table.network(NETWORK)).vmByAddress.get(false, 0, address & 0xFFFF_FFFFL);
+        return vm == null || vm.route == null ? 0 : vm.routeEpoch;
+    }
+
     void plain(boolean plain) {
         table.peers().forEach(peer -> peer.plain = plain);
     }
@@ -252,6 +282,9 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
 
     @Override
     public void probeReply(Peer from, MemorySegment s, long at, int length, long now) {}
+
+    @Override
+    public void damaged(Peer at, long now) {}
 
     @Override
     public void late(VmEntry vm, Peer from, long now) {}

@@ -24,6 +24,7 @@ final class Witness {
         Accounts counting = accounts;
         if (counting != null && counting.anyOpen()) {
             counting.toWan(to, epoch, Ethernet.destination(s, at), frames);
+            counting.keep(PacketRing.Way.TO_WAN, to, vni, epoch, s, at, length, frames);
         }
     }
 
@@ -32,6 +33,34 @@ final class Witness {
         Accounts counting = accounts;
         if (counting != null && counting.anyOpen()) {
             counting.fromWan(from, epoch, Ethernet.destination(run.memory(), run.frameAt()), run.count());
+            counting.keep(
+                    PacketRing.Way.FROM_WAN,
+                    from,
+                    vni,
+                    epoch,
+                    run.memory(),
+                    run.frameAt(),
+                    run.frameLength(),
+                    run.count());
+        }
+    }
+
+    /** Frames go to a guest's port, addressed to it. */
+    void toGuest(VmEntry vm, FrameRun run) {
+        Accounts counting = accounts;
+        if (counting != null && counting.anyOpen()) {
+            VmEntry.Nic nic = vm.nicWithMac(Ethernet.destination(run.memory(), run.frameAt()));
+            if (nic != null) {
+                counting.keep(
+                        PacketRing.Way.TO_GUEST,
+                        null,
+                        nic.network().vni,
+                        0,
+                        run.memory(),
+                        run.frameAt(),
+                        run.frameLength(),
+                        run.count());
+            }
         }
     }
 }

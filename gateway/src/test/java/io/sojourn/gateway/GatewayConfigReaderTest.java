@@ -69,6 +69,20 @@ class GatewayConfigReaderTest {
     }
 
     @Test
+    void offloadsAreAutoUnlessTheFileSaysMore() throws IOException {
+        assertThat(read(GOOD).transport().offloads()).isEqualTo(GatewayConfig.Offloads.AUTO);
+        assertThat(read(GOOD + "\noffload: {segmentation: off, tap: on}\n")
+                        .transport()
+                        .offloads())
+                .isEqualTo(new GatewayConfig.Offloads(
+                        GatewayConfig.Offload.OFF, GatewayConfig.Offload.AUTO, GatewayConfig.Offload.ON));
+        assertThatThrownBy(() -> read(GOOD + "\noffload: {segmentation: maybe}\n"))
+                .hasMessageContaining("offload.segmentation must be auto, on or off");
+        assertThatThrownBy(() -> read(GOOD + "\noffload: {gso: off}\n"))
+                .hasMessageContaining("offload.gso is not an offload");
+    }
+
+    @Test
     void brokenYamlAndAMissingFileAreOneLineEach() {
         assertThatThrownBy(() -> read("a: [b")).hasMessageContaining("is not YAML");
         assertThatThrownBy(() -> GatewayConfigReader.read(folder.resolve("none.yaml")))

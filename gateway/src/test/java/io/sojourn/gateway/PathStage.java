@@ -128,7 +128,7 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
         inside = new Inside(table, wan, delivery, counters, this);
         Sealing sealing = new Sealing(
                 SealPrivateKey.generate(new SecureRandom()::nextBytes),
-                new GatewayConfig.Transport(false, Set.of(), Set.of(), GatewayConfig.Transport.REKEY_AFTER_S),
+                new GatewayConfig.Transport(false, Set.of(), GatewayConfig.Transport.REKEY_AFTER_S),
                 wan,
                 counters);
         outside = new Outside(
@@ -311,6 +311,9 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
 
     @Override
     public void probeReply(Peer from, MemorySegment s, long at, int length, long now) {}
+
+    @Override
+    public void damaged(Peer at, long now) {}
 
     @Override
     public void late(VmEntry vm, Peer from, long now) {}

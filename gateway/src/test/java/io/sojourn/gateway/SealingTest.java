@@ -85,7 +85,7 @@ class SealingTest {
         }
     }
 
-    private final GatewayConfig.Transport sealed = new GatewayConfig.Transport(true, Set.of(), Set.of(), 120);
+    private final GatewayConfig.Transport sealed = new GatewayConfig.Transport(true, Set.of(), 120);
     private final Side a = new Side("a", sealed);
     private final Side b = new Side("b", sealed);
 
@@ -143,7 +143,7 @@ class SealingTest {
 
     @Test
     void plainIsWhatWasAskedForByName() {
-        GatewayConfig.Transport toB = new GatewayConfig.Transport(true, Set.of("b"), Set.of(), 120);
+        GatewayConfig.Transport toB = new GatewayConfig.Transport(true, Set.of("b"), 120);
         Side plain = new Side("p", toB);
         try {
             plain.knows(b);

@@ -75,14 +75,18 @@ public final class QemuGuest implements Guest {
         return new QemuGuest(QmpClient.connect(qmpSocket, patience, readers, listener::event, listener::end), listener);
     }
 
-    /** The threads of this host that compute for the guest, by their kernel numbers: each vCPU's, and the main one, which serves its devices. */
-    public List<Integer> threads() {
+    /** The threads of this host that are its processors, by their kernel numbers. */
+    public List<Integer> processorThreads() {
         List<Integer> threads = new ArrayList<>();
         for (JsonNode cpu : qmp.execute("query-cpus-fast")) {
             threads.add(cpu.path("thread-id").asInt(0));
         }
-        processOf(threads.getFirst()).ifPresent(threads::add);
         return List.copyOf(threads);
+    }
+
+    /** The thread that serves its devices: that of {@code processors} whose process it is. */
+    public static Optional<Integer> deviceThread(List<Integer> processors) {
+        return processors.stream().findFirst().flatMap(QemuGuest::processOf);
     }
 
     /** The main thread of a process has its number (proc(5), Tgid). */

@@ -76,6 +76,11 @@ public final class Child {
                 "-XX:MetaspaceSize=64m",
                 "-Xmx256m",
                 "-XX:-UsePerfData"));
+        if (arguments[0].equals("wan")) {
+            // A packet's way is short here and the kernel does most of it; what is compiled without speculation is
+            // never thrown away in the middle of a move.
+            command.add("-XX:TieredStopAtLevel=1");
+        }
         String aotCache = System.getProperty("sojourn.aot", "");
         if (!aotCache.isEmpty()) {
             // Made by ./sojourn for this very class path; a second less of start for each process.

@@ -8,11 +8,15 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 
 /** A program that is run to its end, with a bound on its time. */
 public final class Command {
     private static final Duration BOUND = Duration.ofSeconds(120);
+    /** On two processors the common pool has one thread, and a command that fills one pipe waits until it is read. */
+    private static final Executor ITS_OWN_THREAD =
+            task -> Thread.ofPlatform().daemon().start(task);
 
     /** Exit status (0 is success) and what the program wrote. */
     public record Outcome(int status, String out, String err) {}
@@ -51,8 +55,10 @@ public final class Command {
             Process process = builder.redirectInput(
                             ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
                     .start();
-            CompletableFuture<String> err = CompletableFuture.supplyAsync(() -> text(process.getErrorStream()));
-            CompletableFuture<String> out = CompletableFuture.supplyAsync(() -> text(process.getInputStream()));
+            CompletableFuture<String> err =
+                    CompletableFuture.supplyAsync(() -> text(process.getErrorStream()), ITS_OWN_THREAD);
+            CompletableFuture<String> out =
+                    CompletableFuture.supplyAsync(() -> text(process.getInputStream()), ITS_OWN_THREAD);
             if (!process.waitFor(BOUND.toSeconds(), TimeUnit.SECONDS)) {
                 process.destroyForcibly();
                 throw new LabException(

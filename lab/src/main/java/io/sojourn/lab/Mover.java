@@ -30,6 +30,7 @@ final class Mover {
     private final Standstill standstill;
     private Map<String, Long> drops;
     private Duration settle = SETTLE;
+    private boolean capturing;
 
     Mover(
             Lab lab,
@@ -76,6 +77,11 @@ final class Mover {
     /** How long is waited after a move before the next may begin. */
     void settleFor(Duration time) {
         settle = time;
+    }
+
+    /** What passes around the flips is kept by the gateways. */
+    void captures() {
+        capturing = true;
     }
 
     /** Somebody else has seen to it that the VM is there. */
@@ -138,7 +144,8 @@ final class Mover {
         for (int i = 0; i < movers.size(); i++) {
             try {
                 accepted.add(rest.post(
-                        "/v1/migrations", Map.of("vm", movers.get(i).plan.name(), "to", to.get(i))));
+                        "/v1/migrations",
+                        Map.of("vm", movers.get(i).plan.name(), "to", to.get(i), "capture", movers.get(i).capturing)));
             } catch (LabException refused) {
                 accepted.add(refused(refused));
             }

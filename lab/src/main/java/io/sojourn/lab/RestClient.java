@@ -71,6 +71,9 @@ public final class RestClient implements AutoCloseable {
             HttpURLConnection connection =
                     (HttpURLConnection) URI.create(base + path).toURL().openConnection();
             connection.setRequestMethod(method);
+            // Kept alive it would be handed to the next client of the same address, which in another place is another
+            // controller.
+            connection.setRequestProperty("Connection", "close");
             connection.setConnectTimeout(TIMEOUT_MS);
             connection.setReadTimeout(TIMEOUT_MS);
             if (body != null) {

@@ -17,13 +17,16 @@ final class Scenarios {
             new KillMatrix(),
             new Partition(),
             new BehindOurBack(),
+            new ForgedClaims(),
+            new CaptureAtFlip(),
             new Rekey(),
             new Roam(),
             new PathMtu(),
             new Isolation(),
             new Firewall(),
             new Nat(),
-            new HostileWan());
+            new HostileWan(),
+            new CorruptOffload());
 
     private Scenarios() {}
 }

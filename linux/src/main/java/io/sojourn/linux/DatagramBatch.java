@@ -241,6 +241,11 @@ public final class DatagramBatch implements AutoCloseable {
         return names.get(NET_SHORT, name(nameOf[i]) + SIN6_PORT) & 0xffff;
     }
 
+    /** Two datagrams were received as one message: they have the same sender. */
+    public boolean isSameSlot(int a, int b) {
+        return nameOf[a] == nameOf[b];
+    }
+
     /** The {@link PeerAddress#key} of the peer of datagram {@code i}, to look a peer up by; confirm with {@link #isPeer}. */
     public long peerKey(int i) {
         return PeerAddress.key(peerAddressHigh(i), peerAddressLow(i), peerPort(i));

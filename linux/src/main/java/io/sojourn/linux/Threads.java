@@ -15,12 +15,12 @@ import java.nio.file.Path;
 public final class Threads {
     /** Who goes first among those that go before all ordinary threads; the constants stand in the order of their priority, lowest first. */
     public enum Rank {
-        /** A guest in the first moments after it was resumed. */
-        GUEST,
         /** Gives a hypervisor its command and hears its events: a millisecond now and then. */
         HAND,
         /** Carries packets. */
         PACKETS,
+        /** A guest in the first moments after it was resumed; there must be processors left for those that carry its packets. */
+        GUEST,
         /** Judges those who carry packets, or plays the world around them: must not be late because they are busy. */
         WORLD;
 

@@ -5,7 +5,7 @@ package io.sojourn.seal;
  * Which counters have arrived, over the last {@value #WINDOW} of them: the ring of words of RFC 6479, in which a word is
  * cleared when the window moves on to it and nothing is ever shifted. Locking: none, one thread.
  */
-final class ReplayWindow {
+public final class ReplayWindow {
     private static final int BITS = 8192;
     private static final int WORDS = BITS / Long.SIZE;
     /** One word is given up, so that the word being entered may be cleared whole. */
@@ -16,7 +16,7 @@ final class ReplayWindow {
     private long next;
 
     /** Whether a counter could be accepted; to be asked before the cost of opening is paid. Counters are below 2^62. */
-    boolean mayAccept(long counter) {
+    public boolean mayAccept(long counter) {
         if (counter < 0) {
             return false;
         }
@@ -27,7 +27,7 @@ final class ReplayWindow {
     }
 
     /** Notes a counter that was authentic and for which {@link #mayAccept} is true; whether it is the highest yet. */
-    boolean accept(long counter) {
+    public boolean accept(long counter) {
         boolean newest = counter >= next;
         if (newest) {
             long entered = next == 0 ? -1 : (next - 1) / Long.SIZE;

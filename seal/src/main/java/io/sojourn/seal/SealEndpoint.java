@@ -36,6 +36,7 @@ public final class SealEndpoint<O> {
     private final MemorySegment empty = Arena.ofAuto().allocate(SealFormat.OVERHEAD_BYTES);
     private DropReason reason = DropReason.NONE;
     private @Nullable SealPeer<O> sender;
+    private @Nullable SealPeer<O> accused;
     private boolean newest;
 
     /**
@@ -188,6 +189,11 @@ public final class SealEndpoint<O> {
         return s;
     }
 
+    /** Whose session the last datagram named, if it was not authentic: it was damaged on its way, or forged. Null: it was neither. */
+    public @Nullable SealPeer<O> accused() {
+        return accused;
+    }
+
     /** Whether it was the newest datagram of its sender: where it came from is then where the sender is now. */
     public boolean isNewest() {
         return newest;
@@ -204,6 +210,7 @@ public final class SealEndpoint<O> {
             MemorySegment in, long at, int length, SealSource source, MemorySegment out, long outAt, long nowNs) {
         reason = DropReason.NONE;
         sender = null;
+        accused = null;
         newest = false;
         if (length < 1) {
             reason = DropReason.TOO_SHORT;
@@ -236,11 +243,12 @@ public final class SealEndpoint<O> {
         }
         int body = length - SealFormat.TRANSPORT_HEADER_BYTES;
         int inner = session.open(counter, in, at + SealFormat.TRANSPORT_HEADER_BYTES, body, out, outAt);
-        if (inner < 0) {
-            return drop(DropReason.UNAUTHENTICATED);
-        }
         @SuppressWarnings("unchecked") // every session in the table was made for a peer of this endpoint
         SealPeer<O> peer = (SealPeer<O>) session.peer;
+        if (inner < 0) {
+            accused = peer;
+            return drop(DropReason.UNAUTHENTICATED);
+        }
         // After both have initiated at once each may send over a session of its own: youngest is what it was heard on,
         // not CURRENT.
         newest = session.accept(counter) && session.bornNs >= peer.heardBornNs;

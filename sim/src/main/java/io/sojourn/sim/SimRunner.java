@@ -3,6 +3,7 @@ package io.sojourn.sim;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /** What the command {@code sojourn sim} runs. Every result is a function of its arguments, but for the times taken. */
@@ -94,9 +95,26 @@ public final class SimRunner {
                 List.copyOf(failures));
     }
 
-    /** The trace hash of one world, to be compared with that of a second run. */
-    public static String hashOf(long worldSeed) {
-        return String.format("%016x", Simulation.run(worldSeed).hash());
+    /**
+     * @param worlds each run twice
+     * @param different seeds of worlds whose two runs had not the same trace hash; empty is good
+     * @param traceHash over the first runs
+     */
+    public record Repeated(long worlds, String traceHash, List<Long> different) {}
+
+    /** Runs worlds twice, from {@code seed} on, and compares event by event, that is by trace hash. */
+    public static Repeated repeat(long worlds, long seed) {
+        List<Long> different = new ArrayList<>();
+        long hash = 0xcbf29ce484222325L;
+        for (long run = 0; run < worlds; run++) {
+            long worldSeed = worldSeed(seed, run);
+            long first = Simulation.run(worldSeed).hash();
+            if (Simulation.run(worldSeed).hash() != first) {
+                different.add(worldSeed);
+            }
+            hash = (hash ^ first) * 0x100000001b3L;
+        }
+        return new Repeated(worlds, String.format("%016x", hash), List.copyOf(different));
     }
 
     /** The names of the planted faults. */
@@ -157,6 +175,20 @@ public final class SimRunner {
                 limit);
     }
 
+    /**
+     * Plants one fault, finds a world that it breaks, and cuts that world down to what matters.
+     *
+     * @param name one of {@link #mutations}
+     * @param limit migrations after which it counts as not found
+     * @return empty if it was not found
+     */
+    public static Optional<Failure> shrink(String name, long limit, long seed) {
+        Mutation mutation =
+                Mutation.valueOf(name.toUpperCase(java.util.Locale.ROOT).replace('-', '_'));
+        Mutant mutant = hunt(mutation, limit, seed);
+        return mutant.killed() ? Optional.of(explain(mutant.seed(), mutation)) : Optional.empty();
+    }
+
     private static Mutant hunt(Mutation mutation, long limit, long seed) {
         long migrations = 0;
         for (long run = 0; migrations < limit; run++) {
@@ -181,9 +213,21 @@ public final class SimRunner {
         return new Failure(worldSeed, outcome.violations().getFirst(), smallest.toString(), outcome.log());
     }
 
+    /**
+     * One world, in full.
+     *
+     * @param scenario what was to happen, in words
+     * @param trace its events
+     * @param violations empty is good
+     */
+    public record Replay(String scenario, List<String> trace, List<String> violations, String traceHash) {}
+
     /** What a world does, event by event: a seed that was printed once is a story for ever. */
-    public static List<String> replay(long worldSeed) {
-        return Simulation.run(Scenario.random(worldSeed), Mutation.NONE, true).log();
+    public static Replay replay(long worldSeed) {
+        Scenario scenario = Scenario.random(worldSeed);
+        Simulation.Outcome outcome = Simulation.run(scenario, Mutation.NONE, true);
+        return new Replay(
+                scenario.toString(), outcome.log(), outcome.violations(), String.format("%016x", outcome.hash()));
     }
 
     private static String name(Mutation mutation) {

@@ -6,6 +6,7 @@
  * <pre>
  *   Scenario   what happens: sites, delays, moves, faults; drawn from a seed, cut down by the shrinker
  *   World      runs it: Timeline (virtual time), Wan, SimGateway + Forwarder, SimHost, SimController
+ *   Incident   tells machines again what they were told in a real move
  *   Monitor    holds the invariants of the protocol against every event
  * </pre>
  */

@@ -50,6 +50,7 @@ class SimulationTest {
         }
         assertThat(Simulation.run(1).hash()).isNotEqualTo(Simulation.run(2).hash());
         assertThat(SimRunner.replay(17)).isEqualTo(SimRunner.replay(17));
+        assertThat(SimRunner.repeat(100, 3).different()).isEmpty();
     }
 
     @Test
@@ -67,6 +68,15 @@ class SimulationTest {
         assertThat(SimRunner.mutants(30_000, 1, mutant -> {}))
                 .allSatisfy(
                         mutant -> assertThat(mutant.killed()).as(mutant.name()).isTrue());
+    }
+
+    @Test
+    void aPlantedFaultIsShownInItsSmallestWorld() {
+        SimRunner.Failure failure =
+                SimRunner.shrink("source-not-quit", 1_000, 1).orElseThrow();
+        assertThat(failure.violation()).contains("orphan");
+        assertThat(failure.scenario().lines().count()).isEqualTo(2);
+        assertThat(failure.trace()).isNotEmpty();
     }
 
     @Test

@@ -162,6 +162,12 @@ final class Forwarder implements AutoCloseable {
             flipBit(slot, headerBytes, bytes, link.corruptAt());
             link.counters.corrupted++;
         }
+        if (link.corruptSegmentAt() >= 0) {
+            long at = pool.offset(slot) + PacketPool.PACKET_AT;
+            if (SegmentDamage.inflict(pool.segment(slot), at, headerBytes, bytes, link.corruptSegmentAt())) {
+                link.counters.corrupted++;
+            }
+        }
         if (link.duplicated()) {
             duplicate(link, slot, bytes, dueNs);
         }

@@ -28,6 +28,7 @@ final class Link {
     private long lastDueNs = Long.MIN_VALUE;
     private boolean duplicated;
     private double corruptAt;
+    private double corruptSegmentAt;
 
     Link(Place from, Place to, LinkProfile profile, long seed) {
         this.from = from;
@@ -89,6 +90,7 @@ final class Link {
         }
         duplicated = duplicateDraw < profile.duplicate();
         corruptAt = corruptDraw < profile.corrupt() ? placeDraw : -1;
+        corruptSegmentAt = corruptDraw < profile.corruptSegments() ? placeDraw : -1;
         if (reorderDraw < profile.reorder()) {
             counters.reordered++;
             return lineFreeNs + (long) (delayNs * placeDraw);
@@ -101,6 +103,11 @@ final class Link {
     /** The packet admitted last is to come out twice. */
     boolean duplicated() {
         return duplicated;
+    }
+
+    /** The same, if the packet is a segment of a super-frame. */
+    double corruptSegmentAt() {
+        return corruptSegmentAt;
     }
 
     /** Where in the packet admitted last a bit is to be flipped, from 0 to 1, or -1. */

@@ -125,6 +125,7 @@ public record WanConfig(
                     number(left, "duplicate", base.duplicate()),
                     number(left, "reorder", base.reorder()),
                     number(left, "corrupt", base.corrupt()),
+                    number(left, "corrupt_segments", base.corruptSegments()),
                     number(left, "rate_mbit", base.rateMbit()),
                     number(left, "queue_ms", base.queueMs()),
                     (int) number(left, "mtu", base.mtu()),
@@ -147,6 +148,7 @@ public record WanConfig(
                 .put("duplicate", profile.duplicate())
                 .put("reorder", profile.reorder())
                 .put("corrupt", profile.corrupt())
+                .put("corrupt_segments", profile.corruptSegments())
                 .put("rate_mbit", profile.rateMbit())
                 .put("queue_ms", profile.queueMs())
                 .put("mtu", profile.mtu())

@@ -11,10 +11,10 @@ import java.lang.foreign.MemorySegment;
  *  0                   1                   2                   3
  *  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
  * +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
- * |   'S' 0x53    | 7: to a relay, 8: from it |    Port (8 only)  |
+ * |   'S' 0x53    | 8: to a relay, 9: from it |    Port (9 only)  |
  * |       Number of the other end (64 bits): FNV-1a of its name   |
  * |                                                               |
- * |   8 only: address at which the relay sees that end (128 bits, |
+ * |   9 only: address at which the relay sees that end (128 bits, |
  * |   IPv4 mapped)                                                |
  * |   the sealed datagram ...                                     |
  * +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+

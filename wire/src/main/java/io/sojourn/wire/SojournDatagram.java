@@ -26,8 +26,13 @@ public final class SojournDatagram {
     public static final int PATH_PROBE = 4;
     public static final int PATH_PROBE_REPLY = 5;
     public static final int SPLIT = 6;
-    public static final int RELAY = 7;
-    public static final int RELAYED = 8;
+    /** Datagrams of the peer come damaged. */
+    public static final int DAMAGE = 7;
+    /** The type and zeros: nothing shorter than a VXLAN header is looked at. */
+    public static final int DAMAGE_BYTES = 8;
+
+    public static final int RELAY = 8;
+    public static final int RELAYED = 9;
 
     private SojournDatagram() {}
 
