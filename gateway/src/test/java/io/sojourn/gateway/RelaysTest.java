@@ -53,8 +53,8 @@ class RelaysTest {
             Mechanism mechanism = new Overlay();
             wan = WanPort.bind(new InetSocketAddress("127.0.0.1", 0), mechanism, counters);
             table = new ForwardingTable(new GatewayId(name), new SiteId(name), this);
-            GatewayConfig.Transport transport = new GatewayConfig.Transport(
-                    true, Set.of(), relayNames, 120, GatewayConfig.Offloads.AUTO);
+            GatewayConfig.Transport transport =
+                    new GatewayConfig.Transport(true, Set.of(), relayNames, 120, GatewayConfig.Offloads.AUTO);
             sealing = new Sealing(key, transport, wan, counters);
             relays = new Relays(relayNames, table, wan, counters);
             outside = new Outside(
