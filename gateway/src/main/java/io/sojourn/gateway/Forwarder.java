@@ -56,6 +56,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final Offloads offloads;
     private final LocalDelivery delivery;
     private final Inside inside;
+    private final Shares shares = new Shares();
     private final Outside outside;
     private final Streams streams;
     private final PathProber prober;
@@ -85,6 +86,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         sealing.offloads(offloads);
         delivery = new LocalDelivery(table, counters);
         inside = new Inside(table, wan, delivery, counters, this);
+        inside.sharedBy(shares);
+        shares.limits(config.limits());
         Relays relays = new Relays(config.transport().relays(), table, wan, counters);
         outside = new Outside(table, wan, mechanism, sealing, delivery, counters, relays, this);
         streams = new Streams(wan, counters);
@@ -187,9 +190,13 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 int work = runCommands();
                 long sealNs = sealing.tick(now);
                 work += outside.poll(now);
+                boolean backlog = false;
                 for (int i = 0; i < ports.size(); i++) {
-                    work += inside.poll(ports.get(i), now);
+                    int frames = inside.poll(ports.get(i), now);
+                    backlog |= Inside.isFull(frames);
+                    work += frames;
                 }
+                shares.turn(backlog, now);
                 work += timers.run(now);
                 work += delivery.flushDue(now);
                 long probeNs = prober.tick(now);

@@ -26,6 +26,7 @@ import java.util.Set;
  * @param probeKernel a kernel to probe acceleration with; empty: the one that a template's VM would boot
  * @param bandwidthBytesPerS ceiling of all memory streams that leave here; 0: none
  * @param copyBytesPerS ceiling of a memory stream while its guest still runs; 0: as {@code bandwidthBytesPerS}
+ * @param limits what each VM may send
  * @param transport sealed or plain
  */
 public record GatewayConfig(
@@ -42,6 +43,7 @@ public record GatewayConfig(
         String probeKernel,
         long bandwidthBytesPerS,
         long copyBytesPerS,
+        Limits limits,
         Transport transport) {
 
     /**
@@ -64,6 +66,11 @@ public record GatewayConfig(
         boolean isPlain(GatewayId peer) {
             return !sealed || plainPeers.contains(peer.name());
         }
+    }
+
+    /** What each VM may send to others than its LAN's; 0: anything. */
+    public record Limits(long bytesPerS, long packetsPerS) {
+        public static final Limits NONE = new Limits(0, 0);
     }
 
     /** Whether what the kernel offers is used: as long as it does no harm, always, or never. */

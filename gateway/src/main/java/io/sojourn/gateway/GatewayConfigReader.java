@@ -39,6 +39,8 @@ public final class GatewayConfigReader {
             "probe-kernel",
             "bandwidth-mbit",
             "copy-mbit",
+            "vm-mbit",
+            "vm-kpps",
             "transport",
             "plain-peers",
             "relays",
@@ -84,11 +86,21 @@ public final class GatewayConfigReader {
                 root.containsKey("probe-kernel") ? text(root, "probe-kernel") : "",
                 bytesPerS(root, "bandwidth-mbit"),
                 bytesPerS(root, "copy-mbit"),
+                limits(root),
                 transport(root));
     }
 
     private long bytesPerS(Map<?, ?> root, String megabits) {
         return root.containsKey(megabits) ? value(root, megabits, Long::parseLong) * 1_000_000 / 8 : 0;
+    }
+
+    private GatewayConfig.Limits limits(Map<?, ?> root) {
+        long bytesPerS = bytesPerS(root, "vm-mbit");
+        long packetsPerS = root.containsKey("vm-kpps") ? value(root, "vm-kpps", Long::parseLong) * 1_000 : 0;
+        if (bytesPerS < 0 || packetsPerS < 0) {
+            throw wrong(bytesPerS < 0 ? "vm-mbit" : "vm-kpps", "must be 0 (anything) or more");
+        }
+        return bytesPerS + packetsPerS == 0 ? GatewayConfig.Limits.NONE : new GatewayConfig.Limits(bytesPerS, packetsPerS);
     }
 
     private @Nullable Object load() {

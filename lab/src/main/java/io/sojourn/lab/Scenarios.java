@@ -26,6 +26,7 @@ final class Scenarios {
             new Firewall(),
             new Nat(),
             new HostileWan(),
+            new NoisyNeighbour(),
             new CorruptOffload());
 
     private Scenarios() {}
