@@ -102,8 +102,8 @@ final class Shares {
         TokenBucket b = s.bytesAllowed;
         TokenBucket p = s.packetsAllowed;
         if (b == null || p == null) {
-            b = bucket(limits.bytesPerS, BURST_BYTES);
-            p = bucket(limits.packetsPerS, BURST_PACKETS);
+            b = bucket(limits.bytesPerS(), BURST_BYTES);
+            p = bucket(limits.packetsPerS(), BURST_PACKETS);
             s.bytesAllowed = b;
             s.packetsAllowed = p;
         }
