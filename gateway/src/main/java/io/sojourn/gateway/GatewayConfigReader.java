@@ -100,7 +100,9 @@ public final class GatewayConfigReader {
         if (bytesPerS < 0 || packetsPerS < 0) {
             throw wrong(bytesPerS < 0 ? "vm-mbit" : "vm-kpps", "must be 0 (anything) or more");
         }
-        return bytesPerS + packetsPerS == 0 ? GatewayConfig.Limits.NONE : new GatewayConfig.Limits(bytesPerS, packetsPerS);
+        return bytesPerS + packetsPerS == 0
+                ? GatewayConfig.Limits.NONE
+                : new GatewayConfig.Limits(bytesPerS, packetsPerS);
     }
 
     private @Nullable Object load() {

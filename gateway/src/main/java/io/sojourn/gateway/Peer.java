@@ -5,10 +5,12 @@ import io.sojourn.linux.PeerAddress;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
+import io.sojourn.seal.PresharedKey;
 import io.sojourn.seal.SealFormat;
 import io.sojourn.seal.SealPeer;
 import io.sojourn.wire.RelayDatagram;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Another gateway, as the forwarder knows it. Fields that change are written and read on the forwarder's thread only. */
@@ -30,6 +32,11 @@ final class Peer {
     /** What sealing knows it by; null: plain, or it has no key. */
     @Nullable
     SealPeer<Peer> seal;
+
+    /** What the controller gives this pair of gateways, the newest first. */
+    List<PresharedKey> preshared = List.of();
+
+    int presharedInUse = PresharedKey.NONE;
 
     /** Its name in datagrams of relays. */
     final long number;

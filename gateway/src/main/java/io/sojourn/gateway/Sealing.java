@@ -39,7 +39,7 @@ final class Sealing implements SealUnderlay<Peer> {
     /** Initiations to where a peer was last heard before every other one goes where the controller says it is. */
     private static final int FAITHFUL_ATTEMPTS = 2;
 
-    private static final byte[] NO_PSK = new byte[0];
+    private static final byte[] NOWHERE = new byte[0];
 
     private final GatewayConfig.Transport transport;
     private final WanPort wan;
@@ -115,7 +115,7 @@ final class Sealing implements SealUnderlay<Peer> {
             return null;
         }
         try {
-            return endpoint.peer(SealPublicKey.parse(peer.sealKey), NO_PSK, peer);
+            return endpoint.peer(SealPublicKey.parse(peer.sealKey), peer.preshared, peer);
         } catch (SealException e) {
             log.warn("gateway {} has a key that is none, so nothing can be sent to it: {}", peer, e.getMessage());
             return null;
@@ -216,7 +216,7 @@ final class Sealing implements SealUnderlay<Peer> {
         if (handledOf != null) {
             return ("by " + handledVia + " of " + handledOf).getBytes(StandardCharsets.US_ASCII);
         }
-        return in == null ? NO_PSK : in.peer(handled).toString().getBytes(StandardCharsets.US_ASCII);
+        return in == null ? NOWHERE : in.peer(handled).toString().getBytes(StandardCharsets.US_ASCII);
     }
 
     // --- SealUnderlay
@@ -252,10 +252,18 @@ final class Sealing implements SealUnderlay<Peer> {
         if (in != null && !in.isPeer(handled, peer.address)) {
             roam(peer, in.peer(handled));
         }
+        int generation = with.presharedGeneration();
         if (first) {
-            log.info("gateway {}: sealed session", peer);
+            log.info("gateway {}: sealed session{}", peer, generation < 0 ? "" : ", pre-shared key " + generation);
         } else {
             counters.add(Kind.REKEYED);
+            if (generation != peer.presharedInUse) {
+                log.info(
+                        "gateway {}: sealed with {}",
+                        peer,
+                        generation < 0 ? "no pre-shared key" : "pre-shared key " + generation);
+            }
         }
+        peer.presharedInUse = generation;
     }
 }

@@ -86,9 +86,10 @@ final class Crowd implements AutoCloseable {
             selector = Selector.open();
             for (Member member : members) {
                 register(lab, member);
-                DatagramChannel channel = member.place().call(() -> DatagramChannel.open(StandardProtocolFamily.INET)
-                        .setOption(StandardSocketOptions.SO_RCVBUF, RECEIVE_BYTES)
-                        .bind(new InetSocketAddress(member.address(), PORT)));
+                DatagramChannel channel = member.place()
+                        .call(() -> DatagramChannel.open(StandardProtocolFamily.INET)
+                                .setOption(StandardSocketOptions.SO_RCVBUF, RECEIVE_BYTES)
+                                .bind(new InetSocketAddress(member.address(), PORT)));
                 channel.configureBlocking(false);
                 channel.register(selector, SelectionKey.OP_READ, channels.size());
                 channels.add(channel);

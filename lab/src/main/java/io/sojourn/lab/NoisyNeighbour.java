@@ -104,7 +104,8 @@ final class NoisyNeighbour extends Scenario {
             findings.problems.add("the flood came to only " + Math.round(sent / seconds) + " datagrams a second");
         }
         if (dropped < sent / 2) {
-            findings.problems.add("of " + sent + " datagrams only " + dropped + " were over the limit: nothing was shown");
+            findings.problems.add(
+                    "of " + sent + " datagrams only " + dropped + " were over the limit: nothing was shown");
         }
     }
 
