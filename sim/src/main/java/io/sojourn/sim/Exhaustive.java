@@ -64,14 +64,14 @@ final class Exhaustive {
 
     /** False if an invariant broke. */
     private boolean expand(Node node, ArrayDeque<Node> open) {
-        List<SmallWorld.Choice> choices = node.world.choices();
+        List<SmallChoices.Choice> choices = SmallChoices.of(node.world);
         long here = node.hash;
         boolean moved = false;
         for (int tier = -1; tier <= 3; tier++) {
             if (tier >= 1 && moved) {
                 return true; // a timer waits until nothing else can happen
             }
-            for (SmallWorld.Choice choice : choices) {
+            for (SmallChoices.Choice choice : choices) {
                 if (choice.tier() != tier) {
                     continue;
                 }

@@ -37,7 +37,11 @@ class SimulationTest {
     private static java.util.List<String> searched(
             Mutation mutation, int crashes, int aborts, int inbound, int outbound) {
         return Exhaustive.search(
-                        new SmallWorld.Budget(crashes, 0, 0, aborts, inbound, outbound), mutation, true, 2_000_000, states -> {})
+                        new SmallWorld.Budget(crashes, 0, 0, aborts, inbound, outbound),
+                        mutation,
+                        true,
+                        2_000_000,
+                        states -> {})
                 .violations();
     }
 
