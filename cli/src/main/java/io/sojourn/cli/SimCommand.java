@@ -260,8 +260,8 @@ final class SimCommand implements Callable<Integer> {
     }
 
     private int exhaustive() {
-        SimRunner.Exhausted e = SimRunner.exhaustive(
-                1, 1, 1, 0, packets, 0, STATES_BOUND, states -> progress("%,d states", states));
+        SimRunner.Exhausted e =
+                SimRunner.exhaustive(1, 1, 1, 0, packets, 0, STATES_BOUND, states -> progress("%,d states", states));
         if (!printed(e)) {
             say(
                     "%,d states, %,d transitions, %,d ends, %d violations, %s, %.0f s",
