@@ -55,6 +55,8 @@ final class VmEntry {
     Epoch epoch;
     /** The highest epoch that this gateway has heard of for the VM, burnt ones too; the next claim goes beyond it. */
     long highestEpoch;
+    /** It has called itself a router on our own LAN; its neighbours there must not be told otherwise (RFC 4861, section 7.2.5). */
+    boolean router;
     /** True while packets are delivered to the guest's port on our own LAN. */
     boolean local;
     /** Where packets go when not local; null when the gateway of the binding is unknown. */
