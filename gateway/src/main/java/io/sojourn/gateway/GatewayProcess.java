@@ -258,10 +258,12 @@ public final class GatewayProcess implements AutoCloseable {
         Optional<TableUpdate> lastKnown = process.tableFile.read();
         // Whoever is waited for, by packets or by a move, is back soon rather than fast.
         boolean isWaitedFor = lastKnown.isPresent() || !process.unfinished.isEmpty();
-        WarmUp.run(isWaitedFor ? SHORT_REHEARSAL_NS : REHEARSAL_NS);
+        WarmUp.run(isWaitedFor ? SHORT_REHEARSAL_NS : REHEARSAL_NS, () -> process.refusal != null);
+        process.throwRefusal();
         StreamRehearsal.run(config.stateDir(), REHEARSED_BYTES);
         process.forwarder.offloads(OffloadSelfTest.run(config.transport().offloads()));
         enrolling.ifPresent(process::awaitEnrolment);
+        HostCiphers.sayWhatIsMissing();
         process.forwarder.start();
         lastKnown.ifPresent(process::known);
         process.link.start();
@@ -324,6 +326,10 @@ public final class GatewayProcess implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        throwRefusal();
+    }
+
+    private void throwRefusal() {
         GatewayException refused = refusal;
         if (refused != null) {
             throw refused;
