@@ -18,7 +18,7 @@ final class VirtualNetwork {
     int mtuBytes;
     Ordering ordering = Ordering.STRICT;
     private List<Subnet> subnets = List.of();
-    final AddressMap<VmEntry> vmByAddress = new AddressMap<>();
+    final VmTable vmByAddress = new VmTable();
     final Long2ObjectOpenHashMap<VmEntry> vmByMac = new Long2ObjectOpenHashMap<>();
     /** Null when this site has no bridge in the network. */
     @Nullable
