@@ -122,6 +122,9 @@ class RelaysTest {
         public void networkAdded(VirtualNetwork network) {}
 
         @Override
+        public void damaged(Peer at, long now) {}
+
+        @Override
         public void networkRemoved(VirtualNetwork network) {}
 
         @Override
