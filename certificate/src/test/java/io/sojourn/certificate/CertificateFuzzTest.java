@@ -3,15 +3,12 @@ package io.sojourn.certificate;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import java.nio.charset.StandardCharsets;
-import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
+import org.junit.jupiter.api.Tag;
 
-/** Files and statements from anybody: read, or refused in one line. On demand, see docs/operations.md. */
-@EnabledIfEnvironmentVariable(
-        named = "JAZZER_FUZZ",
-        matches = "1",
-        disabledReason = "fuzzing is on demand; CertificateTest covers every build")
+/** Files and statements from anybody: read, or refused in one line. */
+@Tag("fuzz")
 class CertificateFuzzTest {
-    @FuzzTest(maxDuration = "60s")
+    @FuzzTest
     void whatIsNoCertificateIsRefused(byte[] octets) {
         String json = new String(octets, StandardCharsets.UTF_8);
         try {

@@ -156,7 +156,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     void key(byte[] key) {
         prober.key(key);
-        handoffs.key(key);
+        handoffs.signals().key(key);
     }
 
     /** What an operator says, at any time. */
@@ -354,7 +354,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     @Override
     public void signal(Peer from, byte[] datagram, long nowNs) {
-        handoffs.signal(from, datagram, nowNs);
+        handoffs.signals().receive(from, datagram, nowNs);
     }
 
     @Override
@@ -374,6 +374,6 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     @Override
     public void late(VmEntry vm, Peer from, long nowNs) {
-        handoffs.late(vm, from, nowNs);
+        handoffs.signals().late(vm, from, nowNs);
     }
 }

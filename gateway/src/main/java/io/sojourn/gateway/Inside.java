@@ -232,8 +232,9 @@ final class Inside {
                 }
             }
             case NEIGHBOR_ADVERTISEMENT -> {
-                if (sender == null
-                        && f.ndLinkLayer() != ParsedFrame.NO_MAC
+                if (sender != null) {
+                    sender.router = (f.ndFlags() & NeighborDiscovery.ROUTER) != 0;
+                } else if (f.ndLinkLayer() != ParsedFrame.NO_MAC
                         && f.ndLinkLayer() != LanPort.ANYCAST_MAC
                         && isLocalSubnet(port, true, f.ndTargetHigh(), f.ndTargetLow())) {
                     port.neighbours.learn(true, f.ndTargetHigh(), f.ndTargetLow(), f.ndLinkLayer(), nowNs);
@@ -255,9 +256,17 @@ final class Inside {
                 f.sourceLow(),
                 f.ndTargetHigh(),
                 f.ndTargetLow(),
-                NeighborDiscovery.ROUTER | NeighborDiscovery.SOLICITED | NeighborDiscovery.OVERRIDE);
+                routerFlag(port) | NeighborDiscovery.SOLICITED | NeighborDiscovery.OVERRIDE);
         port.write(scratch, 0, length);
         counters.add(Kind.ND_ANSWERED);
+    }
+
+    /** The R bit of an answer speaks of the target: of us where that is our own address, of the VM where it is the VM's. */
+    private int routerFlag(LanPort port) {
+        VmEntry vm = port.network.vmByAddress.get(true, f.ndTargetHigh(), f.ndTargetLow());
+        boolean isRouter =
+                vm == null ? port.network.isGatewayAddress(true, f.ndTargetHigh(), f.ndTargetLow()) : vm.router;
+        return isRouter ? NeighborDiscovery.ROUTER : 0;
     }
 
     /** True for the anycast addresses, for VMs that are elsewhere, and for subnets whose hosts are at another site. */

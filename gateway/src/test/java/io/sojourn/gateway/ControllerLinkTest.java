@@ -16,15 +16,15 @@ class ControllerLinkTest {
     }
 
     @Test
-    void whoReachesNobodyTriesEveryFiveSeconds() {
+    void whoReachesNobodyTriesEveryTwoSeconds() {
         assertThat(after(1, Status.UNAVAILABLE)).isEqualTo(2_000);
-        assertThat(after(20, Status.UNAVAILABLE)).isEqualTo(5_000);
+        assertThat(after(20, Status.UNAVAILABLE)).isEqualTo(2_000);
     }
 
     @Test
     void whoIsRefusedTriesEveryFiveMinutesUntilSomethingElseHappens() {
         assertThat(after(3, Status.UNAUTHENTICATED)).isEqualTo(8_000);
         assertThat(after(20, Status.PERMISSION_DENIED)).isEqualTo(300_000);
-        assertThat(ControllerLink.nextRetryMs(300_000, Status.UNAVAILABLE)).isEqualTo(5_000);
+        assertThat(ControllerLink.nextRetryMs(300_000, Status.UNAVAILABLE)).isEqualTo(2_000);
     }
 }

@@ -7,15 +7,12 @@ import java.util.Arrays;
 import java.util.stream.Stream;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
-import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Signals of a peer that has the key and means ill: each is signed as it should be. On demand, see docs/operations.md. */
-@EnabledIfEnvironmentVariable(
-        named = "JAZZER_FUZZ",
-        matches = "1",
-        disabledReason = "fuzzing is on demand; SignalCodecTest covers every build")
+/** Signals of a peer that has the key and means ill: each is signed as it should be. */
+@Tag("fuzz")
 class SignalFuzzTest {
     private static final int TAG_BYTES = 16;
     private static final byte[] KEY = new byte[SignalCodec.KEY_BYTES];
@@ -36,7 +33,7 @@ class SignalFuzzTest {
     }
 
     @MethodSource("genuine")
-    @FuzzTest(maxDuration = "60s")
+    @FuzzTest
     void nothingThrows(byte[] body) {
         codec.decode(body);
         byte[] signed = Arrays.copyOf(body, body.length + TAG_BYTES);

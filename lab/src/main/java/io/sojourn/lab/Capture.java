@@ -65,7 +65,7 @@ final class Capture {
             if (udp && (port(packet, 20) != Configs.GATEWAY_PORT || port(packet, 22) != Configs.GATEWAY_PORT)) {
                 leaks.merge("UDP of another port", 1, Integer::sum);
             } else if (!udp && !toController) {
-                leaks.merge("IP protocol " + (packet.length > 9 ? packet[9] & 0xFF : -1), 1, Integer::sum);
+                leaks.merge("IP protocol " + protocol(packet), 1, Integer::sum);
             }
             PLAIN.forEach((what, octets) -> {
                 if (contains(packet, octets)) {
@@ -74,6 +74,14 @@ final class Capture {
             });
         });
         return leaks;
+    }
+
+    /** The first header's word on what follows it (RFC 791, 8200); -1 of what is no IP packet. */
+    private static int protocol(byte[] packet) {
+        if (packet.length < 20) {
+            return -1;
+        }
+        return packet[packet[0] >> 4 == 6 ? 6 : 9] & 0xFF;
     }
 
     private static boolean contains(byte[] packet, byte[] octets) {

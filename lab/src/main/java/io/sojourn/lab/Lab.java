@@ -161,7 +161,9 @@ public final class Lab implements AutoCloseable {
 
     private static void addWanEnd(Place place, int number) {
         place.ip(List.of("tuntap add dev " + WAN_DEVICE + " mode tun"));
-        place.sysctl("net/ipv6/conf/" + WAN_DEVICE + "/disable_ipv6=0");
+        place.sysctl(
+                "net/ipv6/conf/" + WAN_DEVICE + "/disable_ipv6=0",
+                "net/ipv6/conf/" + WAN_DEVICE + "/router_solicitations=0"); // there is none, and the WAN is listened to
         place.ip(List.of(
                 "addr add " + Topology.wanAddress4(number) + "/24 dev " + WAN_DEVICE,
                 "addr add " + Topology.wanAddress6(number) + "/64 dev " + WAN_DEVICE + " nodad",

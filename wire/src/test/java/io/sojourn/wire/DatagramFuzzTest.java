@@ -5,15 +5,12 @@ import com.code_intelligence.jazzer.junit.FuzzTest;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What gateways say to each other beside guests' packets, looked at as the gateway does. On demand, see docs/operations.md. */
-@EnabledIfEnvironmentVariable(
-        named = "JAZZER_FUZZ",
-        matches = "1",
-        disabledReason = "fuzzing is on demand; SplitDatagramTest and PathProbeTest cover every build")
+/** What gateways say to each other beside guests' packets, looked at as the gateway does. */
+@Tag("fuzz")
 class DatagramFuzzTest {
     private final PathProbe probe = new PathProbe(new byte[32]);
     private final MemorySegment out = Arena.ofAuto().allocate(70_000);
@@ -29,7 +26,7 @@ class DatagramFuzzTest {
     }
 
     @MethodSource("genuine")
-    @FuzzTest(maxDuration = "60s")
+    @FuzzTest
     void nothingThrowsOrReadsOutsideTheDatagram(byte[] datagram) {
         MemorySegment s = Samples.exactly(datagram);
         int length = datagram.length;
