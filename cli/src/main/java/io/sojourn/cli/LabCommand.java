@@ -183,6 +183,12 @@ final class LabCommand {
                         "Of a matrix: cells such as s:COPY, or all of a victim (s) or of a step (COPY); commas between.")
         String only = "";
 
+        @Option(
+                names = "--mechanism",
+                paramLabel = "NAME",
+                description = "How packets are carried: overlay or paging (default: ${DEFAULT-VALUE}).")
+        String mechanism = "overlay";
+
         @Option(names = "--seed", description = "Of everything that is random (default: ${DEFAULT-VALUE}).")
         long seed = 1;
 
@@ -213,7 +219,7 @@ final class LabCommand {
         public Integer call() {
             Privileges.requireRoot("./sojourn lab run " + scenario, REASON);
             ScenarioOptions options =
-                    new ScenarioOptions(Scenario.named(scenario), moves, vms, only, seed, prefix, keep);
+                    new ScenarioOptions(Scenario.named(scenario), moves, vms, only, seed, mechanism, prefix, keep);
             return new Labs(spec.commandLine().getOut(), headless, json).run(options, report);
         }
     }

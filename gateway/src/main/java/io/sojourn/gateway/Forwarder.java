@@ -63,6 +63,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final Claims claims;
     private final Map<String, String> bridges = new HashMap<>();
     private final List<LanPort> ports = new ArrayList<>();
+    /** Null when this gateway has no page. */
+    private @Nullable PagePath pages;
+
     private @Nullable Poller poller;
     private int idleTurns;
     private volatile boolean running = true;
@@ -95,6 +98,13 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         wan.watchedBy(witness);
         outside.watchedBy(witness);
         delivery.watchedBy(witness);
+        if (!config.page().isNone()) {
+            PagePort.Opened port = PagePort.open(config.page(), links, fdb);
+            pages = new PagePath(table, new PageTable(config.page()), port.device(), port.mac(), outside, counters);
+            pages.watchedBy(witness);
+            wan.pagedBy(pages);
+            outside.pagedBy(pages);
+        }
         prober = new PathProber(wan, table, counters, handoffs::reachable);
     }
 
@@ -170,6 +180,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     void table(TableUpdate update) {
         table.apply(update);
+        PagePath natively = pages;
+        if (natively != null) {
+            natively.tableChanged();
+        }
         sealing.peers(table.peers());
         outside.reindexPeers();
     }
@@ -179,6 +193,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         rehearse();
         preferThisThread();
         poller = newPoller();
+        PagePath natively = pages;
         long nextTickNs = System.nanoTime();
         while (running) {
             try {
@@ -186,6 +201,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 int work = runCommands();
                 long sealNs = sealing.tick(now);
                 work += outside.poll(now);
+                if (natively != null) {
+                    work += natively.poll();
+                }
                 for (int i = 0; i < ports.size(); i++) {
                     work += inside.poll(ports.get(i), now);
                 }
@@ -210,6 +228,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             }
         }
         ports.forEach(LanPort::close);
+        if (natively != null) {
+            natively.close();
+        }
         wan.close();
     }
 
@@ -269,11 +290,15 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     }
 
     private Poller newPoller() {
-        int[] fds = new int[2 + ports.size()];
+        PagePath natively = pages;
+        int[] fds = new int[2 + ports.size() + (natively == null ? 0 : 1)];
         fds[WAKE] = wake.fd();
         fds[1] = wan.fd();
         for (int i = 0; i < ports.size(); i++) {
             fds[2 + i] = ports.get(i).fd();
+        }
+        if (natively != null) {
+            fds[2 + ports.size()] = natively.fd();
         }
         return new Poller(fds);
     }

@@ -2,6 +2,7 @@
 package io.sojourn.gateway;
 
 import io.sojourn.handoff.Ordering;
+import io.sojourn.mechanism.Page;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.IpPrefix;
@@ -178,6 +179,16 @@ final class ForwardingTable {
             peers.put(id, known);
         }
         known.sealKey = gateway.getSealKey();
+        known.page = page(gateway);
+    }
+
+    private static Page page(Gateway gateway) {
+        try {
+            return Page.parse(gateway.getPage4(), gateway.getPage6());
+        } catch (IllegalArgumentException e) {
+            LOG.warn("gateway {}: {}", gateway.getName(), e.getMessage());
+            return Page.NONE;
+        }
     }
 
     private void putNetwork(Network network) {
@@ -190,9 +201,13 @@ final class ForwardingTable {
         }
         entry.mtuBytes = network.getMtu() == 0 ? 1500 : network.getMtu();
         entry.ordering = Ordering.parse(network.getOrdering());
+        entry.mechanism = network.getMechanism();
         entry.subnets(network.getSubnetsList().stream()
                 .map(s -> new VirtualNetwork.Subnet(
-                        IpPrefix.parse(s.getPrefix()), IpAddress.parse(s.getGatewayAddress()), s.getHomeSite()))
+                        IpPrefix.parse(s.getPrefix()),
+                        IpAddress.parse(s.getGatewayAddress()),
+                        s.getHomeSite(),
+                        s.getPageNumber()))
                 .sorted(Comparator.comparingInt(s -> -s.prefix().length()))
                 .toList());
         if (isNew) {
@@ -209,6 +224,7 @@ final class ForwardingTable {
             entry = new VmEntry(id, List.of(), gateway, Epoch.NONE);
             vms.put(id, entry);
         }
+        entry.mechanism = vm.getMechanism();
         replaceNics(entry, nics(vm));
         // First the machines: what they do with it may differ from what a table would.
         changes.tableSays(entry, gateway, epoch);
@@ -255,7 +271,8 @@ final class ForwardingTable {
                     MacAddress.parse(nic.getMac()).bits(),
                     network,
                     nic.getAddressesList().stream().map(IpAddress::parse).toList(),
-                    nic.getTap()));
+                    nic.getTap(),
+                    List.copyOf(nic.getPageNumbersList())));
         }
         return List.copyOf(out);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.mechanism.Page;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
@@ -27,6 +28,7 @@ import java.util.Set;
  * @param bandwidthBytesPerS ceiling of all memory streams that leave here; 0: none
  * @param copyBytesPerS ceiling of a memory stream while its guest still runs; 0: as {@code bandwidthBytesPerS}
  * @param transport sealed or plain
+ * @param page by which members are named on the underlay while paging carries their packets here
  */
 public record GatewayConfig(
         GatewayId gateway,
@@ -42,7 +44,8 @@ public record GatewayConfig(
         String probeKernel,
         long bandwidthBytesPerS,
         long copyBytesPerS,
-        Transport transport) {
+        Transport transport,
+        Page page) {
 
     /**
      * How packets to other gateways travel.

@@ -21,6 +21,8 @@ import tools.jackson.databind.JsonNode;
 public final class Lab implements AutoCloseable {
     static final String NETWORK = "blue";
     static final String BRIDGE = "br-blue";
+    static final String OVERLAY = "overlay";
+    static final String PAGING = "paging";
     static final String WAN_DEVICE = "wan0";
     private static final Duration START_BOUND = Duration.ofSeconds(60);
     private static final Duration BOOT_BOUND = Duration.ofSeconds(60);
@@ -33,6 +35,7 @@ public final class Lab implements AutoCloseable {
     private final Topology topology;
     private final GuestImage image;
     private final List<String> networks;
+    private final String mechanism;
     private final Function<Topology.Site, Map<String, Object>> gatewayExtras;
     private final Map<String, Place> places = new LinkedHashMap<>();
     private final List<Child> children = new ArrayList<>();
@@ -45,8 +48,10 @@ public final class Lab implements AutoCloseable {
             Topology topology,
             GuestImage image,
             List<String> networks,
+            String mechanism,
             Function<Topology.Site, Map<String, Object>> gatewayExtras) {
         this.networks = List.copyOf(networks);
+        this.mechanism = mechanism;
         this.gatewayExtras = gatewayExtras;
         this.run = run;
         this.topology = topology;
@@ -88,6 +93,15 @@ public final class Lab implements AutoCloseable {
 
     public Topology topology() {
         return topology;
+    }
+
+    /** How packets of all VMs are carried. */
+    String mechanism() {
+        return mechanism;
+    }
+
+    boolean isPaged() {
+        return mechanism.equals(PAGING);
     }
 
     GuestImage image() {
@@ -133,6 +147,9 @@ public final class Lab implements AutoCloseable {
         for (Topology.Site site : topology.sites()) {
             buildSite(site);
             addWanEnd(place(site.name()), site.number());
+            if (isPaged()) {
+                place(site.name()).sysctl("net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1");
+            }
         }
     }
 
@@ -174,11 +191,20 @@ public final class Lab implements AutoCloseable {
                     site.name(),
                     "gateway",
                     "--config",
-                    Configs.gateway(run, site, networks, enrolmentToken(site), acceleration, gatewayExtras.apply(site))
+                    Configs.gateway(run, site, networks, enrolmentToken(site), acceleration, extras(site))
                             .toString());
         }
         servers.values().forEach(server -> server.child().awaitReady(START_BOUND));
         awaitGateways();
+    }
+
+    private Map<String, Object> extras(Topology.Site site) {
+        Map<String, Object> extras = new LinkedHashMap<>();
+        if (isPaged()) {
+            extras.put("page", List.of(site.page4(), site.page6()));
+        }
+        extras.putAll(gatewayExtras.apply(site));
+        return extras;
     }
 
     /** As an operator would get it; good for one gateway, once. */
@@ -257,7 +283,7 @@ public final class Lab implements AutoCloseable {
             subnets.add(Map.of("prefix", site.prefix6(), "gateway", site.lan6(1), "homeSite", site.name()));
         }
         for (String network : networks) {
-            rest().post("/v1/networks", Map.of("name", network, "mechanism", "overlay", "subnets", subnets));
+            rest().post("/v1/networks", Map.of("name", network, "mechanism", mechanism, "subnets", subnets));
         }
     }
 

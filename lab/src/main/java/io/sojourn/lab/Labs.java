@@ -52,14 +52,23 @@ public final class Labs {
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean keep = options.keep();
         try (Stage stage = Stage.set(
-                new Lab(run, topology, image, options.scenario().networks(), options.scenario()::gatewayExtras),
+                new Lab(
+                        run,
+                        topology,
+                        image,
+                        options.scenario().networks(),
+                        options.mechanism(),
+                        options.scenario()::gatewayExtras),
                 options,
                 progress,
                 startNs)) {
-            if (stage.isReadable()) {
+            if (stage.isReadable() && !stage.lab().isPaged()) {
                 findings.problems.add("what a guest sends can be read on the WAN");
             }
+            Optional<NativeWire> wire =
+                    stage.lab().isPaged() ? Optional.of(NativeWire.begin(stage.lab())) : Optional.empty();
             boolean goesOn = play.on(stage, findings) && !(keep && !findings.ok());
+            wire.ifPresent(watched -> watched.judge(stage, findings));
             keep &= !findings.ok();
             return goesOn;
         } finally {
@@ -83,7 +92,7 @@ public final class Labs {
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean stands = false;
         try {
-            Lab lab = new Lab(run, Topology.threeContinents(), image, List.of(Lab.NETWORK), _ -> Map.of());
+            Lab lab = new Lab(run, Topology.threeContinents(), image, List.of(Lab.NETWORK), Lab.OVERLAY, _ -> Map.of());
             Stage.setUp(lab, List.of(GuestPlan.web1(lab.topology())), seed, progress, System.nanoTime());
             run.letStand();
             stands = true;
