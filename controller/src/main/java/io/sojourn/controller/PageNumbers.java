@@ -89,7 +89,9 @@ final class PageNumbers {
         taken.set(NONE);
         for (Resource.Vm vm : realm.vms()) {
             for (Resource.Nic nic : vm.nics()) {
-                for (int i = 0; i < Math.min(nic.numbers().size(), nic.addresses().size()); i++) {
+                for (int i = 0;
+                        i < Math.min(nic.numbers().size(), nic.addresses().size());
+                        i++) {
                     if (IpAddress.parse(nic.addresses().get(i)).isV6() == isV6) {
                         taken.set(nic.numbers().get(i));
                     }
@@ -99,7 +101,11 @@ final class PageNumbers {
         if (!isV6) {
             for (Resource.Subnet subnet : hosts(false)) {
                 int first = number(subnet);
-                taken.set(first, first + Page.numbersOfHosts4(IpPrefix.parse(subnet.prefix()).length()));
+                taken.set(
+                        first,
+                        first
+                                + Page.numbersOfHosts4(
+                                        IpPrefix.parse(subnet.prefix()).length()));
             }
         }
         return taken;

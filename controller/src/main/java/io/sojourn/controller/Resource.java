@@ -136,7 +136,18 @@ public sealed interface Resource {
 
         Vm withoutHypervisor() {
             return new Vm(
-                    name, nics, site, gateway, null, template, parameters, mechanism, epoch, state, migration, warnings);
+                    name,
+                    nics,
+                    site,
+                    gateway,
+                    null,
+                    template,
+                    parameters,
+                    mechanism,
+                    epoch,
+                    state,
+                    migration,
+                    warnings);
         }
 
         Map<String, String> filling() {

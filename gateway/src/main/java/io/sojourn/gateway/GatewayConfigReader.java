@@ -96,7 +96,9 @@ public final class GatewayConfigReader {
             String text = String.valueOf(item);
             int family = text.indexOf(':') < 0 ? 0 : 1;
             if (!prefixes[family].isEmpty()) {
-                throw wrong("page", "has two prefixes of the same family; give one each, as in [100.80.0.0/16, fd50:1::/48]");
+                throw wrong(
+                        "page",
+                        "has two prefixes of the same family; give one each, as in [100.80.0.0/16, fd50:1::/48]");
             }
             prefixes[family] = text;
         }

@@ -224,7 +224,9 @@ final class PagePath implements AutoCloseable {
         int type = VirtioNetHeader.gsoType(in, 0);
         int segmentBytes = VirtioNetHeader.gsoSize(in, 0);
         boolean partial = (VirtioNetHeader.flags(in, 0) & VirtioNetHeader.NEEDS_CHECKSUM) != 0;
-        if (type == VirtioNetHeader.GSO_NONE && partial && one.frame(in, at, length, true).isPartialInVain()) {
+        if (type == VirtioNetHeader.GSO_NONE
+                && partial
+                && one.frame(in, at, length, true).isPartialInVain()) {
             if (!Inside.complete(in, at, length, 0)) {
                 return DropReason.BAD_TRANSPORT_LENGTH;
             }
@@ -262,8 +264,7 @@ final class PagePath implements AutoCloseable {
         }
         VirtualNetwork network = destination.network();
         VmEntry vm = destination.vm();
-        Ethernet.putDestination(
-                in, at, vm == null ? LanPort.ANYCAST_MAC : vm.macFor(network, f.isV6(), toHigh, toLow));
+        Ethernet.putDestination(in, at, vm == null ? LanPort.ANYCAST_MAC : vm.macFor(network, f.isV6(), toHigh, toLow));
         Ethernet.putSource(in, at, LanPort.ANYCAST_MAC);
         counters.add(Kind.NATIVE_IN, run.count());
         outside.arrived(peer, network, epoch, passedOn, run);

@@ -28,13 +28,7 @@ final class PageTable {
      * @param count addresses from there
      */
     record Member(
-            VirtualNetwork network,
-            @Nullable VmEntry vm,
-            boolean isV6,
-            long high,
-            long low,
-            long count,
-            int number) {
+            VirtualNetwork network, @Nullable VmEntry vm, boolean isV6, long high, long low, long count, int number) {
         boolean holds(long h, long l) {
             return h == high && (vm == null && isV6 || l - low >= 0 && l - low < count);
         }
@@ -89,8 +83,7 @@ final class PageTable {
         }
         int numbers = Page.numbersOfHosts4(prefix.length());
         if (number + numbers <= Page.NUMBERS4) {
-            Member member =
-                    new Member(network, null, false, 0, first.low(), 1L << (32 - prefix.length()), number);
+            Member member = new Member(network, null, false, 0, first.low(), 1L << (32 - prefix.length()), number);
             for (int i = 0; i < numbers; i++) {
                 byNumber4.put(number + i, member);
             }
@@ -177,7 +170,13 @@ final class PageTable {
                     ? from
                     : network == null ? null : member(network, isV6, h, l);
             return member != null
-                    && put(own, member, h, l, member.vm() == null ? 0 : member.vm().epoch.number(), passedOn);
+                    && put(
+                            own,
+                            member,
+                            h,
+                            l,
+                            member.vm() == null ? 0 : member.vm().epoch.number(),
+                            passedOn);
         }
 
         private boolean put(Page page, Member member, long h, long l, long bound, boolean marked) {

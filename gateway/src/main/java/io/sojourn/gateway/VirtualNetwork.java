@@ -25,6 +25,7 @@ final class VirtualNetwork {
     Ordering ordering = Ordering.STRICT;
     /** How packets of its VMs are carried, if a VM does not say otherwise. */
     String mechanism = OVERLAY;
+
     private List<Subnet> subnets = List.of();
     final AddressMap<VmEntry> vmByAddress = new AddressMap<>();
     final Long2ObjectOpenHashMap<VmEntry> vmByMac = new Long2ObjectOpenHashMap<>();

@@ -165,11 +165,7 @@ final class WanPort implements AutoCloseable {
         PagePath natively = pages;
         if (natively != null
                 && natively.send(
-                        peer,
-                        built.frame(out.slab(), frameAt(), frameLength, partialChecksum),
-                        vni,
-                        epoch,
-                        passedOn)) {
+                        peer, built.frame(out.slab(), frameAt(), frameLength, partialChecksum), vni, epoch, passedOn)) {
             return;
         }
         witness.toWan(peer, vni, epoch, out.slab(), frameAt(), frameLength, 1);

@@ -84,23 +84,14 @@ final class Configs {
         return run.folder().resolve("wan.sock");
     }
 
-    private static Map<String, Object> place(
-            String name, int number, Map<String, Place> places, List<String> pages) {
+    private static Map<String, Object> place(String name, int number, Map<String, Place> places, List<String> pages) {
         List<String> prefixes = new ArrayList<>(List.of("100.64." + number + ".0/24", "fd64:" + number + "::/64"));
         prefixes.addAll(pages);
         Place place = places.get(name);
         if (place == null) {
             throw new IllegalStateException("place " + name + " is not made yet");
         }
-        return Map.of(
-                "name",
-                name,
-                "netns",
-                place.namespace(),
-                "device",
-                Lab.WAN_DEVICE,
-                "prefixes",
-                prefixes);
+        return Map.of("name", name, "netns", place.namespace(), "device", Lab.WAN_DEVICE, "prefixes", prefixes);
     }
 
     private static Map<String, Object> direction(String from, String to, Topology.Link link) {

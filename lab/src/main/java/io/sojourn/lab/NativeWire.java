@@ -22,9 +22,11 @@ final class NativeWire {
     private static final int FILE_HEADER_BYTES = 24;
     private static final int RECORD_HEADER_BYTES = 16;
     private static final int UDP = 17;
+    private static final int SHOWN = 3;
 
-    private static final String BAD_CHECKSUM = "ip.checksum.status==0 || tcp.checksum.status==0 || udp.checksum.status==0"
-            + " || icmp.checksum.status==0 || icmpv6.checksum.status==0";
+    private static final String BAD_CHECKSUM =
+            "ip.checksum.status==0 || tcp.checksum.status==0 || udp.checksum.status==0"
+                    + " || icmp.checksum.status==0 || icmpv6.checksum.status==0";
 
     private final Lab lab;
     private final List<Topology.Site> sites;
@@ -61,8 +63,9 @@ final class NativeWire {
             read(file(site));
             bad += badChecksums(file(site), findings);
         }
-        stage.say("on the WAN, all sites: " + packets + " packets, of which " + paged + " between pages, " + encapsulated
-                + " of the gateways; members' own addresses in " + members + ", bad checksums in " + bad);
+        stage.say(
+                "on the WAN, all sites: " + packets + " packets, of which " + paged + " between pages, " + encapsulated
+                        + " of the gateways; members' own addresses in " + members + ", bad checksums in " + bad);
         if (paged == 0) {
             findings.problems.add("no packet between pages was seen on the WAN");
         }
@@ -149,12 +152,20 @@ final class NativeWire {
                         "-T",
                         "fields",
                         "-e",
-                        "frame.number"),
+                        "_ws.col.Source",
+                        "-e",
+                        "_ws.col.Destination",
+                        "-e",
+                        "_ws.col.Protocol",
+                        "-e",
+                        "_ws.col.Info"),
                 Map.of(),
                 null);
         if (found.status() != 0) {
-            findings.problems.add("tshark does not read " + pcap + ": " + found.err().strip());
+            findings.problems.add(
+                    "tshark does not read " + pcap + ": " + found.err().strip());
         }
+        found.out().lines().limit(SHOWN).forEach(line -> findings.problems.add("bad checksum: " + line));
         return found.out().lines().count();
     }
 }

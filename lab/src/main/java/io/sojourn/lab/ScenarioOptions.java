@@ -19,8 +19,8 @@ public record ScenarioOptions(
     /** @throws LabException if there is no such mechanism */
     public ScenarioOptions {
         if (!MECHANISMS.contains(mechanism)) {
-            throw new LabException("--mechanism " + mechanism + ": there is only " + String.join(" and ", MECHANISMS)
-                    + " so far");
+            throw new LabException(
+                    "--mechanism " + mechanism + ": there is only " + String.join(" and ", MECHANISMS) + " so far");
         }
     }
 

@@ -49,9 +49,8 @@ public record Page(Optional<IpPrefix> v4, Optional<IpPrefix> v6) {
 
     private static void require(IpPrefix prefix, boolean isV6, int longest) {
         if (prefix.address().isV6() != isV6 || prefix.length() > longest) {
-            throw new IllegalArgumentException(
-                    "'" + prefix + "' is no page: it must be an " + (isV6 ? "IPv6" : "IPv4") + " prefix of /" + longest
-                            + " or shorter, such as " + (isV6 ? "fd50:1::/48" : "100.80.0.0/16"));
+            throw new IllegalArgumentException("'" + prefix + "' is no page: it must be an " + (isV6 ? "IPv6" : "IPv4")
+                    + " prefix of /" + longest + " or shorter, such as " + (isV6 ? "fd50:1::/48" : "100.80.0.0/16"));
         }
     }
 

@@ -139,7 +139,10 @@ final class ControlServer implements AutoCloseable {
             before.close();
         }
         if (on) {
-            place.capture = new PcapWriter(Path.of(request.path("file").asString()), System::nanoTime, request.path("cut_port").asInt(0));
+            place.capture = new PcapWriter(
+                    Path.of(request.path("file").asString()),
+                    System::nanoTime,
+                    request.path("cut_port").asInt(0));
         }
         return MAPPER.createObjectNode().put("place", place.name).put("on", on).put("packets", packets);
     }
