@@ -10,6 +10,7 @@ import java.util.List;
  * @param seconds of one measurement
  * @param only names of ways; empty: all that are installed
  * @param freshStarts how often gateways are started afresh for the figure of their first second
+ * @param offered packets a second that are offered, one step after the other; empty: a ladder from 50,000
  */
 public record BenchOptions(
         Kind kind,
@@ -19,7 +20,8 @@ public record BenchOptions(
         boolean reverse,
         boolean v6,
         List<String> only,
-        int freshStarts) {
+        int freshStarts,
+        List<Integer> offered) {
     /** Which of the benchmarks. */
     public enum Kind {
         THROUGHPUT,
@@ -30,6 +32,7 @@ public record BenchOptions(
 
     public BenchOptions {
         only = List.copyOf(only);
+        offered = List.copyOf(offered);
         if (rounds < 1 || seconds < 1 || streams < 1 || freshStarts < 0) {
             throw new BenchException("rounds, seconds and streams are 1 or more");
         }

@@ -9,9 +9,8 @@ import java.util.Map;
 
 /** The most 64-byte packets a second that arrive, whatever is offered; and the most with at most 1 % lost. */
 final class PacketRate {
-    private static final int[] OFFERED = {
-        50_000, 100_000, 150_000, 200_000, 300_000, 400_000, 550_000, 750_000, 1_000_000, 1_400_000
-    };
+    private static final List<Integer> OFFERED =
+            List.of(50_000, 100_000, 150_000, 200_000, 300_000, 400_000, 550_000, 750_000, 1_000_000, 1_400_000);
     private static final double OVERLOADED = 0.5;
     private static final double CLEAN = 0.99;
 
@@ -32,7 +31,7 @@ final class PacketRate {
             for (Way way : ways) {
                 double best = 0;
                 double bestClean = 0;
-                for (int offered : OFFERED) {
+                for (int offered : options.offered().isEmpty() ? OFFERED : options.offered()) {
                     Flood.Result result = Flood.run(way, offered, options.seconds());
                     best = Math.max(best, result.receivedPerS());
                     if (result.receivedPerS() >= CLEAN * result.sentPerS()) {

@@ -66,6 +66,13 @@ final class BenchCommand implements Callable<Integer> {
     int freshStarts = 3;
 
     @Option(
+            names = "--offered",
+            split = ",",
+            paramLabel = "RATE",
+            description = "For pps: these packets a second in turn, instead of a ladder from 50,000.")
+    List<Integer> offered = List.of();
+
+    @Option(
             names = "--report",
             paramLabel = "FILE",
             description = "Write the figures there, as JSON (sojourn.bench/1).")
@@ -86,7 +93,8 @@ final class BenchCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Privileges.requireRoot("./sojourn bench", "it makes network namespaces and taps");
-        BenchOptions options = new BenchOptions(what, rounds, seconds, streams, reverse, v6, only, freshStarts);
+        BenchOptions options =
+                new BenchOptions(what, rounds, seconds, streams, reverse, v6, only, freshStarts, offered);
         BenchReport measured = Bench.run(options, new Progress(System.err, false));
         if (report != null) {
             measured.write(report);

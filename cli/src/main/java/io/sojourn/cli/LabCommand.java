@@ -159,6 +159,7 @@ final class LabCommand {
                 "",
                 "Examples:",
                 "  sojourn lab run loop --moves 30 --report r.json",
+                "  sojourn lab run loop --moves 20 --rtts 0,300",
                 "  sojourn lab run kill-matrix --only s:COPY,d:HOLD"
             })
     static final class Run implements Callable<Integer> {
@@ -184,10 +185,19 @@ final class LabCommand {
         String only = "";
 
         @Option(
+<<<<<<< HEAD
                 names = "--mechanism",
                 paramLabel = "NAME",
                 description = "How packets are carried: overlay or paging (default: ${DEFAULT-VALUE}).")
         String mechanism = "overlay";
+=======
+                names = "--rtts",
+                paramLabel = "MS",
+                split = ",",
+                description =
+                        "Of loop: round trips of the links that the moves go over, in turn, in ms (0,20,80,150,300).")
+        List<Double> rtts = List.of();
+>>>>>>> refs/heads/main
 
         @Option(names = "--seed", description = "Of everything that is random (default: ${DEFAULT-VALUE}).")
         long seed = 1;
@@ -219,7 +229,11 @@ final class LabCommand {
         public Integer call() {
             Privileges.requireRoot("./sojourn lab run " + scenario, REASON);
             ScenarioOptions options =
+<<<<<<< HEAD
                     new ScenarioOptions(Scenario.named(scenario), moves, vms, only, seed, mechanism, prefix, keep);
+=======
+                    new ScenarioOptions(Scenario.named(scenario), moves, vms, only, rtts, seed, prefix, keep);
+>>>>>>> refs/heads/main
             return new Labs(spec.commandLine().getOut(), headless, json).run(options, report);
         }
     }

@@ -162,14 +162,6 @@ class EnrolmentSystemTest {
         assertThat(third.saying(CONNECTED)).isEmpty();
     }
 
-    /** What the program itself says at its end; its log tells what it prepared before it asked. */
-    private static List<String> refusal(Gateway gateway) throws InterruptedException {
-        return gateway.awaitRefusal()
-                .lines()
-                .filter(line -> line.startsWith("sojourn gateway:"))
-                .toList();
-    }
-
     @Test
     void aUsedTokenAnotherControllersTokenAndNoTokenAtAllEndTheProcessWithOneLine() throws Exception {
         ControllerProcess controller = controller("controller", 0, 0);
@@ -180,15 +172,15 @@ class EnrolmentSystemTest {
         Gateway used = gateway(controller, "used", token);
         Gateway elsewhere = gateway(other, "elsewhere", token(controller, "a/gw-a"));
         Gateway without = gateway(controller, "without", "");
-        assertThat(refusal(used))
+        assertThat(used.awaitRefusal().lines().toList())
                 .singleElement()
                 .asString()
                 .contains("refuses to enrol a/gw-a: the token has been used");
-        assertThat(refusal(elsewhere))
+        assertThat(elsewhere.awaitRefusal().lines().toList())
                 .singleElement()
                 .asString()
                 .contains("is not the controller that made this enrolment token");
-        assertThat(refusal(without))
+        assertThat(without.awaitRefusal().lines().toList())
                 .singleElement()
                 .asString()
                 .contains("this gateway is not enrolled: get a token by 'sojourn gateway token a/gw-a'");

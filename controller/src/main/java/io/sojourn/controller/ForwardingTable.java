@@ -197,7 +197,8 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 .setName(n.name())
                 .setVni(n.vni() == null ? 0 : n.vni())
                 .setMechanism(n.mechanism() == null ? "overlay" : n.mechanism())
-                .setMtu(n.mtu() == null ? 0 : n.mtu());
+                .setMtu(n.mtu() == null ? 0 : n.mtu())
+                .setOrdering(n.isRelaxed() ? Resource.RELAXED : Resource.STRICT);
         for (Resource.Subnet subnet : n.subnets()) {
             message.addSubnets(Subnet.newBuilder()
                     .setPrefix(subnet.prefix())

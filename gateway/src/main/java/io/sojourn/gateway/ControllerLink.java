@@ -45,7 +45,7 @@ final class ControllerLink implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(ControllerLink.class);
     private static final long FIRST_RETRY_MS = 200;
-    private static final long LONGEST_RETRY_MS = 5_000;
+    private static final long LONGEST_RETRY_MS = 2_000;
     /** More unacknowledged reports than this means a controller away for days; the oldest go, counted. */
     private static final int UNACKED_BOUND = 10_000;
 
@@ -104,6 +104,8 @@ final class ControllerLink implements AutoCloseable {
         ManagedChannel channel;
         try {
             channel = access.channel();
+            // gRPC waits longer and longer between its own attempts, and fails ours at once meanwhile.
+            channel.resetConnectBackoff();
         } catch (GatewayException e) {
             lost(mine, Status.UNAVAILABLE.withDescription(e.getMessage()));
             return;

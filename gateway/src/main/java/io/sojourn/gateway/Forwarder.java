@@ -2,9 +2,7 @@
 package io.sojourn.gateway;
 
 import io.sojourn.linux.BridgeFdb;
-import io.sojourn.linux.EventFd;
 import io.sojourn.linux.Links;
-import io.sojourn.linux.Poller;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Threads;
 import io.sojourn.mechanism.Mechanism;
@@ -21,7 +19,6 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,11 +38,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     private final Counters counters = new Counters();
     private final ConcurrentLinkedQueue<Runnable> commands = new ConcurrentLinkedQueue<>();
-    /** Its place in the poller. */
-    private static final int WAKE = 0;
-
-    private final EventFd wake = new EventFd();
-    private final AtomicBoolean woken = new AtomicBoolean();
+    private final Doorbell doorbell = new Doorbell();
     private final Timers timers = new Timers();
     private final Links links = new Links();
     private final BridgeFdb fdb = new BridgeFdb();
@@ -63,10 +56,16 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final Claims claims;
     private final Map<String, String> bridges = new HashMap<>();
     private final List<LanPort> ports = new ArrayList<>();
+<<<<<<< HEAD
     /** Null when this gateway has no page. */
     private @Nullable PagePath pages;
 
     private @Nullable Poller poller;
+=======
+    /** Dealt with since the last sleep. */
+    private int frames;
+
+>>>>>>> refs/heads/main
     private int idleTurns;
     private volatile boolean running = true;
     private @Nullable Thread thread;
@@ -120,9 +119,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     /** Makes the forwarder look at its streams and commands; cheap when it has been told already. */
     void wake() {
-        if (woken.compareAndSet(false, true)) {
-            wake.wake();
-        }
+        doorbell.ring();
     }
 
     /** Has the forwarder's thread compute something and waits for it. Not from the forwarder's own thread. */
@@ -169,7 +166,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     void key(byte[] key) {
         prober.key(key);
-        handoffs.key(key);
+        handoffs.signals().key(key);
     }
 
     /** What an operator says, at any time. */
@@ -192,14 +189,19 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         Threads.preciseTimers();
         rehearse();
         preferThisThread();
+<<<<<<< HEAD
         poller = newPoller();
         PagePath natively = pages;
+=======
+        doorbell.watch(wan.fd(), ports);
+>>>>>>> refs/heads/main
         long nextTickNs = System.nanoTime();
         while (running) {
             try {
                 long now = System.nanoTime();
                 int work = runCommands();
                 long sealNs = sealing.tick(now);
+<<<<<<< HEAD
                 work += outside.poll(now);
                 if (natively != null) {
                     work += natively.poll();
@@ -207,6 +209,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 for (int i = 0; i < ports.size(); i++) {
                     work += inside.poll(ports.get(i), now);
                 }
+=======
+                boolean unread = packets(now);
+>>>>>>> refs/heads/main
                 work += timers.run(now);
                 work += delivery.flushDue(now);
                 long probeNs = prober.tick(now);
@@ -217,7 +222,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 }
                 work += streams.poll(now);
                 wan.flush();
-                if (work == 0) {
+                if (work == 0 && !unread) {
                     sleep(now, Math.min(Math.min(probeNs, sealNs), nextTickNs));
                 } else {
                     idleTurns = 0;
@@ -232,6 +237,25 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             natively.close();
         }
         wan.close();
+    }
+
+    /** Whether there may be more. */
+    private boolean packets(long now) {
+        boolean unread = false;
+        int before = frames;
+        if (doorbell.isWanWorthALook()) {
+            frames += outside.poll(now);
+            unread = outside.mayHaveMore();
+        }
+        for (int i = 0; i < ports.size(); i++) {
+            if (doorbell.isPortWorthALook(i)) {
+                frames += inside.poll(ports.get(i), now);
+                unread |= inside.mayHaveMore();
+            }
+        }
+        doorbell.looked();
+        idleTurns = frames > before ? 0 : idleTurns;
+        return unread;
     }
 
     /** Whole moves of a VM that does not exist, by way of the code that will do it in earnest. */
@@ -259,8 +283,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     }
 
     private void sleep(long now, long latestNs) {
-        Poller current = poller;
-        if (current == null || !commands.isEmpty()) {
+        if (!commands.isEmpty()) {
             return;
         }
         long until = Math.min(latestNs, Math.min(delivery.nextFlushNs(), streams.nextDueNs(now))) - now;
@@ -269,14 +292,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             until = LEAST_SLEEP_NS;
         }
         if (until > 0) {
-            current.poll(until);
-            // Whoever wakes us may be interrupted for a long time between its flag and its write: only the descriptor
-            // itself
-            // says whether there is something to drain, and one left undrained would never let us sleep again.
-            if (current.readable(WAKE)) {
-                wake.drain();
-                woken.set(false);
-            }
+            doorbell.sleep(until, frames, now);
+            frames = 0;
         }
     }
 
@@ -289,6 +306,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         return ran;
     }
 
+<<<<<<< HEAD
     private Poller newPoller() {
         PagePath natively = pages;
         int[] fds = new int[2 + ports.size() + (natively == null ? 0 : 1)];
@@ -311,6 +329,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         }
     }
 
+=======
+>>>>>>> refs/heads/main
     void stop() {
         running = false;
         wake();
@@ -336,7 +356,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             network.port = LanPort.open(network, bridge, links, fdb, counters);
             network.port.superFrames(offloads.use().tap() != GatewayConfig.Offload.OFF);
             ports.add(network.port);
-            portsChanged();
+            doorbell.watch(wan.fd(), ports);
             LOG.info("network {}: on bridge {}", network, bridge);
         } catch (GatewayException | SyscallException e) {
             LOG.error("{}", e.getMessage());
@@ -349,7 +369,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (port != null) {
             ports.remove(port);
             network.port = null;
-            portsChanged();
+            doorbell.watch(wan.fd(), ports);
             port.close();
         }
     }
@@ -388,7 +408,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     @Override
     public void signal(Peer from, byte[] datagram, long nowNs) {
-        handoffs.signal(from, datagram, nowNs);
+        handoffs.signals().receive(from, datagram, nowNs);
     }
 
     @Override
@@ -408,6 +428,6 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     @Override
     public void late(VmEntry vm, Peer from, long nowNs) {
-        handoffs.late(vm, from, nowNs);
+        handoffs.signals().late(vm, from, nowNs);
     }
 }

@@ -241,6 +241,7 @@ final class ForwardingTable {
         }
         vm.gateway = gateway;
         vm.epoch = epoch;
+        vm.boundEpoch = epoch.number();
         vm.highestEpoch = Math.max(vm.highestEpoch, epoch.number());
         vm.local = gateway.equals(self);
         vm.tombstone = vm.local ? null : vm.tombstone;
@@ -283,7 +284,7 @@ final class ForwardingTable {
         for (VmEntry.Nic nic : nics) {
             nic.network().vmByMac.put(nic.mac(), vm);
             for (IpAddress a : nic.addresses()) {
-                nic.network().vmByAddress.put(a.isV6(), a.high(), a.low(), vm);
+                nic.network().vmByAddress.put(a.isV6(), a.high(), a.low(), nic.mac(), vm);
             }
         }
     }
@@ -292,7 +293,7 @@ final class ForwardingTable {
         for (VmEntry.Nic nic : vm.nics) {
             nic.network().vmByMac.remove(nic.mac());
             for (IpAddress a : nic.addresses()) {
-                nic.network().vmByAddress.remove(a.isV6(), a.high(), a.low());
+                nic.network().vmByAddress.remove(a.isV6(), a.high(), a.low(), vm);
             }
         }
     }

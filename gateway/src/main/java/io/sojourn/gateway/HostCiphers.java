@@ -29,13 +29,19 @@ final class HostCiphers {
         }
     }
 
+    /** Asked once in a process. */
+    private static final boolean HAS_OPENSSL = AeadContext.isAvailable();
+
     private HostCiphers() {}
 
     static PacketCipher.Maker best() {
-        if (AeadContext.isAvailable()) {
-            return Openssl::make;
+        return HAS_OPENSSL ? Openssl::make : PacketCipher.Maker.ofJdk();
+    }
+
+    /** To an operator, once a gateway does its work. */
+    static void sayWhatIsMissing() {
+        if (!HAS_OPENSSL) {
+            LOG.info("this host has no OpenSSL 3 (libssl3): packets are sealed by the JDK, more slowly");
         }
-        LOG.info("this host has no OpenSSL 3 (libssl3): packets are sealed by the JDK, more slowly");
-        return PacketCipher.Maker.ofJdk();
     }
 }

@@ -3,7 +3,7 @@ package io.sojourn.gateway;
 
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.VirtualNetwork.Subnet;
-import io.sojourn.gateway.VmEntry.Keeping;
+import io.sojourn.gateway.Whereabouts.Keeping;
 import io.sojourn.wire.ArpFrames;
 import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.Checksum;
@@ -55,6 +55,7 @@ final class Inside {
     private final FrameRun run = new FrameRun();
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes());
     private final MemorySegment whole = Arena.ofAuto().allocate(WanPort.frameBytes());
+    private boolean mayHaveMore;
     private long nowNs;
 
     Inside(ForwardingTable table, WanPort wan, LocalDelivery delivery, Counters counters, Sightings sightings) {
@@ -69,17 +70,26 @@ final class Inside {
     /** Reads at most a burst from one port; the number of frames read. */
     int poll(LanPort port, long now) {
         nowNs = now;
+        mayHaveMore = false;
         int segments = 0;
-        for (int n = 0; n < BURST && segments < BURST_SEGMENTS; n++) {
+        int read = 0;
+        while (read < BURST && segments < BURST_SEGMENTS) {
             long at = wan.frameAt();
             int length = port.read(wan.frames(), at - LanPort.VNET_BYTES, WanPort.frameBytes()) - LanPort.VNET_BYTES;
             if (length <= 0) {
-                return n;
+                return read;
             }
             frame(port, wan.frames(), at, length);
             segments += run.count();
+            read++;
         }
-        return BURST;
+        mayHaveMore = true;
+        return read;
+    }
+
+    /** The last {@link #poll} ended before it had found nothing more to read. */
+    boolean mayHaveMore() {
+        return mayHaveMore;
     }
 
     /** One frame, in its place in {@link WanPort#frames}, behind its virtio_net_hdr. */
@@ -204,8 +214,9 @@ final class Inside {
                 }
             }
             case NEIGHBOR_ADVERTISEMENT -> {
-                if (sender == null
-                        && f.ndLinkLayer() != ParsedFrame.NO_MAC
+                if (sender != null) {
+                    sender.router = (f.ndFlags() & NeighborDiscovery.ROUTER) != 0;
+                } else if (f.ndLinkLayer() != ParsedFrame.NO_MAC
                         && f.ndLinkLayer() != LanPort.ANYCAST_MAC
                         && isLocalSubnet(port, true, f.ndTargetHigh(), f.ndTargetLow())) {
                     port.neighbours.learn(true, f.ndTargetHigh(), f.ndTargetLow(), f.ndLinkLayer(), nowNs);
@@ -227,9 +238,17 @@ final class Inside {
                 f.sourceLow(),
                 f.ndTargetHigh(),
                 f.ndTargetLow(),
-                NeighborDiscovery.ROUTER | NeighborDiscovery.SOLICITED | NeighborDiscovery.OVERRIDE);
+                routerFlag(port) | NeighborDiscovery.SOLICITED | NeighborDiscovery.OVERRIDE);
         port.write(scratch, 0, length);
         counters.add(Kind.ND_ANSWERED);
+    }
+
+    /** The R bit of an answer speaks of the target: of us where that is our own address, of the VM where it is the VM's. */
+    private int routerFlag(LanPort port) {
+        VmEntry vm = port.network.vmByAddress.get(true, f.ndTargetHigh(), f.ndTargetLow());
+        boolean isRouter =
+                vm == null ? port.network.isGatewayAddress(true, f.ndTargetHigh(), f.ndTargetLow()) : vm.router;
+        return isRouter ? NeighborDiscovery.ROUTER : 0;
     }
 
     /** True for the anycast addresses, for VMs that are elsewhere, and for subnets whose hosts are at another site. */
@@ -271,9 +290,9 @@ final class Inside {
             counters.drop(DropReason.NOT_FOR_US);
             return;
         }
-        VmEntry vm = network.vmByAddress.get(v6, high, low);
-        if (vm != null) {
-            toVm(port, vm, s, at, toUs, sender);
+        int slot = network.vmByAddress.find(v6, high, low);
+        if (slot != VmTable.NONE) {
+            toVm(port, network.vmByAddress.vm(slot), network.vmByAddress.mac(slot), s, at, toUs, sender);
             return;
         }
         Subnet subnet = network.subnetOf(v6, high, low);
@@ -317,12 +336,12 @@ final class Inside {
         return target != null && !target.local;
     }
 
-    private void toVm(LanPort port, VmEntry vm, MemorySegment s, long at, boolean toUs, @Nullable VmEntry sender) {
-        long mac = vm.macFor(port.network, f.isV6(), f.destinationHigh(), f.destinationLow());
+    private void toVm(
+            LanPort port, VmEntry vm, long mac, MemorySegment s, long at, boolean toUs, @Nullable VmEntry sender) {
         if (vm.keeping == Keeping.ALL || vm.keeping == Keeping.WAITING) {
             delivery.keep(vm, run, mac);
         } else if (!vm.local) {
-            if (vm.routeEpoch > vm.epoch.number()) {
+            if (vm.routeEpoch > vm.boundEpoch) {
                 vm.counts.redirected += run.count();
             }
             toPeer(port, vm.route, vm.routeEpoch, mac, s, at);

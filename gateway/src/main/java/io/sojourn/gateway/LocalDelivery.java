@@ -2,7 +2,7 @@
 package io.sojourn.gateway;
 
 import io.sojourn.gateway.Counters.Kind;
-import io.sojourn.gateway.VmEntry.Keeping;
+import io.sojourn.gateway.Whereabouts.Keeping;
 import io.sojourn.linux.PacketSocket;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.model.location.GatewayId;

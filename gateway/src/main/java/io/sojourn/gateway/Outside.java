@@ -105,6 +105,11 @@ final class Outside {
         table.peers().forEach(peer -> peerByKey.put(peer.address.key(), peer));
     }
 
+    /** The last {@link #poll} may have left some unread. */
+    boolean mayHaveMore() {
+        return wan.mayHaveMore();
+    }
+
     /** Receives one batch; the number of datagrams. */
     int poll(long now) {
         nowNs = now;
@@ -297,9 +302,9 @@ final class Outside {
 
     private void inward(
             @Nullable Peer peer, VirtualNetwork network, int epoch, @Nullable VmEntry source, FrameRun run) {
-        VmEntry vm = network.vmByAddress.get(f.isV6(), f.destinationHigh(), f.destinationLow());
-        if (vm != null) {
-            toVm(peer, network, vm, epoch, source, run);
+        int slot = network.vmByAddress.find(f.isV6(), f.destinationHigh(), f.destinationLow());
+        if (slot != VmTable.NONE) {
+            toVm(peer, network, network.vmByAddress.vm(slot), network.vmByAddress.mac(slot), epoch, source, run);
             return;
         }
         Subnet subnet = network.subnetOf(f.isV6(), f.destinationHigh(), f.destinationLow());
@@ -317,6 +322,7 @@ final class Outside {
             @Nullable Peer peer,
             VirtualNetwork network,
             VmEntry vm,
+            long mac,
             int epoch,
             @Nullable VmEntry source,
             FrameRun run) {
@@ -328,7 +334,6 @@ final class Outside {
         }
         boolean marked = isEpoch(epoch, vm.markedEpoch);
         boolean returned = marked && peer != null && peer.id.equals(vm.returnsFrom);
-        long mac = vm.macFor(network, f.isV6(), f.destinationHigh(), f.destinationLow());
         LanPort port = network.port;
         switch (vm.keeping) {
             case MARKED -> {
@@ -359,7 +364,7 @@ final class Outside {
             relay(peer, network, vm, epoch, run);
         } else if (port == null) {
             drop(DropReason.NO_ROUTE, run);
-        } else if (epoch != 0 && !returned && Vxlan.compareEpochs(epoch, vm.epoch.number()) > 0) {
+        } else if (epoch != 0 && !returned && Vxlan.compareEpochs(epoch, vm.boundEpoch) > 0) {
             // Sent by a binding that is not ours, or not any more: of a move that came to nothing.
             drop(DropReason.FUTURE_EPOCH, run);
         } else {

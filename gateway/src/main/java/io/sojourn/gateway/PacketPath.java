@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
-import io.sojourn.gateway.VmEntry.Keeping;
+import io.sojourn.gateway.Whereabouts.Keeping;
 import io.sojourn.handoff.Signal;
 import io.sojourn.handoff.Signal.Direction;
 import io.sojourn.handoff.Signal.EndMarker;

@@ -8,6 +8,7 @@ import java.lang.management.CompilationMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,8 +33,11 @@ final class PacketWarmUp {
 
     private PacketWarmUp() {}
 
-    /** @param boundNs it takes no longer, whatever else this host does */
-    static long run(long boundNs) {
+    /**
+     * @param boundNs it takes no longer, whatever else this host does
+     * @param inVain true as soon as there is nothing to rehearse for
+     */
+    static long run(long boundNs, BooleanSupplier inVain) {
         try (WarmUpStage near = new WarmUpStage("near");
                 WarmUpStage far = new WarmUpStage("far");
                 Arena arena = Arena.ofConfined()) {
@@ -46,7 +50,7 @@ final class PacketWarmUp {
             long busyMs = compiledMs();
             long busyNs = start;
             long now = start;
-            for (int batch = 0; now - start < boundNs && now - busyNs < QUIET_NS; batch++) {
+            for (int batch = 0; now - start < boundNs && now - busyNs < QUIET_NS && !inVain.getAsBoolean(); batch++) {
                 boolean plain = batch % 4 == 3;
                 near.plain(plain);
                 far.plain(plain);
@@ -61,7 +65,7 @@ final class PacketWarmUp {
                     busyNs = now;
                 }
             }
-            LOG.info("packet path rehearsed in {} ms", (System.nanoTime() - start) / 1_000_000);
+            LOG.debug("packet path rehearsed in {} ms", (System.nanoTime() - start) / 1_000_000);
             return far.counters.get(Counters.Kind.LAN_OUT) + near.counters.get(Counters.Kind.LAN_OUT);
         } catch (SyscallException | GatewayException e) {
             LOG.info("the packet path starts cold: {}", e.getMessage());

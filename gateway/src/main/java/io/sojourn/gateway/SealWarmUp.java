@@ -13,6 +13,7 @@ import java.lang.foreign.ValueLayout;
 import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.function.BooleanSupplier;
 
 /** Handshakes and packets between two ends that exist only here: interpreted, a handshake would stall the forwarder for tens of milliseconds. */
 final class SealWarmUp {
@@ -43,11 +44,12 @@ final class SealWarmUp {
 
     private SealWarmUp() {}
 
-    static long run() {
+    /** @param inVain true as soon as there is nothing to rehearse for */
+    static long run(BooleanSupplier inVain) {
         long sum = 0;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment s = arena.allocate(4096);
-            for (int i = 0; i < HANDSHAKES; i++) {
+            for (int i = 0; i < HANDSHAKES && !inVain.getAsBoolean(); i++) {
                 End a = new End();
                 End b = new End();
                 SealPeer<String> toB = a.endpoint.peer(b.key.publicKey(), new byte[0], "b");

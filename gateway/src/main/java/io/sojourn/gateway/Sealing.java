@@ -33,7 +33,6 @@ import org.slf4j.LoggerFactory;
  * with all of them; and follows a peer that roams. Locking: none, forwarder's thread.
  */
 final class Sealing implements SealUnderlay<Peer> {
-    private static final Logger LOG = LoggerFactory.getLogger(Sealing.class);
     private static final long TICK_NS = TimeUnit.MILLISECONDS.toNanos(100);
     /** How long after a word about a handoff no session that works is renewed: longer than from HOLD to ACTIVATE. */
     private static final long CUT_NS = TimeUnit.SECONDS.toNanos(2);
@@ -45,6 +44,7 @@ final class Sealing implements SealUnderlay<Peer> {
     private final GatewayConfig.Transport transport;
     private final WanPort wan;
     private final Counters counters;
+    private final Logger log;
     private final SealEndpoint<Peer> endpoint;
     private final SealSource source = this::source;
     private Offloads offloads;
@@ -54,9 +54,15 @@ final class Sealing implements SealUnderlay<Peer> {
     private long nextNs = nowNs;
 
     Sealing(SealPrivateKey key, GatewayConfig.Transport transport, WanPort wan, Counters counters) {
+        this(key, transport, wan, counters, LoggerFactory.getLogger(Sealing.class));
+    }
+
+    /** @param log told of sessions and of peers that have none */
+    Sealing(SealPrivateKey key, GatewayConfig.Transport transport, WanPort wan, Counters counters, Logger log) {
         this.transport = transport;
         this.wan = wan;
         this.counters = counters;
+        this.log = log;
         endpoint = new SealEndpoint<>(
                 key,
                 cpuHasAes(),
@@ -100,13 +106,13 @@ final class Sealing implements SealUnderlay<Peer> {
 
     private @Nullable SealPeer<Peer> sealPeer(Peer peer) {
         if (peer.sealKey.isEmpty()) {
-            LOG.warn("gateway {} has no key, so nothing can be sent to it; plain-peers would allow it unsealed", peer);
+            log.warn("gateway {} has no key, so nothing can be sent to it; plain-peers would allow it unsealed", peer);
             return null;
         }
         try {
             return endpoint.peer(SealPublicKey.parse(peer.sealKey), NO_PSK, peer);
         } catch (SealException e) {
-            LOG.warn("gateway {} has a key that is none, so nothing can be sent to it: {}", peer, e.getMessage());
+            log.warn("gateway {} has a key that is none, so nothing can be sent to it: {}", peer, e.getMessage());
             return null;
         }
     }
@@ -171,7 +177,7 @@ final class Sealing implements SealUnderlay<Peer> {
     }
 
     private void roam(Peer peer, PeerAddress to) {
-        LOG.info("gateway {} is now at {}", peer, to.toSocketAddress());
+        log.info("gateway {} is now at {}", peer, to.toSocketAddress());
         peer.address = to;
         counters.add(Kind.ROAMED);
     }
@@ -206,7 +212,7 @@ final class Sealing implements SealUnderlay<Peer> {
             roam(peer, in.peer(handled));
         }
         if (first) {
-            LOG.info("gateway {}: sealed session", peer);
+            log.info("gateway {}: sealed session", peer);
         } else {
             counters.add(Kind.REKEYED);
         }

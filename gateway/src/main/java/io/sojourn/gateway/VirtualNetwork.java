@@ -27,7 +27,7 @@ final class VirtualNetwork {
     String mechanism = OVERLAY;
 
     private List<Subnet> subnets = List.of();
-    final AddressMap<VmEntry> vmByAddress = new AddressMap<>();
+    final VmTable vmByAddress = new VmTable();
     final Long2ObjectOpenHashMap<VmEntry> vmByMac = new Long2ObjectOpenHashMap<>();
     /** Null when this site has no bridge in the network. */
     @Nullable

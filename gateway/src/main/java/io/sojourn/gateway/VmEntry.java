@@ -17,21 +17,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** One VM as the forwarder sees it: where its packets go at this moment. The forwarder's thread only. */
-final class VmEntry {
-    /** What happens to packets that come for the VM. */
-    enum Keeping {
-        /** They go on: to the port when local, else along the route. */
-        NOTHING,
-        /** Destination, armed: those marked with the move's epoch wait in order; others go along the route. */
-        MARKED,
-        /** Source, held: all wait until the guest has read its port's queue empty, or what it left there has gone before them. */
-        WAITING,
-        /** Source, taking back: all wait, but what the destination returns goes to the port at once. */
-        ALL,
-        /** Local: all queue behind what is being flushed. */
-        BEHIND
-    }
-
+final class VmEntry extends Whereabouts {
     private static final long LATELY_NS = TimeUnit.SECONDS.toNanos(2);
 
     /**
@@ -69,15 +55,8 @@ final class VmEntry {
     Epoch epoch;
     /** The highest epoch that this gateway has heard of for the VM, burnt ones too; the next claim goes beyond it. */
     long highestEpoch;
-    /** True while packets are delivered to the guest's port on our own LAN. */
-    boolean local;
-    /** Where packets go when not local; null when the gateway of the binding is unknown. */
-    @Nullable
-    Peer route;
-    /** Epoch that goes into packets sent along {@code route}. */
-    long routeEpoch;
-
-    Keeping keeping = Keeping.NOTHING;
+    /** It has called itself a router on our own LAN; its neighbours there must not be told otherwise (RFC 4861, section 7.2.5). */
+    boolean router;
 
     @Nullable
     HoldBuffer kept;
@@ -118,12 +97,6 @@ final class VmEntry {
     long movedSaidNs = Long.MIN_VALUE / 2;
     /** When a packet last came over the old path and was sent on; 0: never. */
     long lastForwardedNs;
-    /**
-     * True while the bridge brings what is for the VM's MAC to the gateway instead of the guest's port: it is not here, or what comes
-     * must wait its turn. Frames then reach the guest through {@link #direct} alone.
-     */
-    boolean captured;
-
     /** The neighbours are told where the VM is as soon as it is no longer captured. */
     boolean neighboursWait;
     /** When that last ended with the guest here; frames that the bridge had brought to us before are still read after it. */
@@ -139,8 +112,6 @@ final class VmEntry {
     boolean singly;
     /** True while a handoff of this VM is under way at this gateway. */
     boolean onMove;
-    /** Set while a handoff of this VM wants to know of its frames on our LAN. */
-    boolean watched;
 
     final Counts counts = new Counts();
 
@@ -149,6 +120,7 @@ final class VmEntry {
         this.nics = nics;
         this.gateway = gateway;
         this.epoch = epoch;
+        boundEpoch = epoch.number();
     }
 
     /** What became of one VM's packets around a move; for the certificate. */
@@ -242,22 +214,6 @@ final class VmEntry {
             }
         }
         return null;
-    }
-
-    /** The MAC address of the NIC that has this address in this network; the network's first NIC for want of one. */
-    long macFor(VirtualNetwork network, boolean isV6, long high, long low) {
-        long first = 0;
-        for (int i = 0; i < nics.size(); i++) {
-            Nic nic = nics.get(i);
-            if (nic.network() != network) {
-                continue;
-            }
-            if (nic.has(isV6, high, low)) {
-                return nic.mac();
-            }
-            first = first == 0 ? nic.mac() : first;
-        }
-        return first;
     }
 
     @Override

@@ -137,6 +137,11 @@ final class WanPort implements AutoCloseable {
         return Math.max(n, 0);
     }
 
+    /** The last {@link #receive} got as much as it asked for. */
+    boolean mayHaveMore() {
+        return in.isFull();
+    }
+
     DatagramBatch in() {
         return in;
     }

@@ -25,6 +25,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.BooleanSupplier;
 
 /**
  * Runs the code of packet path and handoff before the first packet and the first move need it: interpreted it takes many times as
@@ -41,9 +42,11 @@ final class WarmUp {
      * Returns something that depends on all of it, so that none of it can be optimised away.
      *
      * @param packetBoundNs how long packets may be rehearsed at most
+     * @param inVain true as soon as there is nothing to rehearse for; it is over soon after that
      */
-    static long run(long packetBoundNs) {
-        return frames() + moves() + SealWarmUp.run() + PacketWarmUp.run(packetBoundNs);
+    static long run(long packetBoundNs, BooleanSupplier inVain) {
+        long sum = frames() + moves() + SealWarmUp.run(inVain);
+        return inVain.getAsBoolean() ? sum : sum + PacketWarmUp.run(packetBoundNs, inVain);
     }
 
     private static long frames() {

@@ -33,6 +33,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import org.slf4j.helpers.NOPLogger;
 
 /** One gateway of the warm-up: all of the packet path, on a tap that no bridge knows, with one host and one VM that do not exist. */
 final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Inside.Sightings, AutoCloseable {
@@ -71,7 +72,11 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         LocalDelivery delivery = new LocalDelivery(table, counters);
         inside = new Inside(table, wan, delivery, counters, this);
         sealing = new Sealing(
-                key, new GatewayConfig.Transport(true, Set.of(), GatewayConfig.Transport.REKEY_AFTER_S), wan, counters);
+                key,
+                new GatewayConfig.Transport(true, Set.of(), GatewayConfig.Transport.REKEY_AFTER_S),
+                wan,
+                counters,
+                NOPLogger.NOP_LOGGER); // nobody is to hear of gateways that do not exist
         outside = new Outside(table, wan, mechanism, sealing, delivery, counters, this);
     }
 

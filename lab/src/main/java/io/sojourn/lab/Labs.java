@@ -18,6 +18,9 @@ public final class Labs {
         long startNs = System.nanoTime();
         Scenario scenario = options.scenario();
         Topology topology = scenario.topology();
+        if (!options.rttsMs().isEmpty() && !scenario.takesRtts()) {
+            throw new LabException("--rtts is not for '" + scenario.id() + "', which has links of its own");
+        }
         Play play = scenario.begin(topology, options);
         Lab.removeDeadRuns();
         progress.show("guest image ...");

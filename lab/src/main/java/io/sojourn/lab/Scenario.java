@@ -79,6 +79,11 @@ public abstract class Scenario {
         return Traffic.Load.FULL;
     }
 
+    /** Whether the lengths of its links can be chosen. */
+    boolean takesRtts() {
+        return false;
+    }
+
     /** Looks at the options before anything is built. @throws LabException with what is wrong with them */
     abstract Play begin(Topology topology, ScenarioOptions options);
 }

@@ -100,6 +100,7 @@ public final class DatagramBatch implements AutoCloseable {
     private final int[] joined;
 
     private int receiveSlots;
+    private boolean full;
 
     /** Equal slots. */
     public DatagramBatch(int slots, int slotBytes) {
@@ -289,6 +290,16 @@ public final class DatagramBatch implements AutoCloseable {
         return headers.address();
     }
 
+    /** The last receive has filled as many slots as were asked for: there may be more. */
+    public boolean isFull() {
+        return full;
+    }
+
+    /** Nothing was received. */
+    void receivedNone() {
+        full = false;
+    }
+
     /** How many slots to fill with one call. */
     int receiveSlots() {
         return receiveSlots;
@@ -296,6 +307,7 @@ public final class DatagramBatch implements AutoCloseable {
 
     /** Takes note of what the kernel has filled in; the number of datagrams. */
     int received(int count, int family) {
+        full = count == receiveSlots;
         for (int k = 0; k < count && family == AF_INET; k++) {
             widen(k);
         }

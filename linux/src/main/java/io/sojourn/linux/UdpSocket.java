@@ -133,6 +133,7 @@ public final class UdpSocket implements AutoCloseable {
     /** Receives up to all slots of the batch: how many, or {@link #AGAIN}. Pending ICMP errors are counted and passed over. */
     public int receive(DatagramBatch batch) {
         long headers = batch.prepareReceive();
+        batch.receivedNone();
         for (int attempt = 0; attempt < RECEIVE_ERRORS_PER_CALL; attempt++) {
             int rc = Syscalls.recvmmsg(fd, headers, batch.receiveSlots());
             if (rc >= 0) {

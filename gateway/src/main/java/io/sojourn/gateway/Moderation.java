@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+/**
+ * Says when to let frames gather before they are looked at. A thread that sleeps until there is something to do is woken for
+ * each frame of a flood, and being woken costs it, and whoever it pushes aside, more than the frame does: from some rate on it
+ * looks at the clock instead of the descriptors (as a network card's interrupts are moderated).
+ *
+ * <p>Below that rate nothing waits. Super-frames do not count for more than others, so that a stream at full speed is not held up.
+ * One thread; allocates nothing.
+ */
+final class Moderation {
+    /** How long frames gather, and wait at most. */
+    static final long NAP_NS = 50_000;
+
+    private static final long WINDOW_NS = 1_000_000;
+    /** Wake-ups in a window from which on it pays. */
+    private static final int MANY_WAKES = 16;
+    /** Frames at a wake-up from which on they gather by themselves. */
+    private static final int GATHERED = 16;
+    /** Frames at a nap below which it does not pay. */
+    private static final int LEAST_GATHERED = 2;
+
+    private long windowNs;
+    private int wakes;
+    private int frames;
+    private boolean naps;
+
+    /** Before each sleep: so many frames have been dealt with since the last. Whether to sleep for {@link #NAP_NS} whatever comes. */
+    boolean naps(int dealtWith, long nowNs) {
+        wakes++;
+        frames += dealtWith;
+        long passedNs = nowNs - windowNs;
+        if (passedNs >= WINDOW_NS) {
+            naps = passedNs < 2 * WINDOW_NS
+                    && (naps ? frames >= LEAST_GATHERED * wakes : wakes >= MANY_WAKES && frames < GATHERED * wakes);
+            windowNs = nowNs;
+            wakes = 0;
+            frames = 0;
+        }
+        return naps;
+    }
+}
