@@ -185,19 +185,18 @@ final class LabCommand {
         String only = "";
 
         @Option(
-<<<<<<< HEAD
                 names = "--mechanism",
                 paramLabel = "NAME",
                 description = "How packets are carried: overlay or paging (default: ${DEFAULT-VALUE}).")
         String mechanism = "overlay";
-=======
+
+        @Option(
                 names = "--rtts",
                 paramLabel = "MS",
                 split = ",",
                 description =
                         "Of loop: round trips of the links that the moves go over, in turn, in ms (0,20,80,150,300).")
         List<Double> rtts = List.of();
->>>>>>> refs/heads/main
 
         @Option(names = "--seed", description = "Of everything that is random (default: ${DEFAULT-VALUE}).")
         long seed = 1;
@@ -228,12 +227,8 @@ final class LabCommand {
         @Override
         public Integer call() {
             Privileges.requireRoot("./sojourn lab run " + scenario, REASON);
-            ScenarioOptions options =
-<<<<<<< HEAD
-                    new ScenarioOptions(Scenario.named(scenario), moves, vms, only, seed, mechanism, prefix, keep);
-=======
-                    new ScenarioOptions(Scenario.named(scenario), moves, vms, only, rtts, seed, prefix, keep);
->>>>>>> refs/heads/main
+            ScenarioOptions options = new ScenarioOptions(
+                    Scenario.named(scenario), moves, vms, only, rtts, seed, mechanism, prefix, keep);
             return new Labs(spec.commandLine().getOut(), headless, json).run(options, report);
         }
     }

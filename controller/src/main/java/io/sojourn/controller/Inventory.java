@@ -58,14 +58,6 @@ final class Inventory {
         if (mtu < MIN_MTU || mtu > MAX_MTU) {
             throw RefusalException.invalid("mtu " + mtu + ": must be " + MIN_MTU + " to " + MAX_MTU);
         }
-<<<<<<< HEAD
-        Resource.Network network = new Resource.Network(
-                name,
-                vni(wanted.vni(), others),
-                mechanism == null ? OVERLAY : mechanism,
-                mtu,
-                pageNumbers.numbered(subnets(wanted.subnets())));
-=======
         String wrong = Resource.wrongOrdering(wanted.ordering());
         if (wrong != null) {
             throw RefusalException.invalid(wrong);
@@ -73,11 +65,10 @@ final class Inventory {
         Resource.Network network = new Resource.Network(
                 name,
                 vni(wanted.vni(), others),
-                "overlay",
+                mechanism == null ? OVERLAY : mechanism,
                 mtu,
                 wanted.isRelaxed() ? Resource.RELAXED : Resource.STRICT,
-                subnets(wanted.subnets()));
->>>>>>> refs/heads/main
+                pageNumbers.numbered(subnets(wanted.subnets())));
         realm.store().commit(List.of(Write.create(Kind.NETWORK, name, Json.write(network))));
         return network;
     }

@@ -19,9 +19,6 @@ public sealed interface Resource {
 
     record ItemList<T>(long revision, List<T> items) implements Resource {}
 
-<<<<<<< HEAD
-    /** @param pageNumber of its hosts in a page, assigned; null or 0: none */
-=======
     String STRICT = "strict";
     String RELAXED = "relaxed";
 
@@ -32,7 +29,7 @@ public sealed interface Resource {
                 : "ordering '" + ordering + "': must be strict or relaxed";
     }
 
->>>>>>> refs/heads/main
+    /** @param pageNumber of its hosts in a page, assigned; null or 0: none */
     record Subnet(
             String prefix,
             @Nullable String gateway,

@@ -56,16 +56,12 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final Claims claims;
     private final Map<String, String> bridges = new HashMap<>();
     private final List<LanPort> ports = new ArrayList<>();
-<<<<<<< HEAD
     /** Null when this gateway has no page. */
     private @Nullable PagePath pages;
 
-    private @Nullable Poller poller;
-=======
     /** Dealt with since the last sleep. */
     private int frames;
 
->>>>>>> refs/heads/main
     private int idleTurns;
     private volatile boolean running = true;
     private @Nullable Thread thread;
@@ -189,29 +185,14 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         Threads.preciseTimers();
         rehearse();
         preferThisThread();
-<<<<<<< HEAD
-        poller = newPoller();
-        PagePath natively = pages;
-=======
-        doorbell.watch(wan.fd(), ports);
->>>>>>> refs/heads/main
+        watchPorts();
         long nextTickNs = System.nanoTime();
         while (running) {
             try {
                 long now = System.nanoTime();
                 int work = runCommands();
                 long sealNs = sealing.tick(now);
-<<<<<<< HEAD
-                work += outside.poll(now);
-                if (natively != null) {
-                    work += natively.poll();
-                }
-                for (int i = 0; i < ports.size(); i++) {
-                    work += inside.poll(ports.get(i), now);
-                }
-=======
                 boolean unread = packets(now);
->>>>>>> refs/heads/main
                 work += timers.run(now);
                 work += delivery.flushDue(now);
                 long probeNs = prober.tick(now);
@@ -233,8 +214,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             }
         }
         ports.forEach(LanPort::close);
-        if (natively != null) {
-            natively.close();
+        if (pages != null) {
+            pages.close();
         }
         wan.close();
     }
@@ -246,6 +227,11 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (doorbell.isWanWorthALook()) {
             frames += outside.poll(now);
             unread = outside.mayHaveMore();
+        }
+        PagePath natively = pages;
+        if (natively != null && doorbell.isPageWorthALook()) {
+            frames += natively.poll();
+            unread |= natively.mayHaveMore();
         }
         for (int i = 0; i < ports.size(); i++) {
             if (doorbell.isPortWorthALook(i)) {
@@ -306,31 +292,11 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         return ran;
     }
 
-<<<<<<< HEAD
-    private Poller newPoller() {
+    private void watchPorts() {
         PagePath natively = pages;
-        int[] fds = new int[2 + ports.size() + (natively == null ? 0 : 1)];
-        fds[WAKE] = wake.fd();
-        fds[1] = wan.fd();
-        for (int i = 0; i < ports.size(); i++) {
-            fds[2 + i] = ports.get(i).fd();
-        }
-        if (natively != null) {
-            fds[2 + ports.size()] = natively.fd();
-        }
-        return new Poller(fds);
+        doorbell.watch(wan.fd(), natively == null ? Doorbell.NONE : natively.fd(), ports);
     }
 
-    private void portsChanged() {
-        Poller old = poller;
-        poller = newPoller();
-        if (old != null) {
-            old.close();
-        }
-    }
-
-=======
->>>>>>> refs/heads/main
     void stop() {
         running = false;
         wake();
@@ -356,7 +322,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             network.port = LanPort.open(network, bridge, links, fdb, counters);
             network.port.superFrames(offloads.use().tap() != GatewayConfig.Offload.OFF);
             ports.add(network.port);
-            doorbell.watch(wan.fd(), ports);
+            watchPorts();
             LOG.info("network {}: on bridge {}", network, bridge);
         } catch (GatewayException | SyscallException e) {
             LOG.error("{}", e.getMessage());
@@ -369,7 +335,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (port != null) {
             ports.remove(port);
             network.port = null;
-            doorbell.watch(wan.fd(), ports);
+            watchPorts();
             port.close();
         }
     }

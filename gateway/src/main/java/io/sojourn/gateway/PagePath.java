@@ -49,6 +49,7 @@ final class PagePath implements AutoCloseable {
     private final MemorySegment in = Arena.ofAuto().allocate(LanPort.VNET_BYTES + WanPort.frameBytes(), 64);
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes(), 64);
     private Witness witness = new Witness();
+    private boolean more;
 
     /** The last packet that was asked about: bulk has the same addresses many times over. */
     private @Nullable VirtualNetwork lastNetwork;
@@ -198,7 +199,14 @@ final class PagePath implements AutoCloseable {
 
     /** Takes at most a burst; how many frames it was. */
     int poll() {
-        return take(BURST);
+        int n = take(BURST);
+        more = n == BURST;
+        return n;
+    }
+
+    /** Whether the last poll has left something. */
+    boolean mayHaveMore() {
+        return more;
     }
 
     /** Takes all that has come until now. */
@@ -244,8 +252,6 @@ final class PagePath implements AutoCloseable {
         }
         Member destination = inwards.member();
         int epoch = inwards.epoch();
-        long toHigh = inwards.high();
-        long toLow = inwards.low();
         boolean known = inwards.find(f.isV6(), f.sourceHigh(), f.sourceLow());
         Peer peer = known ? inwards.peer() : null;
         Member source = known ? inwards.member() : null;
@@ -263,8 +269,7 @@ final class PagePath implements AutoCloseable {
             return DropReason.BAD_TRANSPORT_LENGTH;
         }
         VirtualNetwork network = destination.network();
-        VmEntry vm = destination.vm();
-        Ethernet.putDestination(in, at, vm == null ? LanPort.ANYCAST_MAC : vm.macFor(network, f.isV6(), toHigh, toLow));
+        Ethernet.putDestination(in, at, destination.mac());
         Ethernet.putSource(in, at, LanPort.ANYCAST_MAC);
         counters.add(Kind.NATIVE_IN, run.count());
         outside.arrived(peer, network, epoch, passedOn, run);

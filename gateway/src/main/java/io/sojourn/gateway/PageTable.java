@@ -26,9 +26,10 @@ final class PageTable {
      * @param vm null: hosts
      * @param high of the address, or of the subnet's first
      * @param count addresses from there
+     * @param mac of the VM's NIC; of hosts the gateway's own
      */
     record Member(
-            VirtualNetwork network, @Nullable VmEntry vm, boolean isV6, long high, long low, long count, int number) {
+            VirtualNetwork network, @Nullable VmEntry vm, boolean isV6, long high, long low, long count, int number, long mac) {
         boolean holds(long h, long l) {
             return h == high && (vm == null && isV6 || l - low >= 0 && l - low < count);
         }
@@ -75,7 +76,7 @@ final class PageTable {
         }
         if (first.isV6()) {
             if (prefix.length() == 64 && number < Page.SUBNET_NUMBERS6) {
-                Member member = new Member(network, null, true, first.high(), first.low(), 0, number);
+                Member member = new Member(network, null, true, first.high(), first.low(), 0, number, LanPort.ANYCAST_MAC);
                 hostsByNumber6.put(number, member);
                 ofNetwork.add(member);
             }
@@ -83,7 +84,7 @@ final class PageTable {
         }
         int numbers = Page.numbersOfHosts4(prefix.length());
         if (number + numbers <= Page.NUMBERS4) {
-            Member member = new Member(network, null, false, 0, first.low(), 1L << (32 - prefix.length()), number);
+            Member member = new Member(network, null, false, 0, first.low(), 1L << (32 - prefix.length()), number, LanPort.ANYCAST_MAC);
             for (int i = 0; i < numbers; i++) {
                 byNumber4.put(number + i, member);
             }
@@ -98,7 +99,7 @@ final class PageTable {
                 IpAddress a = nic.addresses().get(i);
                 int number = nic.pageNumber(i);
                 if (number > 0 && (a.isV6() || number < Page.NUMBERS4)) {
-                    Member member = new Member(nic.network(), vm, a.isV6(), a.high(), a.low(), 1, number);
+                    Member member = new Member(nic.network(), vm, a.isV6(), a.high(), a.low(), 1, number, nic.mac());
                     (a.isV6() ? byNumber6 : byNumber4).put(number, member);
                     ofNetwork.put(a.isV6(), a.high(), a.low(), member);
                 }

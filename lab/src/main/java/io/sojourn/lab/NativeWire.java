@@ -24,8 +24,12 @@ final class NativeWire {
     private static final int UDP = 17;
     private static final int SHOWN = 3;
 
+    /**
+     * Linux writes 0xFFFF for a sum of zero in TCP, too, where it has to compute one in software (skb_checksum_help); to a ones' complement sum both are the same number, and
+     * any receiver takes it, but tshark does not like it.
+     */
     private static final String BAD_CHECKSUM =
-            "ip.checksum.status==0 || tcp.checksum.status==0 || udp.checksum.status==0"
+            "ip.checksum.status==0 || (tcp.checksum.status==0 && tcp.checksum!=0xffff) || udp.checksum.status==0"
                     + " || icmp.checksum.status==0 || icmpv6.checksum.status==0";
 
     private final Lab lab;
@@ -158,7 +162,11 @@ final class NativeWire {
                         "-e",
                         "_ws.col.Protocol",
                         "-e",
-                        "_ws.col.Info"),
+                        "_ws.col.Info",
+                        "-e",
+                        "tcp.checksum",
+                        "-e",
+                        "udp.checksum"),
                 Map.of(),
                 null);
         if (found.status() != 0) {

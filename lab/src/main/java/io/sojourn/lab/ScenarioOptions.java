@@ -9,22 +9,27 @@ import java.util.List;
  * @param moves 0: as many as the scenario has of itself
  * @param vms how many VMs move together, in scenarios that move several; 0: as many as the scenario has of itself
  * @param only cells of a matrix: names, victims or steps, with commas between them; empty: all
-<<<<<<< HEAD
- * @param mechanism how packets are carried: overlay or paging
-=======
  * @param rttsMs round trips of the links that a scenario takes its moves over, in turn; empty: the scenario's own
->>>>>>> refs/heads/main
+ * @param mechanism how packets are carried: overlay or paging
  * @param prefix of the namespaces; empty: one is made up
  * @param keep let the lab stand, with its logs, if something went wrong
  */
 public record ScenarioOptions(
-<<<<<<< HEAD
-        Scenario scenario, int moves, int vms, String only, long seed, String mechanism, String prefix, boolean keep) {
+        Scenario scenario,
+        int moves,
+        int vms,
+        String only,
+        List<Double> rttsMs,
+        long seed,
+        String mechanism,
+        String prefix,
+        boolean keep) {
     /** All that a lab can be run with. */
-    public static final java.util.List<String> MECHANISMS = java.util.List.of(Lab.OVERLAY, Lab.PAGING);
+    public static final List<String> MECHANISMS = List.of(Lab.OVERLAY, Lab.PAGING);
 
     /** @throws LabException if there is no such mechanism */
     public ScenarioOptions {
+        rttsMs = List.copyOf(rttsMs);
         if (!MECHANISMS.contains(mechanism)) {
             throw new LabException(
                     "--mechanism " + mechanism + ": there is only " + String.join(" and ", MECHANISMS) + " so far");
@@ -32,22 +37,6 @@ public record ScenarioOptions(
     }
 
     public static ScenarioOptions demo(String mechanism) {
-        return new ScenarioOptions(Scenarios.DEMO, 0, 0, "", 1, mechanism, "", false);
-=======
-        Scenario scenario,
-        int moves,
-        int vms,
-        String only,
-        List<Double> rttsMs,
-        long seed,
-        String prefix,
-        boolean keep) {
-    public ScenarioOptions {
-        rttsMs = List.copyOf(rttsMs);
-    }
-
-    public static ScenarioOptions demo() {
-        return new ScenarioOptions(Scenarios.DEMO, 0, 0, "", List.of(), 1, "", false);
->>>>>>> refs/heads/main
+        return new ScenarioOptions(Scenarios.DEMO, 0, 0, "", List.of(), 1, mechanism, "", false);
     }
 }
