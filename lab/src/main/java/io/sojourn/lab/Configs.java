@@ -87,7 +87,7 @@ final class Configs {
     private static Map<String, Object> place(String name, int number, Map<String, Place> places, List<String> pages) {
         List<String> prefixes = new ArrayList<>(List.of("100.64." + number + ".0/24", "fd64:" + number + "::/64"));
         prefixes.addAll(pages);
-        Place place = places.get(name);
+        Place place = places.getOrDefault(name + Lab.NAT_SUFFIX, places.get(name));
         if (place == null) {
             throw new IllegalStateException("place " + name + " is not made yet");
         }
