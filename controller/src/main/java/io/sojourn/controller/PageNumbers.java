@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class PageNumbers {
     private static final int NONE = 0;
+    /** More than a controller has VMs; a page has room for more. */
+    private static final int BELOW6 = 1 << 20;
 
     private final Realm realm;
     /** The last one handed out; -1: none since the start, go on after the highest that is taken. */
@@ -60,7 +62,7 @@ final class PageNumbers {
             for (String text : nic.addresses()) {
                 int number = known(before, nic.network(), text);
                 if (number == NONE && IpAddress.parse(text).isV6()) {
-                    number = last6 = free(taken6, last6, 1, Page.NUMBERS4);
+                    number = last6 = free(taken6, last6, 1, BELOW6);
                     taken6.set(number);
                 } else if (number == NONE) {
                     number = last4 = free(taken4, last4, 1, Page.NUMBERS4 - 1);
