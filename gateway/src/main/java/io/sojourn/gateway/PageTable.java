@@ -29,7 +29,14 @@ final class PageTable {
      * @param mac of the VM's NIC; of hosts the gateway's own
      */
     record Member(
-            VirtualNetwork network, @Nullable VmEntry vm, boolean isV6, long high, long low, long count, int number, long mac) {
+            VirtualNetwork network,
+            @Nullable VmEntry vm,
+            boolean isV6,
+            long high,
+            long low,
+            long count,
+            int number,
+            long mac) {
         boolean holds(long h, long l) {
             return h == high && (vm == null && isV6 || l - low >= 0 && l - low < count);
         }
@@ -76,7 +83,8 @@ final class PageTable {
         }
         if (first.isV6()) {
             if (prefix.length() == 64 && number < Page.SUBNET_NUMBERS6) {
-                Member member = new Member(network, null, true, first.high(), first.low(), 0, number, LanPort.ANYCAST_MAC);
+                Member member =
+                        new Member(network, null, true, first.high(), first.low(), 0, number, LanPort.ANYCAST_MAC);
                 hostsByNumber6.put(number, member);
                 ofNetwork.add(member);
             }
@@ -84,7 +92,8 @@ final class PageTable {
         }
         int numbers = Page.numbersOfHosts4(prefix.length());
         if (number + numbers <= Page.NUMBERS4) {
-            Member member = new Member(network, null, false, 0, first.low(), 1L << (32 - prefix.length()), number, LanPort.ANYCAST_MAC);
+            Member member = new Member(
+                    network, null, false, 0, first.low(), 1L << (32 - prefix.length()), number, LanPort.ANYCAST_MAC);
             for (int i = 0; i < numbers; i++) {
                 byNumber4.put(number + i, member);
             }
