@@ -12,6 +12,7 @@ import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.Fragmenter;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.IcmpEcho;
+import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.MssClamp;
 import io.sojourn.wire.NdFrames;
 import io.sojourn.wire.NeighborDiscovery;
@@ -55,6 +56,7 @@ final class Inside {
     private final FrameRun run = new FrameRun();
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes());
     private final MemorySegment whole = Arena.ofAuto().allocate(WanPort.frameBytes());
+    private Shares shares = new Shares();
     private boolean mayHaveMore;
     private long nowNs;
 
@@ -65,6 +67,11 @@ final class Inside {
         this.counters = counters;
         this.sightings = sightings;
         this.errors = new ErrorAnswers(counters);
+    }
+
+    /** Who says how much a station may send. */
+    void sharedBy(Shares s) {
+        shares = s;
     }
 
     /** Reads at most a burst from one port; the number of frames read. */
@@ -115,6 +122,17 @@ final class Inside {
                 counters.drop(DropReason.SPOOFED);
                 return;
             }
+        }
+        DropReason over = shares.judge(
+                sender == null ? port.shareOf(f.sourceMac()) : sender.share,
+                sender != null,
+                run.count(),
+                run.frameLength(),
+                run.count() > 1 && f.protocol() == IpProtocol.TCP,
+                nowNs);
+        if (over.isDrop()) {
+            counters.drop(over);
+            return;
         }
         VmEntry target = port.network.vmByMac.get(f.destinationMac());
         if (target != null && target.local && (target.captured || nowNs - target.givenBackNs < GIVEN_BACK_NS)) {

@@ -100,6 +100,8 @@ final class VmEntry extends Whereabouts {
     boolean onMove;
 
     final Counts counts = new Counts();
+    /** What it sends on a LAN of ours. */
+    final Shares.Share share = new Shares.Share();
 
     VmEntry(VmId id, List<Nic> nics, GatewayId gateway, Epoch epoch) {
         this.id = id;

@@ -134,7 +134,8 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
                 new GatewayConfig.Transport(false, Set.of(), GatewayConfig.Transport.REKEY_AFTER_S),
                 wan,
                 counters);
-        outside = new Outside(table, wan, mechanism, sealing, delivery, counters, this);
+        outside = new Outside(
+                table, wan, mechanism, sealing, delivery, counters, new Relays(Set.of(), table, wan, counters), this);
         path = new PacketPath(table, wan, delivery, outside, counters, markers::add);
     }
 
