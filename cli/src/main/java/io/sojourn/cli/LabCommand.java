@@ -159,6 +159,7 @@ final class LabCommand {
                 "",
                 "Examples:",
                 "  sojourn lab run loop --moves 30 --report r.json",
+                "  sojourn lab run loop --moves 20 --rtts 0,300",
                 "  sojourn lab run kill-matrix --only s:COPY,d:HOLD"
             })
     static final class Run implements Callable<Integer> {
@@ -182,6 +183,14 @@ final class LabCommand {
                 description =
                         "Of a matrix: cells such as s:COPY, or all of a victim (s) or of a step (COPY); commas between.")
         String only = "";
+
+        @Option(
+                names = "--rtts",
+                paramLabel = "MS",
+                split = ",",
+                description =
+                        "Of loop: round trips of the links that the moves go over, in turn, in ms (0,20,80,150,300).")
+        List<Double> rtts = List.of();
 
         @Option(names = "--seed", description = "Of everything that is random (default: ${DEFAULT-VALUE}).")
         long seed = 1;
@@ -213,7 +222,7 @@ final class LabCommand {
         public Integer call() {
             Privileges.requireRoot("./sojourn lab run " + scenario, REASON);
             ScenarioOptions options =
-                    new ScenarioOptions(Scenario.named(scenario), moves, vms, only, seed, prefix, keep);
+                    new ScenarioOptions(Scenario.named(scenario), moves, vms, only, rtts, seed, prefix, keep);
             return new Labs(spec.commandLine().getOut(), headless, json).run(options, report);
         }
     }

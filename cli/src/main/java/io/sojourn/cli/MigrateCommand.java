@@ -71,7 +71,8 @@ final class MigrateCommand implements Callable<Integer> {
     @Option(
             names = "--ordering",
             paramLabel = "strict|relaxed",
-            description = "strict (the default) keeps the order of packets through the move.")
+            description =
+                    "Keep the order of packets through the move, or hold none back; as the VM's network says if left out.")
     @Nullable
     String ordering;
 

@@ -67,6 +67,14 @@ final class NetworkCommands {
         @Nullable
         String mechanism;
 
+        @Option(
+                names = "--ordering",
+                paramLabel = "strict|relaxed",
+                description =
+                        "Of moves of its VMs: strict (the default) keeps the order of packets; relaxed holds none back, and some may come late.")
+        @Nullable
+        String ordering;
+
         @Override
         public void run() {
             ObjectNode network = JsonNodeFactory.instance.objectNode().put("name", name);
@@ -80,6 +88,9 @@ final class NetworkCommands {
             }
             if (mechanism != null) {
                 network.put("mechanism", mechanism);
+            }
+            if (ordering != null) {
+                network.put("ordering", ordering);
             }
             JsonNode created = options.client().post("/v1/networks", network);
             if (!options.printedAsJson(created)) {
@@ -113,7 +124,7 @@ final class NetworkCommands {
             if (options.printedAsJson(answer)) {
                 return;
             }
-            Table table = new Table("NETWORK", "VNI", "MECHANISM", "MTU", "SUBNETS");
+            Table table = new Table("NETWORK", "VNI", "MECHANISM", "MTU", "ORDERING", "SUBNETS");
             for (JsonNode network : answer.path("items")) {
                 List<String> prefixes = network.path("subnets")
                         .valueStream()
@@ -124,6 +135,7 @@ final class NetworkCommands {
                         network.path("vni").asString(),
                         network.path("mechanism").asString("overlay"),
                         network.path("mtu").asString("1500"),
+                        network.path("ordering").asString("strict"),
                         String.join(", ", prefixes));
             }
             table.lines().forEach(options::println);
@@ -146,7 +158,8 @@ final class NetworkCommands {
             }
             options.println(name + "  VNI " + network.path("vni").asInt() + "  mechanism "
                     + network.path("mechanism").asString("overlay") + "  MTU "
-                    + network.path("mtu").asInt(1500));
+                    + network.path("mtu").asInt(1500) + "  ordering "
+                    + network.path("ordering").asString("strict"));
             Table table = new Table("SUBNET", "GATEWAY ADDRESS", "HOME SITE");
             for (JsonNode subnet : network.path("subnets")) {
                 table.row(

@@ -109,6 +109,12 @@ final class SimCommand implements Callable<Integer> {
             description = "Where the randomness comes from (default: ${DEFAULT-VALUE}).")
     long seed = 1;
 
+    private final boolean hasTerminal = Terminal.hasOne();
+    private boolean showing;
+
+    @Option(names = "--json", description = "Print the result as JSON.")
+    boolean json;
+
     @Override
     public Integer call() {
         if (!what.incident.isEmpty()) {
@@ -143,29 +149,38 @@ final class SimCommand implements Callable<Integer> {
             }
         }
         Incident.Replay replay = Incident.replay(logs);
+        int status = replay.problems().isEmpty() && replay.events() > 0 ? 0 : 1;
+        if (printed(replay)) {
+            return status;
+        }
         replay.trace().forEach(line -> say("%s", line));
         replay.problems().forEach(problem -> say("DIFFERENT: %s", problem));
         say(
                 "%d events of %d gateways told again, %d problems",
                 replay.events(), replay.gateways(), replay.problems().size());
-        return replay.problems().isEmpty() && replay.events() > 0 ? 0 : 1;
+        return status;
     }
 
     private int replay(long world) {
         SimRunner.Replay replay = SimRunner.replay(world);
-        say("%s", replay.scenario());
-        replay.trace().forEach(line -> say("%s", line));
-        replay.violations().forEach(violation -> say("violation: %s", violation));
-        say("%d violations; trace hash %s", replay.violations().size(), replay.traceHash());
+        if (!printed(replay)) {
+            say("%s", replay.scenario());
+            replay.trace().forEach(line -> say("%s", line));
+            replay.violations().forEach(violation -> say("violation: %s", violation));
+            say("%d violations; trace hash %s", replay.violations().size(), replay.traceHash());
+        }
         return replay.violations().isEmpty() ? 0 : 1;
     }
 
     private int twice(long worlds) {
-        SimRunner.Repeated repeated = SimRunner.repeat(worlds, seed);
-        say(
-                "%,d worlds run twice, %d with another trace hash the second time; trace hash %s",
-                repeated.worlds(), repeated.different().size(), repeated.traceHash());
-        repeated.different().forEach(world -> say("  seed %d", world));
+        SimRunner.Repeated repeated =
+                SimRunner.repeat(worlds, seed, done -> progress("%,d of %,d worlds twice", done, worlds));
+        if (!printed(repeated)) {
+            say(
+                    "%,d worlds run twice, %d with another trace hash the second time; trace hash %s",
+                    repeated.worlds(), repeated.different().size(), repeated.traceHash());
+            repeated.different().forEach(world -> say("  seed %d", world));
+        }
         return repeated.different().isEmpty() ? 0 : 1;
     }
 
@@ -175,7 +190,11 @@ final class SimCommand implements Callable<Integer> {
                     + String.join(", ", SimRunner.mutations()));
         }
         Optional<SimRunner.Failure> found = SimRunner.shrink(name, limit, seed);
-        found.ifPresentOrElse(this::show, () -> say("%s LIVES after %,d migrations", name, limit));
+        if (json) {
+            print(found.isPresent() ? found.get() : Map.of("mutant", name, "killed", false, "migrations", limit));
+        } else {
+            found.ifPresentOrElse(this::show, () -> say("%s LIVES after %,d migrations", name, limit));
+        }
         return found.isPresent() ? 0 : 1;
     }
 
@@ -193,17 +212,20 @@ final class SimCommand implements Callable<Integer> {
     }
 
     private int campaign() {
-        SimRunner.Campaign c = SimRunner.campaign(migrations, seed, done -> {});
-        say(
-                "%,d migrations, %,d done, %,d rolled back, %d violations; %,d packets; %.0f migrations a second; trace hash %s",
-                c.migrations(),
-                c.done(),
-                c.rolledBack(),
-                c.failures().size(),
-                c.packets(),
-                c.migrationsPerSecond(),
-                c.traceHash());
-        c.failures().forEach(this::show);
+        SimRunner.Campaign c =
+                SimRunner.campaign(migrations, seed, done -> progress("%,d of %,d migrations", done, migrations));
+        if (!printed(c)) {
+            say(
+                    "%,d migrations, %,d done, %,d rolled back, %d violations; %,d packets; %.0f migrations a second; trace hash %s",
+                    c.migrations(),
+                    c.done(),
+                    c.rolledBack(),
+                    c.failures().size(),
+                    c.packets(),
+                    c.migrationsPerSecond(),
+                    c.traceHash());
+            c.failures().forEach(this::show);
+        }
         return c.ok() ? 0 : 1;
     }
 
@@ -215,32 +237,72 @@ final class SimCommand implements Callable<Integer> {
     }
 
     private int mutants() {
-        List<SimRunner.Mutant> all = SimRunner.mutants(
-                limit,
-                seed,
-                m -> say(
+        int planted = SimRunner.mutations().size();
+        int[] decided = {0};
+        List<SimRunner.Mutant> all = SimRunner.mutants(limit, seed, m -> {
+            decided[0]++;
+            if (json) {
+                progress("%d of %d mutants", decided[0], planted);
+            } else {
+                say(
                         "%-36s %s after %,d migrations%s",
                         m.name(),
                         m.killed() ? "killed" : "LIVES",
                         m.migrations(),
-                        m.killed() ? ": " + m.violation() : ""));
+                        m.killed() ? ": " + m.violation() : "");
+            }
+        });
         long killed = all.stream().filter(SimRunner.Mutant::killed).count();
-        say("%d of %d mutants killed", killed, all.size());
+        if (!printed(Map.of("killed", killed, "mutants", all))) {
+            say("%d of %d mutants killed", killed, all.size());
+        }
         return killed == all.size() ? 0 : 1;
     }
 
     private int exhaustive() {
-        SimRunner.Exhausted e = SimRunner.exhaustive(1, 1, 1, 0, packets, 0, STATES_BOUND);
-        say(
-                "%,d states, %,d transitions, %,d ends, %d violations, %s, %.0f s",
-                e.states(),
-                e.transitions(),
-                e.ends(),
-                e.violations().size(),
-                e.complete() ? "complete" : "not complete",
-                e.seconds());
-        e.violations().forEach(v -> say("violation: %s", v));
-        e.path().forEach(step -> say("  %s", step));
+        SimRunner.Exhausted e =
+                SimRunner.exhaustive(1, 1, 1, 0, packets, 0, STATES_BOUND, states -> progress("%,d states", states));
+        if (!printed(e)) {
+            say(
+                    "%,d states, %,d transitions, %,d ends, %d violations, %s, %.0f s",
+                    e.states(),
+                    e.transitions(),
+                    e.ends(),
+                    e.violations().size(),
+                    e.complete() ? "complete" : "not complete",
+                    e.seconds());
+            e.violations().forEach(v -> say("violation: %s", v));
+            e.path().forEach(step -> say("  %s", step));
+        }
         return e.complete() && e.violations().isEmpty() ? 0 : 1;
+    }
+
+    /** True if the result is wanted as JSON, and has been printed so. */
+    private boolean printed(Object result) {
+        endProgress();
+        if (json) {
+            print(result);
+        }
+        return json;
+    }
+
+    private void print(Object result) {
+        out().println(ControllerClient.JSON.writerWithDefaultPrettyPrinter().writeValueAsString(result));
+        out().flush();
+    }
+
+    /** In place, if somebody looks on. */
+    private void progress(String format, Object... arguments) {
+        if (hasTerminal) {
+            Terminal.redraw(String.format(Locale.ROOT, format, arguments));
+            showing = true;
+        }
+    }
+
+    private void endProgress() {
+        if (showing) {
+            Terminal.redraw("");
+            showing = false;
+        }
     }
 }

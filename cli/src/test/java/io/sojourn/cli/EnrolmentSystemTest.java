@@ -69,12 +69,14 @@ class EnrolmentSystemTest {
         }
     }
 
-    private ControllerProcess controller(String name, int rest, int grpc) throws IOException {
-        Path yaml = Files.writeString(dir.resolve(name + ".yaml"), """
+    private ControllerProcess controller(String name, int rest, int grpc, String... more) throws IOException {
+        Path yaml = Files.writeString(
+                dir.resolve(name + ".yaml"), """
                 rest: 127.0.0.1:%d
                 grpc: 127.0.0.1:%d
                 state-dir: %s
-                """.formatted(rest, grpc, dir.resolve(name)));
+                %s
+                """.formatted(rest, grpc, dir.resolve(name), String.join("\n", more)));
         ControllerProcess process = ControllerProcess.start(ControllerConfig.load(yaml));
         open.add(process);
         return process;
@@ -93,18 +95,25 @@ class EnrolmentSystemTest {
 
     /** Gateway gw-a of site a. @param state its state-dir @param token empty: none */
     private Gateway gateway(ControllerProcess controller, String state, String token) throws IOException {
-        int port;
+        return gateway(controller.grpcPort(), "a", freePort(), state, token);
+    }
+
+    private static int freePort() throws IOException {
         try (DatagramSocket free = new DatagramSocket(0, InetAddress.getLoopbackAddress())) {
-            port = free.getLocalPort();
+            return free.getLocalPort();
         }
+    }
+
+    private Gateway gateway(int controllerPort, String site, int port, String state, String token) throws IOException {
         String yaml = """
-                gateway: gw-a
-                site: a
+                gateway: gw-%s
+                site: %s
                 controller: 127.0.0.1:%d
                 listen: 127.0.0.1:%d
                 state-dir: %s
                 accel: tcg
-                """.formatted(controller.grpcPort(), port, dir.resolve(state))
+                rekey-after-s: 2
+                """.formatted(site, site, controllerPort, port, dir.resolve(state))
                 + (token.isEmpty() ? "" : "enrolment-token: " + token + "\n");
         Path file = Files.writeString(dir.resolve(state + ".yaml"), yaml);
         Path log = Files.createTempFile(dir, state, ".log");
@@ -160,6 +169,27 @@ class EnrolmentSystemTest {
         await().atMost(BOUND).until(() -> !second.process().isAlive());
         Gateway third = gateway(again, "gw", "").awaitSaying("its enrolment was revoked or replaced", 1);
         assertThat(third.saying(CONNECTED)).isEmpty();
+    }
+
+    @Test
+    void presharedKeysComeFromTheControllerAndChangeUnderASessionThatGoesOn() throws Exception {
+        ControllerProcess controller = controller("controller", 0, 0, "preshared-key-s: 3");
+        int grpc = controller.grpcPort();
+        int portOfB = freePort();
+        Gateway a = gateway(grpc, "a", freePort(), "gw-a", token(controller, "a/gw-a"));
+        Gateway b = gateway(grpc, "b", portOfB, "gw-b", token(controller, "b/gw-b"));
+        a.awaitSaying("gateway gw-b: sealed session, pre-shared key ", 1);
+        a.awaitSaying("gateway gw-b: sealed with pre-shared key ", 2);
+        b.awaitSaying("gateway gw-a: sealed with pre-shared key ", 2);
+        assertThat(a.saying("gateway gw-b: sealed session"))
+                .as("no session ended")
+                .hasSize(1);
+
+        open.remove(controller);
+        controller.close();
+        b.process().destroy();
+        await().atMost(BOUND).until(() -> !b.process().isAlive());
+        gateway(grpc, "b", portOfB, "gw-b", "").awaitSaying("gateway gw-a: sealed session, pre-shared key ", 1);
     }
 
     @Test

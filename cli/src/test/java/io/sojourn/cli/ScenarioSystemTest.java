@@ -11,6 +11,7 @@ import io.sojourn.lab.ScenarioOptions;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
@@ -22,7 +23,8 @@ class ScenarioSystemTest {
 
     private Report run(String scenario, int moves, int vms, String only) {
         Progress progress = new Progress(new PrintStream(said, true, StandardCharsets.UTF_8), false);
-        return Labs.run(new ScenarioOptions(Scenario.named(scenario), moves, vms, only, 1, "", false), progress);
+        return Labs.run(
+                new ScenarioOptions(Scenario.named(scenario), moves, vms, only, List.of(), 1, "", false), progress);
     }
 
     @Test

@@ -185,7 +185,7 @@ final class Attachment {
         try {
             stream.onNext(welcome);
             ToGateway whole = ToGateway.newBuilder()
-                    .setTable(table.since(-1).orElseThrow())
+                    .setTable(table.since(-1, gateway).orElseThrow())
                     .build();
             stream.onNext(whole);
             long sentVersion = whole.getTable().getVersion();
@@ -232,7 +232,7 @@ final class Attachment {
                 }
                 return null;
             }
-            var update = table.since(sentVersion);
+            var update = table.since(sentVersion, gateway);
             if (update.isPresent()) {
                 return ToGateway.newBuilder().setTable(update.get()).build();
             }

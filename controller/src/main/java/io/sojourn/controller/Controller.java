@@ -5,6 +5,7 @@ import io.grpc.BindableService;
 import io.sojourn.registry.BindingStore;
 import java.net.InetSocketAddress;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -18,6 +19,7 @@ import javax.net.ssl.SSLContext;
 final class Controller implements AutoCloseable {
     private static final int CLOCK_PROBE_S = 10;
     private static final int HYPERVISORS_S = 2;
+    private static final int LONGEST_LOOK_S = 60;
 
     private final ForwardingTable table;
     private final Gateways gateways;
@@ -26,6 +28,7 @@ final class Controller implements AutoCloseable {
     private final RestApi api;
     private final GatewayService service;
     private final HypervisorWatch hypervisors;
+    private final PresharedKeys preshared;
     private final ScheduledExecutorService housekeeping = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().daemon().name("housekeeping").factory());
     private final EnrolmentService enrolment;
@@ -41,6 +44,7 @@ final class Controller implements AutoCloseable {
             Clock clock) {
         Time time = new Time(clock);
         Realm realm = new Realm(store);
+        preshared = new PresharedKeys(realm, time);
         table = new ForwardingTable(realm);
         SigningKeys keys = new SigningKeys(realm, time);
         Certificates certificates = new Certificates(realm, keys, new Detections(realm, time));
@@ -81,6 +85,16 @@ final class Controller implements AutoCloseable {
 
     BindableService enrolment() {
         return enrolment;
+    }
+
+    /** From now on. @param life of a generation; zero: gateways have no such keys */
+    void presharedKeys(Duration life) {
+        preshared.renewIfDue(life);
+        if (!life.isZero()) {
+            long everyS = Math.clamp(life.toSeconds() / 4, 1, LONGEST_LOOK_S);
+            var _ = housekeeping.scheduleWithFixedDelay(
+                    () -> preshared.renewIfDue(life), everyS, everyS, TimeUnit.SECONDS);
+        }
     }
 
     /** For what has to be looked at now and then. */

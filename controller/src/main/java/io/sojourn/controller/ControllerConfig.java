@@ -16,6 +16,7 @@ import java.util.Set;
  * api-token: ...              # REST then asks for it as a bearer token; required where rest is not loopback, which is TLS then
  * names: [sojourn.example]    # optional: other names that operators reach rest by
  * state-dir: /var/lib/sojourn
+ * preshared-key-s: 86400      # optional: gateways seal with keys from here as well, new ones each day
  * timeouts:                   # all optional, in seconds
  *   command-s: 10
  *   arm-destination-s: 90     # it may start a QEMU
@@ -23,6 +24,7 @@ import java.util.Set;
  * </pre>
  *
  * @param rest address and port; port 0 takes a free one
+ * @param presharedKeyLife how long a generation of pre-shared keys is used; zero: there are none
  * @param names of this host, beside the address of {@code rest}, for the certificate
  */
 public record ControllerConfig(
@@ -31,7 +33,18 @@ public record ControllerConfig(
         Optional<String> apiToken,
         Set<String> names,
         Path stateDir,
-        Timeouts timeouts) {
+        Timeouts timeouts,
+        Duration presharedKeyLife) {
+
+    ControllerConfig(
+            InetSocketAddress rest,
+            InetSocketAddress grpc,
+            Optional<String> apiToken,
+            Set<String> names,
+            Path stateDir,
+            Timeouts timeouts) {
+        this(rest, grpc, apiToken, names, stateDir, timeouts, Duration.ZERO);
+    }
 
     /**
      * @param command the answer of a gateway to an ordinary command
@@ -60,6 +73,8 @@ public record ControllerConfig(
                     "is not loopback, so everybody on the network could operate: set 'api-token', or leave 'rest' out");
         }
         Path stateDir = Path.of(root.requiredText("state-dir", "/var/lib/sojourn"));
+        Duration presharedKeyLife =
+                root.text("preshared-key-s").isPresent() ? root.seconds("preshared-key-s", 1) : Duration.ZERO;
         Timeouts byDefault = Timeouts.DEFAULT;
         ConfigSection timeouts = root.section("timeouts");
         Timeouts read = new Timeouts(
@@ -70,7 +85,7 @@ public record ControllerConfig(
                         "gateway-grace-s", (int) byDefault.gatewayGrace().toSeconds()));
         timeouts.refuseUnknownKeys();
         root.refuseUnknownKeys();
-        return new ControllerConfig(rest, grpc, apiToken, names, stateDir, read);
+        return new ControllerConfig(rest, grpc, apiToken, names, stateDir, read, presharedKeyLife);
     }
 
     @Override

@@ -113,6 +113,7 @@ public final class ControllerProcess implements AutoCloseable {
         ExecutorService handlers = Executors.newVirtualThreadPerTaskExecutor();
         try {
             controller.start();
+            controller.presharedKeys(config.presharedKeyLife());
             controller.hourly(identity::renewIfDue);
             boolean open = !config.rest().getAddress().isLoopbackAddress();
             int restPort = controller.serveRest(

@@ -38,6 +38,7 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
     private final Map<String, Versioned<Vm>> vms = new TreeMap<>();
     private final Map<String, Resource.Vm> registered = new TreeMap<>();
     private final Map<String, Binding> bound = new TreeMap<>();
+    private Optional<PresharedKeys.Secrets> preshared = Optional.empty();
     private final List<Runnable> wakeOnChange = new CopyOnWriteArrayList<>();
     private long version;
     private BindingStore.@Nullable Watch watch;
@@ -54,6 +55,7 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
 
     private synchronized void load(long revision) {
         realm.networks().forEach(n -> put(networks, n.name(), revision, message(n)));
+        preshared = PresharedKeys.Secrets.of(realm);
         realm.gateways().forEach(g -> put(gateways, g.name(), revision, message(g)));
         registered.clear();
         realm.vms().forEach(vm -> registered.put(vm.name(), vm));
@@ -110,7 +112,14 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 value.ifPresentOrElse(v -> bound.put(key, BindingText.parse(key, v)), () -> bound.remove(key));
                 refreshVm(key, revision);
             }
-            case SITE, LANDING, MIGRATION, NOTICE, CERTIFICATE, SIGNING_KEY, SECRET -> {
+            case SECRET -> {
+                if (!key.equals(PresharedKeys.KEY)) {
+                    return false;
+                }
+                preshared = value.map(v -> Json.read(v, PresharedKeys.Secrets.class));
+                gateways.replaceAll((name, g) -> new Versioned<>(revision, g.value()));
+            }
+            case SITE, LANDING, MIGRATION, NOTICE, CERTIFICATE, SIGNING_KEY -> {
                 return false;
             }
         }
@@ -159,8 +168,8 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
         wakeOnChange.remove(wake);
     }
 
-    /** What a gateway that has a version needs; empty if it is up to date. @param has -1: nothing yet, send everything */
-    synchronized Optional<TableUpdate> since(long has) {
+    /** What the gateway {@code to}, which has a version, needs; empty if it is up to date. @param has -1: nothing yet, send everything */
+    synchronized Optional<TableUpdate> since(long has, String to) {
         if (has == version && has >= 0) {
             return Optional.empty();
         }
@@ -177,7 +186,7 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
         });
         gateways.forEach((name, v) -> {
             if (v.version() > after && v.value() != null) {
-                update.addGateways(v.value());
+                update.addGateways(withKeys(v.value(), to));
             } else if (v.version() > after && !whole) {
                 update.addRemovedGateways(name);
             }
@@ -192,12 +201,22 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
         return Optional.of(update.build());
     }
 
+    private Gateway withKeys(Gateway gateway, String to) {
+        if (preshared.isEmpty() || gateway.getName().equals(to)) {
+            return gateway;
+        }
+        return gateway.toBuilder()
+                .addAllPreshared(preshared.get().between(gateway.getName(), to))
+                .build();
+    }
+
     private static Network message(Resource.Network n) {
         Network.Builder message = Network.newBuilder()
                 .setName(n.name())
                 .setVni(n.vni() == null ? 0 : n.vni())
                 .setMechanism(n.mechanism() == null ? "overlay" : n.mechanism())
-                .setMtu(n.mtu() == null ? 0 : n.mtu());
+                .setMtu(n.mtu() == null ? 0 : n.mtu())
+                .setOrdering(n.isRelaxed() ? Resource.RELAXED : Resource.STRICT);
         for (Resource.Subnet subnet : n.subnets()) {
             message.addSubnets(Subnet.newBuilder()
                     .setPrefix(subnet.prefix())

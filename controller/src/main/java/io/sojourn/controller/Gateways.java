@@ -38,7 +38,7 @@ final class Gateways {
     /** What the orchestrator hears from gateways. Called on the gateway's own thread, in the order of its messages. */
     interface Moves {
         /** @param restarted not the process that was attached before */
-        void attached(String gateway, boolean restarted, Set<String> runningVms);
+        void attached(String gateway, boolean restarted, Set<String> runningVms, Set<String> unfinished);
 
         void detached(String gateway);
 
@@ -153,7 +153,7 @@ final class Gateways {
                 running.add(vm);
             }
         });
-        moves().attached(name, restarted, running);
+        moves().attached(name, restarted, running, Set.copyOf(hello.getUnfinishedList()));
         return now;
     }
 

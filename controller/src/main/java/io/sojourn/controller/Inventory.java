@@ -57,8 +57,17 @@ final class Inventory {
         if (mtu < MIN_MTU || mtu > MAX_MTU) {
             throw RefusalException.invalid("mtu " + mtu + ": must be " + MIN_MTU + " to " + MAX_MTU);
         }
-        Resource.Network network =
-                new Resource.Network(name, vni(wanted.vni(), others), "overlay", mtu, subnets(wanted.subnets()));
+        String wrong = Resource.wrongOrdering(wanted.ordering());
+        if (wrong != null) {
+            throw RefusalException.invalid(wrong);
+        }
+        Resource.Network network = new Resource.Network(
+                name,
+                vni(wanted.vni(), others),
+                "overlay",
+                mtu,
+                wanted.isRelaxed() ? Resource.RELAXED : Resource.STRICT,
+                subnets(wanted.subnets()));
         realm.store().commit(List.of(Write.create(Kind.NETWORK, name, Json.write(network))));
         return network;
     }

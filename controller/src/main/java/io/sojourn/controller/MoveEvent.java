@@ -36,8 +36,9 @@ public sealed interface MoveEvent {
      *
      * @param restarted it is another process than before: what it held of the move is gone
      * @param runsVm it says that the guest runs with it
+     * @param takesUp its journal has the move as not ended; of a gateway that was restarted
      */
-    record GatewayBack(String gateway, boolean restarted, boolean runsVm) implements MoveEvent {}
+    record GatewayBack(String gateway, boolean restarted, boolean runsVm, boolean takesUp) implements MoveEvent {}
 
     /** The gateway has been away for longer than the grace period. */
     record GatewayGone(String gateway) implements MoveEvent {}

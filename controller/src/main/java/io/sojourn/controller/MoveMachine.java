@@ -403,7 +403,9 @@ public final class MoveMachine {
             // Both know from their journals how far they were, and report it; a guest that runs at the destination says
             // it all.
             case Switching _ -> isDestination && back.runsVm() ? activated() : stay();
-            case Draining _ -> isSource ? stay(new AwaitWord(gateway)) : stay();
+            // One that does not take the move up had ended it, and died before it could say so.
+            case Draining _ when isSource -> back.takesUp() ? stay(new AwaitWord(gateway)) : sourceReleased();
+            case Draining _ -> stay();
             default -> again(gateway);
         };
     }

@@ -29,6 +29,7 @@ final class MovePlanner {
             GatewayDocument destination,
             List<String> correspondents,
             @Nullable String landingQmp,
+            String ordering,
             Resource.MigrationRequest request) {
 
         /** @param epoch reserved for this move alone */
@@ -46,7 +47,7 @@ final class MovePlanner {
                     request.bandwidthMbit(),
                     request.maxPauseMs(),
                     request.maxTotalS(),
-                    request.ordering() == null ? "strict" : request.ordering(),
+                    ordering,
                     request.capture(),
                     Resource.Progress.NONE,
                     List.of(),
@@ -60,8 +61,6 @@ final class MovePlanner {
                     shown, new MoveState.Planned(), correspondents, vm, boundEpoch, landingQmp, null, null, Map.of());
         }
     }
-
-    private static final Set<String> ORDERINGS = Set.of("strict", "relaxed");
 
     private final Realm realm;
     private final Gateways gateways;
@@ -122,7 +121,17 @@ final class MovePlanner {
                 destination,
                 correspondents(vm, source, destination),
                 landing.map(Resource.Landing::qmp).orElse(null),
+                request.ordering() == null ? ordering(vm) : request.ordering(),
                 request);
+    }
+
+    /** Relaxed if all of its networks are: the stricter one holds for a VM in several. */
+    private String ordering(Resource.Vm vm) {
+        Set<String> its = vm.nics().stream().map(Resource.Nic::network).collect(Collectors.toSet());
+        boolean isRelaxed = realm.networks().stream()
+                .filter(network -> its.contains(network.name()))
+                .allMatch(Resource.Network::isRelaxed);
+        return isRelaxed && !its.isEmpty() ? Resource.RELAXED : Resource.STRICT;
     }
 
     /** The VMs of a gang. @throws RefusalException if there is none, or one of them twice */
@@ -159,8 +168,9 @@ final class MovePlanner {
             throw RefusalException.invalid(
                     "'vm' and 'to' are needed: which VM, and the site or gateway where it shall go");
         }
-        if (request.ordering() != null && !ORDERINGS.contains(request.ordering())) {
-            throw RefusalException.invalid("ordering '" + request.ordering() + "': must be strict or relaxed");
+        String wrong = Resource.wrongOrdering(request.ordering());
+        if (wrong != null) {
+            throw RefusalException.invalid(wrong);
         }
         checkNotNegative("bandwidthMbit", request.bandwidthMbit());
         checkNotNegative("maxPauseMs", request.maxPauseMs());

@@ -228,7 +228,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
     // ---- what gateways tell
 
     @Override
-    public void attached(String gateway, boolean restarted, Set<String> runningVms) {
+    public void attached(String gateway, boolean restarted, Set<String> runningVms, Set<String> unfinished) {
         post(() -> {
             for (Move move : List.copyOf(unsettled.values())) {
                 if (move.parties().all().contains(gateway)) {
@@ -236,7 +236,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
                         move.note(time.nowUs(), "gateway-restart", gateway);
                     }
                     boolean runs = runningVms.contains(move.vm().name());
-                    happen(move, new MoveEvent.GatewayBack(gateway, restarted, runs));
+                    happen(move, new MoveEvent.GatewayBack(gateway, restarted, runs, unfinished.contains(move.id())));
                 }
             }
         });

@@ -19,6 +19,16 @@ public sealed interface Resource {
 
     record ItemList<T>(long revision, List<T> items) implements Resource {}
 
+    String STRICT = "strict";
+    String RELAXED = "relaxed";
+
+    /** Null if it is a word for how a move keeps the order of packets, or none; else what is wrong with it. */
+    static @Nullable String wrongOrdering(@Nullable String ordering) {
+        return ordering == null || ordering.equals(STRICT) || ordering.equals(RELAXED)
+                ? null
+                : "ordering '" + ordering + "': must be strict or relaxed";
+    }
+
     record Subnet(
             String prefix,
             @Nullable String gateway,
@@ -29,7 +39,14 @@ public sealed interface Resource {
             @Nullable Integer vni,
             @Nullable String mechanism,
             @Nullable Integer mtu,
-            List<Subnet> subnets) implements Resource {
+            @Nullable String ordering,
+            List<Subnet> subnets)
+            implements Resource {
+        /** Of a move of its VMs: strict unless it is to be relaxed. */
+        boolean isRelaxed() {
+            return RELAXED.equals(ordering);
+        }
+
         public Network {
             subnets = list(subnets);
         }

@@ -75,9 +75,10 @@ class MoveMachineTest {
             }
         }
         for (String gateway : List.of("S", "D", "C")) {
-            events.add(new MoveEvent.GatewayBack(gateway, false, false));
-            events.add(new MoveEvent.GatewayBack(gateway, true, false));
-            events.add(new MoveEvent.GatewayBack(gateway, true, true));
+            events.add(new MoveEvent.GatewayBack(gateway, false, false, false));
+            events.add(new MoveEvent.GatewayBack(gateway, true, false, false));
+            events.add(new MoveEvent.GatewayBack(gateway, true, false, true));
+            events.add(new MoveEvent.GatewayBack(gateway, true, true, true));
             events.add(new MoveEvent.GatewayGone(gateway));
             events.add(new MoveEvent.Silent(gateway));
         }
@@ -200,7 +201,8 @@ class MoveMachineTest {
                 MoveState state = MoveMachine.apply(PARTIES, start, event).state();
                 for (int round = 0; round < 12 && !state.isSettled(); round++) {
                     for (String gateway : new TreeSet<>(PARTIES.all())) {
-                        state = MoveMachine.apply(PARTIES, state, new MoveEvent.GatewayBack(gateway, false, false))
+                        state = MoveMachine.apply(
+                                        PARTIES, state, new MoveEvent.GatewayBack(gateway, false, false, false))
                                 .state();
                         state = MoveMachine.apply(PARTIES, state, new MoveEvent.Answered(Step.RELEASE, gateway))
                                 .state();

@@ -137,6 +137,30 @@ class MoveStoryTest {
     }
 
     @Test
+    void aMoveKeepsOrderAsItIsAskedTo() throws Exception {
+        String asked = MOVE.replace("}", ",\"ordering\":\"relaxed\"}");
+        Resource.Migration relaxed = Json.read(world.post("/v1/migrations", asked, 201), Resource.Migration.class);
+        assertThat(relaxed.ordering()).isEqualTo("relaxed");
+    }
+
+    @Test
+    void aMoveKeepsOrderAsItsNetworkSays() throws Exception {
+        assertThat(world.migration(begun()).ordering()).isEqualTo("strict");
+        world.close();
+        world = new World(dir.resolve("relaxed"));
+        use(world.threeSites());
+        world.post("/v1/networks", World.NETWORK.replaceFirst("\\{", "{\"ordering\":\"relaxed\","), 201);
+        world.post("/v1/vms", World.VM, 201);
+        assertThat(world.migration(begun()).ordering()).isEqualTo("relaxed");
+        assertThat(b.awaitCommand(CommandCase.ARM_DESTINATION)
+                        .getArmDestination()
+                        .getOrdering())
+                .isEqualTo("relaxed");
+        assertThat(a.awaitCommand(CommandCase.ARM_SOURCE).getArmSource().getOrdering())
+                .isEqualTo("relaxed");
+    }
+
+    @Test
     void aReportIsAcknowledgedOnceStoredAndTakenOnce() throws Exception {
         String id = copying();
         var report = a.report(id, Phase.COPYING).addTimeline(FakeGateway.at(1, "pass"));

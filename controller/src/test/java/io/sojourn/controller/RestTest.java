@@ -47,15 +47,26 @@ class RestTest {
         return problem.code() + ": " + problem.message();
     }
 
+    private static final String RELAXED =
+            "{\"name\":\"red\",\"ordering\":\"relaxed\",\"subnets\":[{\"prefix\":\"10.20.1.0/24\"}]}";
+
     @Test
     void networksAreCreatedListedAndDeleted() throws Exception {
         Resource.Network blue = Json.read(world.post("/v1/networks", World.NETWORK, 201), Resource.Network.class);
         assertThat(blue.vni()).isEqualTo(5001);
         assertThat(blue.mtu()).isEqualTo(1500);
+        assertThat(blue.ordering()).isEqualTo("strict");
         assertThat(blue.subnets().getFirst().gateway()).isEqualTo("10.10.1.1");
         Resource.Network green = Json.read(
                 world.post("/v1/networks", World.NETWORK.replace("blue", "green"), 201), Resource.Network.class);
         assertThat(green.vni()).isEqualTo(5002); // the same addresses in another network
+        assertThat(world.post("/v1/networks", RELAXED, 201)).contains("\"ordering\":\"relaxed\"");
+        assertThat(refused(
+                        "POST",
+                        "/v1/networks",
+                        RELAXED.replace("\"red\"", "\"lax\"").replace("relaxed", "none"),
+                        400))
+                .contains("strict or relaxed");
         assertThat(world.get("/v1/networks")).contains("\"revision\":", "blue", "green");
         world.expect("DELETE", "/v1/networks/green", "", 204);
         assertThat(refused("GET", "/v1/networks/green", "", 404)).startsWith("unknown-network");

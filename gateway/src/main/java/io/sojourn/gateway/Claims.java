@@ -150,7 +150,7 @@ final class Claims {
             return;
         }
         Peer source = table.peer(vm.gateway);
-        if (source == null || !handoffs.hasKey()) {
+        if (source == null || !handoffs.signals().hasKey()) {
             return;
         }
         timers.cancel(memory);
@@ -195,14 +195,15 @@ final class Claims {
     void heard(Signal claim, VmEntry vm) {
         if (!vm.gateway.equals(table.self())) {
             counters.add(Kind.CLAIMS_REFUSED);
-            handoffs.send(
-                    claim.sender(),
-                    new Signal(
-                            claim.migration(),
-                            claim.vm(),
-                            claim.epoch(),
-                            table.self(),
-                            new Signal.Moved(vm.gateway, vm.epoch)));
+            handoffs.signals()
+                    .send(
+                            claim.sender(),
+                            new Signal(
+                                    claim.migration(),
+                                    claim.vm(),
+                                    claim.epoch(),
+                                    table.self(),
+                                    new Signal.Moved(vm.gateway, vm.epoch)));
             return;
         }
         if (handoffs.isMoving(vm.id)) {
@@ -243,7 +244,7 @@ final class Claims {
 
     private void refuse(Signal claim, VmEntry vm, String why) {
         counters.add(Kind.CLAIMS_REFUSED);
-        handoffs.answer(Late.refuse(claim, table.self(), why));
+        handoffs.signals().answer(Late.refuse(claim, table.self(), why));
         say(vm, "refused a claim of " + claim.sender() + " under " + claim.epoch() + ": " + why, System.nanoTime());
     }
 
@@ -256,8 +257,9 @@ final class Claims {
                 .toList();
     }
 
+    /** As the controller decides it for a move that it is asked for: of several networks the stricter one holds. */
     private static Ordering ordering(VmEntry vm) {
-        return vm.nics.stream().anyMatch(nic -> nic.network().ordering == Ordering.RELAXED)
+        return vm.nics.stream().allMatch(nic -> nic.network().ordering == Ordering.RELAXED)
                 ? Ordering.RELAXED
                 : Ordering.STRICT;
     }

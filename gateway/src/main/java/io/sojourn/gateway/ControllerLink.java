@@ -45,7 +45,8 @@ final class ControllerLink implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(ControllerLink.class);
     private static final long FIRST_RETRY_MS = 200;
-    private static final long LONGEST_RETRY_MS = 5_000;
+    private static final long LONGEST_RETRY_MS = 2_000;
+    private static final long LONGEST_REFUSED_MS = 300_000;
     /** More unacknowledged reports than this means a controller away for days; the oldest go, counted. */
     private static final int UNACKED_BOUND = 10_000;
 
@@ -104,6 +105,8 @@ final class ControllerLink implements AutoCloseable {
         ManagedChannel channel;
         try {
             channel = access.channel();
+            // gRPC waits longer and longer between its own attempts, and fails ours at once meanwhile.
+            channel.resetConnectBackoff();
         } catch (GatewayException e) {
             lost(mine, Status.UNAVAILABLE.withDescription(e.getMessage()));
             return;
@@ -177,7 +180,14 @@ final class ControllerLink implements AutoCloseable {
             said = true;
         }
         thread.schedule(this::connect, retryMs, TimeUnit.MILLISECONDS);
-        retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS);
+        retryMs = nextRetryMs(retryMs, status);
+    }
+
+    /** Who is refused by name is told the same for a long time; who does not reach anybody may at any moment. */
+    static long nextRetryMs(long retryMs, Status status) {
+        boolean refused =
+                status.getCode() == Status.Code.UNAUTHENTICATED || status.getCode() == Status.Code.PERMISSION_DENIED;
+        return Math.min(retryMs * 2, refused ? LONGEST_REFUSED_MS : LONGEST_RETRY_MS);
     }
 
     static String oneLine(Status status) {

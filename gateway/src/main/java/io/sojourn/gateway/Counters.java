@@ -21,6 +21,7 @@ final class Counters {
         ND_ANSWERED,
         FRAGMENTED,
         SPLIT,
+        HANDED_ON,
         TOO_BIG_ANSWERED,
         MSS_CLAMPED,
         BUFFERED,

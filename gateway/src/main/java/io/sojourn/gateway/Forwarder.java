@@ -49,6 +49,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final Offloads offloads;
     private final LocalDelivery delivery;
     private final Inside inside;
+    private final Shares shares = new Shares();
     private final Outside outside;
     private final Streams streams;
     private final PathProber prober;
@@ -80,17 +81,20 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         sealing.offloads(offloads);
         delivery = new LocalDelivery(table, counters);
         inside = new Inside(table, wan, delivery, counters, this);
-        outside = new Outside(table, wan, mechanism, sealing, delivery, counters, this);
+        inside.sharedBy(shares);
+        shares.limits(config.limits());
+        Relays relays = new Relays(config.transport().relays(), table, wan, counters);
+        outside = new Outside(table, wan, mechanism, sealing, delivery, counters, relays, this);
         streams = new Streams(wan, counters);
         handoffs = new Handoffs(this, table, wan, delivery, outside, timers, counters, surroundings);
         claims = new Claims(this, handoffs, table, timers, counters, guests);
         handoffs.claims(claims);
+        prober = new PathProber(wan, table, counters, relays, handoffs::reachable);
         Witness witness = new Witness();
         witness.accounts(handoffs.accounts());
         wan.watchedBy(witness);
         outside.watchedBy(witness);
         delivery.watchedBy(witness);
-        prober = new PathProber(wan, table, counters, handoffs::reachable);
     }
 
     void start() {
@@ -152,7 +156,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     void key(byte[] key) {
         prober.key(key);
-        handoffs.key(key);
+        handoffs.signals().key(key);
     }
 
     /** What an operator says, at any time. */
@@ -211,12 +215,15 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             frames += outside.poll(now);
             unread = outside.mayHaveMore();
         }
+        boolean backlog = false;
         for (int i = 0; i < ports.size(); i++) {
             if (doorbell.isPortWorthALook(i)) {
                 frames += inside.poll(ports.get(i), now);
-                unread |= inside.mayHaveMore();
+                backlog |= inside.mayHaveMore();
             }
         }
+        shares.turn(backlog, now);
+        unread |= backlog;
         doorbell.looked();
         idleTurns = frames > before ? 0 : idleTurns;
         return unread;
@@ -347,7 +354,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     @Override
     public void signal(Peer from, byte[] datagram, long nowNs) {
-        handoffs.signal(from, datagram, nowNs);
+        handoffs.signals().receive(from, datagram, nowNs);
     }
 
     @Override
@@ -367,6 +374,6 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     @Override
     public void late(VmEntry vm, Peer from, long nowNs) {
-        handoffs.late(vm, from, nowNs);
+        handoffs.signals().late(vm, from, nowNs);
     }
 }

@@ -15,6 +15,7 @@ import io.sojourn.rpc.Network;
 import io.sojourn.rpc.Nic;
 import io.sojourn.rpc.TableUpdate;
 import io.sojourn.rpc.Vm;
+import io.sojourn.seal.PresharedKey;
 import it.unimi.dsi.fastutil.ints.Int2ObjectOpenHashMap;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -91,6 +92,17 @@ final class ForwardingTable {
 
     Collection<Peer> peers() {
         return peers.values();
+    }
+
+    /** By its number in datagrams of relays. */
+    @Nullable
+    Peer peer(long number) {
+        for (Peer peer : peers.values()) {
+            if (peer.number == number) {
+                return peer;
+            }
+        }
+        return null;
     }
 
     @Nullable
@@ -178,6 +190,10 @@ final class ForwardingTable {
             peers.put(id, known);
         }
         known.sealKey = gateway.getSealKey();
+        known.preshared = gateway.getPresharedList().stream()
+                .filter(k -> k.getKey().size() == PresharedKey.BYTES)
+                .map(k -> new PresharedKey(k.getGeneration(), k.getKey().toByteArray()))
+                .toList();
     }
 
     private void putNetwork(Network network) {

@@ -26,6 +26,7 @@ import java.util.Set;
  * @param probeKernel a kernel to probe acceleration with; empty: the one that a template's VM would boot
  * @param bandwidthBytesPerS ceiling of all memory streams that leave here; 0: none
  * @param copyBytesPerS ceiling of a memory stream while its guest still runs; 0: as {@code bandwidthBytesPerS}
+ * @param limits what each VM may send
  * @param transport sealed or plain
  */
 public record GatewayConfig(
@@ -42,6 +43,7 @@ public record GatewayConfig(
         String probeKernel,
         long bandwidthBytesPerS,
         long copyBytesPerS,
+        Limits limits,
         Transport transport) {
 
     /**
@@ -49,19 +51,26 @@ public record GatewayConfig(
      *
      * @param sealed unless an operator trusts the underlay
      * @param plainPeers gateways to which nothing is sealed all the same
+     * @param relays gateways by way of which others are reached where there is no direct path
      * @param rekeyAfterS age of a session at which the next one is made
      * @param offloads what an operator says of super-frames
      */
-    public record Transport(boolean sealed, Set<String> plainPeers, int rekeyAfterS, Offloads offloads) {
+    public record Transport(
+            boolean sealed, Set<String> plainPeers, Set<String> relays, int rekeyAfterS, Offloads offloads) {
         static final int REKEY_AFTER_S = 120;
 
         Transport(boolean sealed, Set<String> plainPeers, int rekeyAfterS) {
-            this(sealed, plainPeers, rekeyAfterS, Offloads.AUTO);
+            this(sealed, plainPeers, Set.of(), rekeyAfterS, Offloads.AUTO);
         }
 
         boolean isPlain(GatewayId peer) {
             return !sealed || plainPeers.contains(peer.name());
         }
+    }
+
+    /** What each VM may send to others than its LAN's; 0: anything. */
+    public record Limits(long bytesPerS, long packetsPerS) {
+        public static final Limits NONE = new Limits(0, 0);
     }
 
     /** Whether what the kernel offers is used: as long as it does no harm, always, or never. */

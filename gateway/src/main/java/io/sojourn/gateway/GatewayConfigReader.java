@@ -39,8 +39,11 @@ public final class GatewayConfigReader {
             "probe-kernel",
             "bandwidth-mbit",
             "copy-mbit",
+            "vm-mbit",
+            "vm-kpps",
             "transport",
             "plain-peers",
+            "relays",
             "rekey-after-s",
             "offload");
 
@@ -83,11 +86,23 @@ public final class GatewayConfigReader {
                 root.containsKey("probe-kernel") ? text(root, "probe-kernel") : "",
                 bytesPerS(root, "bandwidth-mbit"),
                 bytesPerS(root, "copy-mbit"),
+                limits(root),
                 transport(root));
     }
 
     private long bytesPerS(Map<?, ?> root, String megabits) {
         return root.containsKey(megabits) ? value(root, megabits, Long::parseLong) * 1_000_000 / 8 : 0;
+    }
+
+    private GatewayConfig.Limits limits(Map<?, ?> root) {
+        long bytesPerS = bytesPerS(root, "vm-mbit");
+        long packetsPerS = root.containsKey("vm-kpps") ? value(root, "vm-kpps", Long::parseLong) * 1_000 : 0;
+        if (bytesPerS < 0 || packetsPerS < 0) {
+            throw wrong(bytesPerS < 0 ? "vm-mbit" : "vm-kpps", "must be 0 (anything) or more");
+        }
+        return bytesPerS + packetsPerS == 0
+                ? GatewayConfig.Limits.NONE
+                : new GatewayConfig.Limits(bytesPerS, packetsPerS);
     }
 
     private @Nullable Object load() {
@@ -143,8 +158,7 @@ public final class GatewayConfigReader {
         if (!Set.of("sealed", "plain").contains(transport)) {
             throw wrong("transport", "is '" + transport + "'; use sealed, or plain on an underlay that you trust");
         }
-        Set<String> plain = new TreeSet<>();
-        list("plain-peers", root.get("plain-peers")).forEach(name -> plain.add(String.valueOf(name)));
+        Set<String> plain = names(root, "plain-peers");
         int rekeyAfterS = root.containsKey("rekey-after-s")
                 ? value(root, "rekey-after-s", Integer::parseInt)
                 : GatewayConfig.Transport.REKEY_AFTER_S;
@@ -152,7 +166,13 @@ public final class GatewayConfigReader {
             throw wrong("rekey-after-s", "must be 2 to " + GatewayConfig.Transport.REKEY_AFTER_S);
         }
         return new GatewayConfig.Transport(
-                transport.equals("sealed"), Set.copyOf(plain), rekeyAfterS, offloads(root.get("offload")));
+                transport.equals("sealed"), plain, names(root, "relays"), rekeyAfterS, offloads(root.get("offload")));
+    }
+
+    private Set<String> names(Map<?, ?> root, String key) {
+        Set<String> names = new TreeSet<>();
+        list(key, root.get(key)).forEach(name -> names.add(String.valueOf(name)));
+        return Set.copyOf(names);
     }
 
     private GatewayConfig.Offloads offloads(@Nullable Object value) {

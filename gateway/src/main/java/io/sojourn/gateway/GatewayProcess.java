@@ -73,6 +73,9 @@ public final class GatewayProcess implements AutoCloseable {
     private final HostFactsReader host;
     private final long bootId = new SecureRandom().nextLong() >>> 1;
     private final List<JournalRecord> unfinished = new ArrayList<>();
+    /** The migrations that the last process left to this one. */
+    private final List<String> takenUp;
+
     private final ScheduledExecutorService housekeeping = Executors.newSingleThreadScheduledExecutor(
             r -> Thread.ofPlatform().name("housekeeping").daemon().unstarted(r));
     private final ScheduledExecutorService questions = Executors.newSingleThreadScheduledExecutor(
@@ -95,6 +98,9 @@ public final class GatewayProcess implements AutoCloseable {
         eventLog = new EventLog(
                 config.stateDir().resolve("events"), config.gateway().name(), writing);
         journal = Journal.open(config.stateDir().resolve("handoffs.journal"), unfinished);
+        takenUp = unfinished.stream()
+                .map(entry -> entry.plan().migration().toString())
+                .toList();
         QemuLauncher launcher = new QemuLauncher(config.stateDir().resolve("qemu"), goBeforeGuests());
         guests = new HostedGuests(new GuestFiles(config.stateDir()), launcher);
         clearAway();
@@ -132,7 +138,7 @@ public final class GatewayProcess implements AutoCloseable {
                     }
                 },
                 new Elsewhere());
-        forwarder.handoffs().numberSignalsFrom(SignalNumbers.first(config.stateDir()));
+        forwarder.handoffs().signals().numberFrom(SignalNumbers.first(config.stateDir()));
         link = new ControllerLink(access, WallClock.nowUs(), this::hello, new ControllerLink.Listener() {
             @Override
             public void welcomed(Welcome welcome) {
@@ -249,15 +255,17 @@ public final class GatewayProcess implements AutoCloseable {
     public static GatewayProcess start(GatewayConfig config) {
         GatewayProcess process = new GatewayProcess(config);
         Optional<Thread> enrolling = process.enrol();
-        // Whoever has a move to end is back soon rather than fast.
-        WarmUp.run(process.unfinished.isEmpty() ? REHEARSAL_NS : SHORT_REHEARSAL_NS, () -> process.refusal != null);
+        Optional<TableUpdate> lastKnown = process.tableFile.read();
+        // Whoever is waited for, by packets or by a move, is back soon rather than fast.
+        boolean isWaitedFor = lastKnown.isPresent() || !process.unfinished.isEmpty();
+        WarmUp.run(isWaitedFor ? SHORT_REHEARSAL_NS : REHEARSAL_NS, () -> process.refusal != null);
         process.throwRefusal();
         StreamRehearsal.run(config.stateDir(), REHEARSED_BYTES);
         process.forwarder.offloads(OffloadSelfTest.run(config.transport().offloads()));
         enrolling.ifPresent(process::awaitEnrolment);
         HostCiphers.sayWhatIsMissing();
         process.forwarder.start();
-        process.tableFile.read().ifPresent(process::known);
+        lastKnown.ifPresent(process::known);
         process.link.start();
         process.housekeeping.scheduleWithFixedDelay(process::keepHouse, 1, 1, TimeUnit.SECONDS);
         process.questions.scheduleWithFixedDelay(process.access::renewIfDue, 1, 60, TimeUnit.MINUTES);
@@ -358,6 +366,7 @@ public final class GatewayProcess implements AutoCloseable {
                 .setSigningKey(identity.signKey().publicKey().hex())
                 .addAllHosted(guests.list());
         config.attachments().forEach(a -> hello.addNetworks(a.network()));
+        hello.addAllUnfinished(takenUp);
         return hello.build();
     }
 

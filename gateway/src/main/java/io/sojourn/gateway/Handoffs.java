@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
-import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.handoff.CorrespondentHandoff;
 import io.sojourn.handoff.Counter;
 import io.sojourn.handoff.HandoffAction;
@@ -11,7 +10,6 @@ import io.sojourn.handoff.Late;
 import io.sojourn.handoff.MigrationId;
 import io.sojourn.handoff.Phase;
 import io.sojourn.handoff.Signal;
-import io.sojourn.handoff.SignalCodec;
 import io.sojourn.handoff.Step;
 import io.sojourn.handoff.Timer;
 import io.sojourn.handoff.Timing;
@@ -55,29 +53,21 @@ final class Handoffs {
 
     private static final Logger LOG = LoggerFactory.getLogger(Handoffs.class);
     private static final long DIRECT_FOR_NS = TimeUnit.MILLISECONDS.toNanos(500);
-    private static final long MOVED_EVERY_NS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private record TimerKey(MigrationId migration, Timer timer) {}
 
     /** Of a VM's direct ways to its ports. */
     private record DirectKey(VmId vm) {}
 
-    private final Forwarder forwarder;
     private final ForwardingTable table;
-    private final WanPort wan;
     private final LocalDelivery delivery;
     private final PacketPath path;
     private final Timers timers;
-    private final Counters counters;
     private final Surroundings surroundings;
     private final Accounts accounts;
     private final Map<MigrationId, Handoff> active = new LinkedHashMap<>();
-    private @Nullable SignalCodec codec;
+    private final SignalPort signals;
     private @Nullable Claims claims;
-    /** Grows with every datagram, also across restarts: it starts at the time of day. */
-    private long signalNumber = WallClock.nowUs();
-
-    private @Nullable SignalScreen screen;
 
     Handoffs(
             Forwarder forwarder,
@@ -88,33 +78,13 @@ final class Handoffs {
             Timers timers,
             Counters counters,
             Surroundings surroundings) {
-        this.forwarder = forwarder;
         this.table = table;
-        this.wan = wan;
         this.delivery = delivery;
-        this.path = new PacketPath(table, wan, delivery, outside, counters, this::goesOn);
+        this.signals = new SignalPort(table, wan, counters, forwarder::post, new Ear());
+        this.path = new PacketPath(table, wan, delivery, outside, counters, signals::goesOn);
         this.timers = timers;
-        this.counters = counters;
         this.surroundings = surroundings;
         this.accounts = new Accounts(table, timers, counters, surroundings::closed);
-    }
-
-    void key(byte[] key) {
-        SignalCodec c = new SignalCodec(key);
-        codec = c;
-        screen = new SignalScreen(c, counters, this::refused);
-    }
-
-    /** Above all that this gateway has used in earlier lives. */
-    void numberSignalsFrom(long number) {
-        signalNumber = Math.max(signalNumber, number);
-    }
-
-    private void refused(VmId vm, String how) {
-        Claims detector = claims;
-        if (detector != null) {
-            detector.refused(vm, how);
-        }
     }
 
     void claims(Claims detector) {
@@ -125,8 +95,8 @@ final class Handoffs {
         return accounts;
     }
 
-    boolean hasKey() {
-        return codec != null;
+    SignalPort signals() {
+        return signals;
     }
 
     @Nullable
@@ -239,50 +209,38 @@ final class Handoffs {
         }
     }
 
-    /** Of a redirect nothing is said: MOVED proves that a binding is active. */
-    void late(VmEntry vm, Peer from, long nowNs) {
-        MigrationId tombstone = vm.tombstone;
-        if (tombstone == null
-                || vm.onMove
-                || vm.routeEpoch != vm.epoch.number()
-                || nowNs - vm.movedSaidNs < MOVED_EVERY_NS) {
-            return;
+    /** What signals mean here. */
+    private final class Ear implements SignalPort.Listener {
+        @Override
+        public void heard(Signal signal, GatewayId from, long nowNs) {
+            if (LOG.isDebugEnabled()) {
+                LOG.debug("from {}: {}", from, signal);
+            }
+            Handoffs.this.heard(signal, from, nowNs);
         }
-        vm.movedSaidNs = nowNs;
-        send(from.id, new Signal(tombstone, vm.id, vm.epoch, table.self(), new Signal.Moved(vm.gateway, vm.epoch)));
-    }
 
-    void signal(Peer from, byte[] datagram, long nowNs) {
-        SignalScreen s = screen;
-        if (s != null) {
-            s.admit(from, datagram, nowNs).ifPresent(signal -> heard(from, signal, nowNs));
+        @Override
+        public void own(Signal signal) {
+            event(signal.migration(), new HandoffEvent.SignalReceived(signal, table.self()));
         }
-    }
 
-    private void heard(Peer from, Signal signal, long nowNs) {
-        wan.handoffUnderWay();
-        if (LOG.isDebugEnabled()) {
-            LOG.debug("from {}: {}", from, signal);
+        @Override
+        public void refused(VmId vm, String how) {
+            Claims detector = claims;
+            if (detector != null) {
+                detector.refused(vm, how);
+            }
         }
-        if (!path.waits(signal, from.id, moving())) {
-            heard(signal, from.id, nowNs);
+
+        @Override
+        public boolean waits(Signal signal, GatewayId from) {
+            return path.waits(signal, from, moving());
         }
     }
 
     /** The VMs of all handoffs that are under way here. */
     private List<VmEntry> moving() {
         return active.values().stream().map(handoff -> handoff.vm).toList();
-    }
-
-    /** A marker has waited behind packets that are on their way now. */
-    private void goesOn(Hold.Marker marker) {
-        forwarder.post(() -> inOrder(marker.signal(), marker.from()));
-    }
-
-    private void inOrder(Signal signal, GatewayId from) {
-        if (!path.waits(signal, from, moving())) {
-            heard(signal, from, System.nanoTime());
-        }
     }
 
     private void heard(Signal signal, GatewayId from, long nowNs) {
@@ -323,17 +281,7 @@ final class Handoffs {
         }
         adoptProof(signal, vm);
         Optional<Binding> now = vm == null ? Optional.empty() : Optional.of(new Binding(vm.id, vm.gateway, vm.epoch));
-        answer(Late.answer(signal, table.self(), now));
-    }
-
-    void answer(List<HandoffAction> answers) {
-        for (HandoffAction action : answers) {
-            if (action instanceof HandoffAction.Send(GatewayId to, Signal answer)) {
-                send(to, answer);
-            } else if (action instanceof HandoffAction.SendInOrder(GatewayId to, Signal answer)) {
-                sendInOrder(to, answer);
-            }
-        }
+        signals.answer(Late.answer(signal, table.self(), now));
     }
 
     /** An authentic signal may prove a binding that the table does not have yet: of two, the higher epoch wins. */
@@ -361,8 +309,8 @@ final class Handoffs {
             h.account.doing(action);
         }
         switch (action) {
-            case HandoffAction.Send(GatewayId to, Signal signal) -> send(to, signal);
-            case HandoffAction.SendInOrder(GatewayId to, Signal signal) -> sendInOrder(to, signal);
+            case HandoffAction.Send(GatewayId to, Signal signal) -> signals.send(to, signal);
+            case HandoffAction.SendInOrder(GatewayId to, Signal signal) -> signals.sendInOrder(to, signal);
             case HandoffAction.StartCopy() -> {
                 vm.singly = true;
                 h.queue(new QueueWatch(h.guest.ports(), timers));
@@ -417,28 +365,6 @@ final class Handoffs {
             case HandoffAction.Report(Phase phase, String event, String detail) -> report(h, phase, event, detail);
             case HandoffAction.Count(Counter counter, long n) -> h.counts.merge(counter, n, Long::sum);
             case HandoffAction.Finished() -> finish(h);
-        }
-    }
-
-    void send(GatewayId to, Signal signal) {
-        Peer peer = table.peer(to);
-        SignalCodec c = codec;
-        if (to.equals(table.self())) {
-            forwarder.post(() -> event(signal.migration(), new HandoffEvent.SignalReceived(signal, to)));
-        } else if (peer != null && c != null) {
-            counters.add(Kind.SIGNALS_OUT);
-            wan.handoffUnderWay();
-            wan.sendBytes(peer, c.encode(signal, ++signalNumber));
-            wan.flush();
-        }
-    }
-
-    /** To ourselves it goes behind what is held of our own LAN's packets. */
-    private void sendInOrder(GatewayId to, Signal signal) {
-        if (to.equals(table.self())) {
-            forwarder.post(() -> inOrder(signal, to));
-        } else {
-            send(to, signal);
         }
     }
 

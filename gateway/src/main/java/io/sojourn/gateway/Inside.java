@@ -13,6 +13,7 @@ import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.Fragmenter;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.IcmpEcho;
+import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv4;
 import io.sojourn.wire.Ipv6;
 import io.sojourn.wire.MssClamp;
@@ -62,6 +63,7 @@ final class Inside {
     private final MemorySegment whole = Arena.ofAuto().allocate(WanPort.frameBytes());
     private final long[] aheadAt = new long[WanPort.AHEAD];
     private final int[] aheadBytes = new int[WanPort.AHEAD];
+    private Shares shares = new Shares();
     private boolean mayHaveMore;
     /** Of no meaning, but the compiler must not find that out. */
     private long touched;
@@ -75,6 +77,11 @@ final class Inside {
         this.counters = counters;
         this.sightings = sightings;
         this.errors = new ErrorAnswers(counters);
+    }
+
+    /** Who says how much a station may send. */
+    void sharedBy(Shares s) {
+        shares = s;
     }
 
     /** Reads at most a burst from one port; the number of frames read. */
@@ -167,6 +174,17 @@ final class Inside {
                 counters.drop(DropReason.SPOOFED);
                 return;
             }
+        }
+        DropReason over = shares.judge(
+                sender == null ? port.shareOf(f.sourceMac()) : sender.share,
+                sender != null,
+                run.count(),
+                run.frameLength(),
+                run.count() > 1 && f.protocol() == IpProtocol.TCP,
+                nowNs);
+        if (over.isDrop()) {
+            counters.drop(over);
+            return;
         }
         VmEntry target = port.network.vmByMac.get(f.destinationMac());
         if (target != null && target.local && (target.captured || nowNs - target.givenBackNs < GIVEN_BACK_NS)) {
@@ -266,8 +284,9 @@ final class Inside {
                 }
             }
             case NEIGHBOR_ADVERTISEMENT -> {
-                if (sender == null
-                        && f.ndLinkLayer() != ParsedFrame.NO_MAC
+                if (sender != null) {
+                    sender.router = (f.ndFlags() & NeighborDiscovery.ROUTER) != 0;
+                } else if (f.ndLinkLayer() != ParsedFrame.NO_MAC
                         && f.ndLinkLayer() != LanPort.ANYCAST_MAC
                         && isLocalSubnet(port, true, f.ndTargetHigh(), f.ndTargetLow())) {
                     port.neighbours.learn(true, f.ndTargetHigh(), f.ndTargetLow(), f.ndLinkLayer(), nowNs);
@@ -289,9 +308,17 @@ final class Inside {
                 f.sourceLow(),
                 f.ndTargetHigh(),
                 f.ndTargetLow(),
-                NeighborDiscovery.ROUTER | NeighborDiscovery.SOLICITED | NeighborDiscovery.OVERRIDE);
+                routerFlag(port) | NeighborDiscovery.SOLICITED | NeighborDiscovery.OVERRIDE);
         port.write(scratch, 0, length);
         counters.add(Kind.ND_ANSWERED);
+    }
+
+    /** The R bit of an answer speaks of the target: of us where that is our own address, of the VM where it is the VM's. */
+    private int routerFlag(LanPort port) {
+        VmEntry vm = port.network.vmByAddress.get(true, f.ndTargetHigh(), f.ndTargetLow());
+        boolean isRouter =
+                vm == null ? port.network.isGatewayAddress(true, f.ndTargetHigh(), f.ndTargetLow()) : vm.router;
+        return isRouter ? NeighborDiscovery.ROUTER : 0;
     }
 
     /** True for the anycast addresses, for VMs that are elsewhere, and for subnets whose hosts are at another site. */

@@ -12,6 +12,7 @@ import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.VirtioNetHeader;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Set;
 
 /**
@@ -28,17 +29,26 @@ final class LanPort implements AutoCloseable {
     static final int VNET_BYTES = VirtioNetHeader.BYTES;
 
     private static final int QUEUE_FRAMES = 4096;
+    private static final int HOST_SHARES = 64;
 
     final VirtualNetwork network;
     final Neighbours neighbours;
     private final LanDevice device;
     private final Counters counters;
+    /** Of stations that are no VMs, by a hash of their addresses. */
+    private final Shares.Share[] shares = new Shares.Share[HOST_SHARES];
 
     LanPort(VirtualNetwork network, LanDevice device, Counters counters) {
         this.network = network;
         this.device = device;
         this.counters = counters;
         this.neighbours = new Neighbours(this, counters);
+        Arrays.setAll(shares, i -> new Shares.Share());
+    }
+
+    /** What the station that has this address, and is no VM, shares with few others. */
+    Shares.Share shareOf(long mac) {
+        return shares[(int) ((mac ^ mac >>> 8 ^ mac >>> 24) & HOST_SHARES - 1)];
     }
 
     /** Makes the tap, hangs it on the bridge and brings it up. */

@@ -24,9 +24,10 @@ final class NeighborAnnouncer {
                 continue;
             }
             long mac = vm.local ? nic.mac() : LanPort.ANYCAST_MAC;
+            int flags = NeighborDiscovery.OVERRIDE | (vm.router ? NeighborDiscovery.ROUTER : 0);
             for (IpAddress a : nic.addresses()) {
                 int length = a.isV6()
-                        ? NdFrames.unsolicited(frame, 0, mac, a.high(), a.low(), NeighborDiscovery.OVERRIDE)
+                        ? NdFrames.unsolicited(frame, 0, mac, a.high(), a.low(), flags)
                         : ArpFrames.gratuitous(frame, 0, mac, a.low());
                 // The frame itself comes from us: a bridge must not learn the guest's address on our port.
                 Ethernet.putSource(frame, 0, LanPort.ANYCAST_MAC);

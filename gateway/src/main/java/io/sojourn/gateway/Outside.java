@@ -12,6 +12,7 @@ import io.sojourn.wire.DropReason;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.ParsedFrame;
+import io.sojourn.wire.RelayDatagram;
 import io.sojourn.wire.SojournDatagram;
 import io.sojourn.wire.SplitDatagram;
 import io.sojourn.wire.TtlDecrement;
@@ -52,6 +53,7 @@ final class Outside {
     private final Sealing sealing;
     private final LocalDelivery delivery;
     private final Counters counters;
+    private final Relays relays;
     private final Control control;
     private final ParsedFrame f = new ParsedFrame();
     private final Long2ObjectOpenHashMap<Peer> peerByKey = new Long2ObjectOpenHashMap<>();
@@ -79,6 +81,7 @@ final class Outside {
             Sealing sealing,
             LocalDelivery delivery,
             Counters counters,
+            Relays relays,
             Control control) {
         this.table = table;
         this.wan = wan;
@@ -86,6 +89,7 @@ final class Outside {
         this.sealing = sealing;
         this.delivery = delivery;
         this.counters = counters;
+        this.relays = relays;
         this.control = control;
     }
 
@@ -150,6 +154,9 @@ final class Outside {
             counters.drop(DropReason.TOO_SHORT);
             return;
         }
+        if (SojournDatagram.isDirectProbe(s, at, length)) {
+            peer.directFrom = in.peer(i);
+        }
         opened(peer, s, at, length);
     }
 
@@ -174,10 +181,34 @@ final class Outside {
             case SojournDatagram.STREAM_DATA, SojournDatagram.STREAM_ACK -> control.stream(peer, s, at, length, nowNs);
             case SojournDatagram.PATH_PROBE -> control.probe(peer, s, at, length);
             case SojournDatagram.PATH_PROBE_REPLY -> control.probeReply(peer, s, at, length, nowNs);
+            case SojournDatagram.RELAY -> relays.handOn(peer, s, at, length);
+            case SojournDatagram.RELAYED -> relayed(peer, s, at, length);
             case SojournDatagram.SPLIT -> half(peer, s, at, length);
             case SojournDatagram.DAMAGE -> control.damaged(peer, nowNs);
             default -> counters.drop(DropReason.UNKNOWN_DATAGRAM);
         }
+    }
+
+    /** What a relay has handed on is opened and looked at as if it had come straight. */
+    private void relayed(Peer via, MemorySegment s, long at, int length) {
+        long sealedAt = at + RelayDatagram.FROM_HEADER_BYTES;
+        int sealed = length - RelayDatagram.FROM_HEADER_BYTES;
+        Peer of = length <= RelayDatagram.FROM_HEADER_BYTES ? null : table.peer(RelayDatagram.number(s, at));
+        if (of == null || of.seal == null || !SealFormat.isSealed(BigEndian.u8(s, sealedAt))) {
+            counters.drop(DropReason.MALFORMED_CONTROL);
+            return;
+        }
+        Peer sender = sealing.openRelayed(via, of, s, sealedAt, sealed);
+        if (sender == null) {
+            return;
+        }
+        int type = SojournDatagram.type(s, sealedAt, sealing.openedLength());
+        if (sender != of || type == SojournDatagram.RELAY || type == SojournDatagram.RELAYED) {
+            counters.drop(DropReason.MALFORMED_CONTROL); // one relay, not several
+            return;
+        }
+        Relays.heard(sender, via, s, at, nowNs);
+        opened(sender, s, sealedAt, sealing.openedLength());
     }
 
     /** The whole is looked at as if it had come now, and at once: its memory is taken for others. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.linux.PeerAddress;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.PathProbe;
 import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
@@ -53,26 +54,25 @@ final class PathProber {
     private final WanPort wan;
     private final ForwardingTable table;
     private final Counters counters;
+    private final Relays relays;
     private final BiConsumer<Peer, Boolean> reachability;
     private final long self;
     private final Map<Peer, Path> paths = new HashMap<>();
     private @Nullable PathProbe codec;
     private long nextNs;
 
-    PathProber(WanPort wan, ForwardingTable table, Counters counters, BiConsumer<Peer, Boolean> reachability) {
+    PathProber(
+            WanPort wan,
+            ForwardingTable table,
+            Counters counters,
+            Relays relays,
+            BiConsumer<Peer, Boolean> reachability) {
+        this.relays = relays;
         this.wan = wan;
         this.table = table;
         this.counters = counters;
         this.reachability = reachability;
-        this.self = idOf(table.self().name());
-    }
-
-    private static long idOf(String name) {
-        long hash = 0xCBF2_9CE4_8422_2325L; // FNV-1a, 64 bits
-        for (byte b : name.getBytes(StandardCharsets.UTF_8)) {
-            hash = (hash ^ b & 0xFF) * 0x100_0000_01B3L;
-        }
-        return hash;
+        this.self = Peer.numberOf(table.self());
     }
 
     void key(byte[] key) {
@@ -94,19 +94,40 @@ final class PathProber {
             return nextNs;
         }
         paths.keySet().retainAll(table.peers());
+        List<Peer> reachable = table.peers().stream().filter(this::isReachable).toList();
         for (Peer peer : table.peers()) {
             Path path = paths.computeIfAbsent(peer, p -> new Path());
+            if (peer.pathChanged) {
+                peer.pathChanged = false;
+                path.samples = 0;
+                path.searchedNs = Long.MIN_VALUE;
+                path.shrunk = true;
+            }
             send(probe, peer, path, 0);
             boolean alive = peer.heardNs != Long.MIN_VALUE && nowNs - peer.heardNs < LOST_AFTER_NS;
             if (alive != path.reachable) {
                 path.reachable = alive;
                 reachability.accept(peer, alive);
             }
+            if (!alive) {
+                relays.unreachable(peer, reachable, nowNs);
+            } else if (peer.via != null) {
+                tryDirect(probe, peer, path);
+            }
             if (alive) {
                 measureMtu(probe, peer, path, nowNs);
             }
         }
         return nextNs;
+    }
+
+    /** Where a relay sees it, and where the controller says it is, in turn. */
+    private void tryDirect(PathProbe probe, Peer peer, Path path) {
+        PeerAddress seen = peer.candidate;
+        PeerAddress to = seen != null && path.sequence % 4 != 0 ? seen : peer.advertised;
+        int length = probe.writeProbe(
+                wan.frames(), wan.frameAt(), PathProbe.FLAG_DIRECT, ++path.sequence & 0xFFFF_FFFFL, self, nowUs(), 0);
+        wan.sendDirect(peer, to, length);
     }
 
     private void measureMtu(PathProbe probe, Peer peer, Path path, long nowNs) {
@@ -164,7 +185,12 @@ final class PathProber {
             return;
         }
         int n = probe.writeReply(wan.frames(), wan.frameAt(), s, at, length, self, arrivedUs, nowUs());
-        wan.sendAlone(from, n);
+        PeerAddress straight = from.directFrom;
+        if (straight != null && (PathProbe.flags(s, at) & PathProbe.FLAG_DIRECT) != 0) {
+            wan.sendDirect(from, straight, n);
+        } else {
+            wan.sendAlone(from, n);
+        }
     }
 
     void answered(Peer from, MemorySegment s, long at, int length, long nowNs) {
@@ -180,6 +206,11 @@ final class PathProber {
             return;
         }
         from.heardNs = nowNs;
+        PeerAddress straight = from.directFrom;
+        if (straight != null && (PathProbe.flags(s, at) & PathProbe.FLAG_DIRECT) != 0) {
+            Relays.direct(from, straight, nowNs);
+            return;
+        }
         int size = PathProbe.size(s, at) + from.outerHeaderBytes();
         if (size > PathProbe.BYTES + from.outerHeaderBytes()) {
             path.largestAcked = Math.max(path.largestAcked, size);

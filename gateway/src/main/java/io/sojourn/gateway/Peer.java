@@ -5,8 +5,12 @@ import io.sojourn.linux.PeerAddress;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
+import io.sojourn.seal.PresharedKey;
 import io.sojourn.seal.SealFormat;
 import io.sojourn.seal.SealPeer;
+import io.sojourn.wire.RelayDatagram;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Another gateway, as the forwarder knows it. Fields that change are written and read on the forwarder's thread only. */
@@ -28,6 +32,31 @@ final class Peer {
     /** What sealing knows it by; null: plain, or it has no key. */
     @Nullable
     SealPeer<Peer> seal;
+
+    /** What the controller gives this pair of gateways, the newest first. */
+    List<PresharedKey> preshared = List.of();
+
+    int presharedInUse = PresharedKey.NONE;
+
+    /** Its name in datagrams of relays. */
+    final long number;
+    /** The gateway by way of which it is reached, for lack of a direct path; null: none. */
+    @Nullable
+    Peer via;
+    /** Where a relay sees it; null: none has said. */
+    @Nullable
+    PeerAddress candidate;
+    /** Where its last probe, or answer, on the direct path came from. */
+    @Nullable
+    PeerAddress directFrom;
+    /** When an authentic datagram came straight from it. */
+    long directNs = System.nanoTime();
+    /** When its way was chosen, and how many have been tried since it was last direct. */
+    long wayNs = directNs;
+
+    int wayTried;
+    /** What was measured on another way does not count. */
+    boolean pathChanged;
 
     /** Largest IP packet that the underlay carries to it. */
     int underlayMtuBytes = DEFAULT_UNDERLAY_MTU;
@@ -53,18 +82,27 @@ final class Peer {
 
     Peer(GatewayId id, SiteId site, Locator locator) {
         this.id = id;
+        this.number = numberOf(id);
         this.site = site;
         this.locator = locator;
         this.advertised = PeerAddress.of(locator.toSocketAddress());
         this.address = advertised;
     }
 
+    static long numberOf(GatewayId id) {
+        return RelayDatagram.number(id.name().getBytes(StandardCharsets.UTF_8));
+    }
+
     boolean isV6() {
         return !address.isIpv4();
     }
 
-    /** What is around a datagram on the way to it: IP, UDP (RFC 791, 8200, 768), and the seal. */
+    /** What is around a datagram on the way to it: IP, UDP (RFC 791, 8200, 768), the seal, and what a relay needs. */
     int outerHeaderBytes() {
+        Peer relay = via;
+        if (relay != null) {
+            return relay.outerHeaderBytes() + RelayDatagram.FROM_HEADER_BYTES + SealFormat.OVERHEAD_BYTES;
+        }
         return (isV6() ? 40 : 20) + 8 + (plain ? 0 : SealFormat.OVERHEAD_BYTES);
     }
 

@@ -13,6 +13,7 @@ import java.lang.foreign.ValueLayout;
 import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.function.BooleanSupplier;
 
 /** Handshakes and packets between two ends that exist only here: interpreted, a handshake would stall the forwarder for tens of milliseconds. */
@@ -52,8 +53,8 @@ final class SealWarmUp {
             for (int i = 0; i < HANDSHAKES && !inVain.getAsBoolean(); i++) {
                 End a = new End();
                 End b = new End();
-                SealPeer<String> toB = a.endpoint.peer(b.key.publicKey(), new byte[0], "b");
-                b.endpoint.peer(a.key.publicKey(), new byte[0], "a");
+                SealPeer<String> toB = a.endpoint.peer(b.key.publicKey(), List.of(), "b");
+                b.endpoint.peer(a.key.publicKey(), List.of(), "a");
                 a.endpoint.tick(0, 1);
                 hand(a, b, s);
                 hand(b, a, s);

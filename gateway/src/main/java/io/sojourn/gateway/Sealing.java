@@ -39,7 +39,7 @@ final class Sealing implements SealUnderlay<Peer> {
     /** Initiations to where a peer was last heard before every other one goes where the controller says it is. */
     private static final int FAITHFUL_ATTEMPTS = 2;
 
-    private static final byte[] NO_PSK = new byte[0];
+    private static final byte[] NOWHERE = new byte[0];
 
     private final GatewayConfig.Transport transport;
     private final WanPort wan;
@@ -48,7 +48,12 @@ final class Sealing implements SealUnderlay<Peer> {
     private final SealEndpoint<Peer> endpoint;
     private final SealSource source = this::source;
     private Offloads offloads;
+    /** What is being handled: a datagram of a batch, or one of a peer that came by way of a relay. */
     private @Nullable DatagramBatch handledIn;
+
+    private @Nullable Peer handledOf;
+    private @Nullable Peer handledVia;
+    private int openedLength;
     private int handled;
     private long nowNs = System.nanoTime();
     private long nextNs = nowNs;
@@ -110,7 +115,7 @@ final class Sealing implements SealUnderlay<Peer> {
             return null;
         }
         try {
-            return endpoint.peer(SealPublicKey.parse(peer.sealKey), NO_PSK, peer);
+            return endpoint.peer(SealPublicKey.parse(peer.sealKey), peer.preshared, peer);
         } catch (SealException e) {
             log.warn("gateway {} has a key that is none, so nothing can be sent to it: {}", peer, e.getMessage());
             return null;
@@ -155,6 +160,8 @@ final class Sealing implements SealUnderlay<Peer> {
     Peer open(DatagramBatch in, int i) {
         handledIn = in;
         handled = i;
+        handledVia = null;
+        handledOf = null;
         long at = in.offset(i);
         long innerAt = at + SealFormat.TRANSPORT_HEADER_BYTES;
         int n = endpoint.receive(in.slab(), at, in.length(i), source, in.slab(), innerAt, nowNs);
@@ -169,11 +176,33 @@ final class Sealing implements SealUnderlay<Peer> {
             return null;
         }
         Peer peer = endpoint.sender().owner();
+        peer.directNs = nowNs;
         if (endpoint.isNewest() && !in.isPeer(i, peer.address)) {
             roam(peer, in.peer(i));
         }
         in.unwrap(i, SealFormat.TRANSPORT_HEADER_BYTES, n);
         return peer;
+    }
+
+    /** The same for what a relay has handed on from {@code of}, where it stands; {@link #openedLength} is its length then. */
+    @Nullable
+    Peer openRelayed(Peer via, Peer of, MemorySegment s, long at, int length) {
+        handledIn = null;
+        handledVia = via;
+        handledOf = of;
+        int n = endpoint.receive(s, at, length, source, s, at, nowNs);
+        if (n == SealEndpoint.NOTHING) {
+            if (endpoint.reason().isDrop()) {
+                counters.drop(endpoint.reason());
+            }
+            return null;
+        }
+        openedLength = n;
+        return endpoint.sender().owner();
+    }
+
+    int openedLength() {
+        return openedLength;
     }
 
     private void roam(Peer peer, PeerAddress to) {
@@ -184,7 +213,10 @@ final class Sealing implements SealUnderlay<Peer> {
 
     private byte[] source() {
         DatagramBatch in = handledIn;
-        return in == null ? NO_PSK : in.peer(handled).toString().getBytes(StandardCharsets.US_ASCII);
+        if (handledOf != null) {
+            return ("by " + handledVia + " of " + handledOf).getBytes(StandardCharsets.US_ASCII);
+        }
+        return in == null ? NOWHERE : in.peer(handled).toString().getBytes(StandardCharsets.US_ASCII);
     }
 
     // --- SealUnderlay
@@ -192,14 +224,23 @@ final class Sealing implements SealUnderlay<Peer> {
     @Override
     public void answer(byte[] datagram) {
         DatagramBatch in = handledIn;
+        Peer via = handledVia;
+        Peer of = handledOf;
         if (in != null) {
             wan.sendRaw(in.peer(handled), datagram);
+        } else if (via != null && of != null) {
+            wan.sendRawBy(via, of, datagram);
         }
     }
 
     @Override
     public void send(SealPeer<Peer> to, byte[] datagram) {
         Peer peer = to.owner();
+        Peer via = peer.via;
+        if (via != null) {
+            wan.sendRawBy(via, peer, datagram);
+            return;
+        }
         boolean lost = to.unanswered() > FAITHFUL_ATTEMPTS && to.unanswered() % 2 == 1;
         wan.sendRaw(lost ? peer.advertised : peer.address, datagram);
     }
@@ -211,10 +252,18 @@ final class Sealing implements SealUnderlay<Peer> {
         if (in != null && !in.isPeer(handled, peer.address)) {
             roam(peer, in.peer(handled));
         }
+        int generation = with.presharedGeneration();
         if (first) {
-            log.info("gateway {}: sealed session", peer);
+            log.info("gateway {}: sealed session{}", peer, generation < 0 ? "" : ", pre-shared key " + generation);
         } else {
             counters.add(Kind.REKEYED);
+            if (generation != peer.presharedInUse) {
+                log.info(
+                        "gateway {}: sealed with {}",
+                        peer,
+                        generation < 0 ? "no pre-shared key" : "pre-shared key " + generation);
+            }
         }
+        peer.presharedInUse = generation;
     }
 }

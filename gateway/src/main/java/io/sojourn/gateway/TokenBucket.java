@@ -15,12 +15,17 @@ final class TokenBucket {
     }
 
     boolean take(long nowNs) {
+        return take(1, nowNs);
+    }
+
+    /** All of them or none. */
+    boolean take(int n, long nowNs) {
         tokens = Math.min(burst, tokens + (nowNs - lastNs) * perNs);
         lastNs = nowNs;
-        if (tokens < 1) {
+        if (tokens < n) {
             return false;
         }
-        tokens -= 1;
+        tokens -= n;
         return true;
     }
 }

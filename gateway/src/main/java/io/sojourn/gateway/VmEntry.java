@@ -41,6 +41,8 @@ final class VmEntry extends Whereabouts {
     Epoch epoch;
     /** The highest epoch that this gateway has heard of for the VM, burnt ones too; the next claim goes beyond it. */
     long highestEpoch;
+    /** It has called itself a router on our own LAN; its neighbours there must not be told otherwise (RFC 4861, section 7.2.5). */
+    boolean router;
 
     @Nullable
     HoldBuffer kept;
@@ -98,6 +100,8 @@ final class VmEntry extends Whereabouts {
     boolean onMove;
 
     final Counts counts = new Counts();
+    /** What it sends on a LAN of ours. */
+    final Shares.Share share = new Shares.Share();
 
     VmEntry(VmId id, List<Nic> nics, GatewayId gateway, Epoch epoch) {
         this.id = id;

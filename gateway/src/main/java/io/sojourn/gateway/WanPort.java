@@ -9,6 +9,7 @@ import io.sojourn.linux.UdpSocket;
 import io.sojourn.mechanism.Mechanism;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.FrameRun;
+import io.sojourn.wire.RelayDatagram;
 import io.sojourn.wire.SplitDatagram;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -308,11 +309,47 @@ final class WanPort implements AutoCloseable {
     }
 
     private void sendWhole(Peer to) {
-        if (to.plain || sealing != null && sealing.seal(to, out, filled)) {
+        Peer via = to.via;
+        if (!to.plain && (sealing == null || !sealing.seal(to, out, filled))) {
+            counters.drop(DropReason.NO_SESSION);
+        } else if (via == null) {
             commit(to);
+        } else {
+            sendBy(via, to);
+        }
+    }
+
+    /** The sealed datagram goes into one for the relay. */
+    private void sendBy(Peer via, Peer to) {
+        out.start(filled, out.start(filled) - RelayDatagram.TO_HEADER_BYTES);
+        out.length(filled, out.length(filled) + RelayDatagram.TO_HEADER_BYTES);
+        RelayDatagram.writeTo(out.slab(), out.offset(filled), to.number);
+        if (sealing != null && sealing.seal(via, out, filled)) {
+            commit(via);
         } else {
             counters.drop(DropReason.NO_SESSION);
         }
+    }
+
+    /** Sends what the caller has built straight there, whatever way the peer's datagrams take, and in a message of its own. */
+    void sendDirect(Peer peer, PeerAddress to, int length) {
+        put(HEADROOM, length);
+        if (sealing != null && sealing.seal(peer, out, filled)) {
+            alone = true;
+            commit(to);
+            alone = false;
+        } else {
+            counters.drop(DropReason.NO_SESSION);
+        }
+        makeRoom();
+    }
+
+    /** Sends octets to a peer as they are, by way of a relay. */
+    void sendRawBy(Peer via, Peer to, byte[] datagram) {
+        RelayDatagram.writeTo(out.slab(), frameAt(), to.number);
+        long at = frameAt() + RelayDatagram.TO_HEADER_BYTES;
+        MemorySegment.copy(datagram, 0, out.slab(), ValueLayout.JAVA_BYTE, at, datagram.length);
+        sendBuilt(via, RelayDatagram.TO_HEADER_BYTES + datagram.length);
     }
 
     private void commit(Peer to) {

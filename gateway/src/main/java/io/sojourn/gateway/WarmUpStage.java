@@ -77,7 +77,8 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
                 wan,
                 counters,
                 NOPLogger.NOP_LOGGER); // nobody is to hear of gateways that do not exist
-        outside = new Outside(table, wan, mechanism, sealing, delivery, counters, this);
+        Relays relays = new Relays(Set.of(), table, wan, counters);
+        outside = new Outside(table, wan, mechanism, sealing, delivery, counters, relays, this);
     }
 
     // --- its stations: documentation addresses (RFC 5737, 3849), locally administered MACs

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import static io.sojourn.wire.NeighborDiscovery.OVERRIDE;
+import static io.sojourn.wire.NeighborDiscovery.ROUTER;
+import static io.sojourn.wire.NeighborDiscovery.SOLICITED;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sojourn.wire.NdFrames;
+import io.sojourn.wire.NeighborDiscovery;
+import io.sojourn.wire.ParsedFrame;
 import io.sojourn.wire.SojournDatagram;
 import org.junit.jupiter.api.Test;
 
 class InsideTest {
+    private static final long PREFIX = 0x2001_0DB8_0000_0000L;
+
     /** A gateway whose handoff has something to say the moment it sees the VM. */
     private static final class Announcing extends PathStage {
         Announcing() {
@@ -24,6 +32,49 @@ class InsideTest {
             wan.flush();
             vm.watched = false;
         }
+    }
+
+    /** RFC 4861, section 7.2.5: who is told that a router is none forgets its routes. */
+    @Test
+    void theRouterFlagSpeaksOfTheTarget() {
+        try (PathStage a = new PathStage("a")) {
+            PathStage.connect(a);
+            PathStage.bind(1, "a", 1, a);
+            PathStage.bind(2, "elsewhere", 1, a);
+
+            assertThat(answerTo(a, 2))
+                    .as("a VM elsewhere, of which nothing is known")
+                    .isEqualTo(SOLICITED | OVERRIDE);
+            advertise(a, 1, ROUTER | OVERRIDE);
+            a.vm(1).local = false;
+            assertThat(answerTo(a, 1)).as("a router that has gone").isEqualTo(ROUTER | SOLICITED | OVERRIDE);
+            a.delivery.announce(a.vm(1));
+            assertThat(flagsOfTheLastAdvertisement(a)).isEqualTo(ROUTER | OVERRIDE);
+            a.vm(1).local = true;
+            advertise(a, 1, OVERRIDE);
+            a.delivery.announce(a.vm(1));
+            assertThat(flagsOfTheLastAdvertisement(a)).as("a router no more").isEqualTo(OVERRIDE);
+        }
+    }
+
+    private static void advertise(PathStage stage, int vm, int flags) {
+        stage.fromLan(
+                NdFrames.unsolicited(stage.wan.frames(), stage.wan.frameAt(), PathStage.mac(vm), PREFIX, vm, flags));
+    }
+
+    private static int answerTo(PathStage stage, int vm) {
+        stage.fromLan(NdFrames.solicitation(
+                stage.wan.frames(), stage.wan.frameAt(), PathStage.mac(9), PREFIX, 9, PREFIX, vm));
+        return flagsOfTheLastAdvertisement(stage);
+    }
+
+    private static int flagsOfTheLastAdvertisement(PathStage stage) {
+        byte[] frame = stage.lan.written.getLast();
+        ParsedFrame parsed = new ParsedFrame();
+        assertThat(parsed.parse(PathStage.copy(frame), 0, frame.length).isDrop())
+                .isFalse();
+        assertThat(parsed.ndKind()).isEqualTo(NeighborDiscovery.Kind.NEIGHBOR_ADVERTISEMENT);
+        return parsed.ndFlags();
     }
 
     @Test

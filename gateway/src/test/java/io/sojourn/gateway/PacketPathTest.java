@@ -136,6 +136,54 @@ class PacketPathTest {
     }
 
     @Test
+    void whoSendsByTheOldPathIsNamedSoThatHeCanBeTold() {
+        c.toWan(b, 2, 1, 1, 0);
+        settle(b, a);
+
+        assertThat(b.late).containsExactly("vm1 from c");
+        assertThat(a.delivered(1)).containsExactly(1);
+        assertThat(a.late).as("it is here").isEmpty();
+    }
+
+    @Test
+    void aPacketForAVmOfNoKnownGatewayIsDroppedAndNobodyIsTold() {
+        PathStage.bind(3, "nowhere", 1, a);
+        c.toWan(a, 2, 3, 1, 0);
+        settle(a);
+
+        assertThat(a.dropped()).containsExactly(java.util.Map.entry("drop-no-route", 1L));
+        assertThat(a.late).isEmpty();
+    }
+
+    @Test
+    void aPacketIsNotPassedOnForEver() {
+        c.toWan(b, 2, 1, 1, 0, 1);
+        settle(b, a);
+
+        assertThat(b.dropped()).containsExactly(java.util.Map.entry("drop-ttl-expired", 1L));
+        assertThat(a.delivered(1)).isEmpty();
+    }
+
+    @Test
+    void whatExceedsTheBoundOfABufferIsDroppedAndTheRestGivenInOrder() {
+        VmEntry atB = b.vm(1);
+        b.path.startBuffering(atB, epoch(2), epoch(2), 200);
+        for (int number = 1; number <= 4; number++) {
+            a.toWan(b, 2, 1, number, 2);
+        }
+        settle(b);
+        b.table.bind(atB, b.id, epoch(2));
+        b.path.flushBuffer(atB, epoch(2), System.nanoTime());
+        b.path.deliverLive(atB, epoch(2), System.nanoTime());
+        flush(b);
+
+        List<Integer> given = b.delivered(1);
+        assertThat(given).isNotEmpty().isSorted().startsWith(1).hasSizeLessThan(4);
+        assertThat(b.dropped().values().stream().mapToLong(Long::longValue).sum())
+                .isEqualTo(4L - given.size());
+    }
+
+    @Test
     void oldPathPacketsOfAnEarlierBindingAreNotHeld() {
         VmEntry atA = a.vm(1);
         a.table.bind(atA, a.id, epoch(3));

@@ -41,7 +41,7 @@ import java.util.TreeMap;
  * A gateway's packet path without a kernel under its LAN: what would be written to the tap is collected, what would be read from it is
  * handed in. The WAN is loopback, in the open. One thread, no time passes but what a test says.
  *
- * <p>VM number n is {@code vmN}: 192.0.2.n, MAC 02:00:00:00:00:n, in network {@code n1} (VNI 1).
+ * <p>VM number n is {@code vmN}: 192.0.2.n, 2001:db8::n, MAC 02:00:00:00:00:n, in network {@code n1} (VNI 1).
  */
 class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sightings, AutoCloseable {
     static final String NETWORK = "n1";
@@ -117,6 +117,9 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
     final List<Hold.Marker> markers = new ArrayList<>();
     final Lan lan = new Lan();
     final ArrayDeque<byte[]> signals = new ArrayDeque<>();
+    /** For whom something came by an old path, and from whom. */
+    final List<String> late = new ArrayList<>();
+
     private final MemorySegment scratch = Arena.ofAuto().allocate(2048);
 
     PathStage(String name) {
@@ -131,7 +134,8 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
                 new GatewayConfig.Transport(false, Set.of(), GatewayConfig.Transport.REKEY_AFTER_S),
                 wan,
                 counters);
-        outside = new Outside(table, wan, mechanism, sealing, delivery, counters, this);
+        outside = new Outside(
+                table, wan, mechanism, sealing, delivery, counters, new Relays(Set.of(), table, wan, counters), this);
         path = new PacketPath(table, wan, delivery, outside, counters, markers::add);
     }
 
@@ -163,7 +167,8 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
                             .addNics(Nic.newBuilder()
                                     .setMac(new MacAddress(mac(number)).toString())
                                     .setNetwork(NETWORK)
-                                    .addAddresses("192.0.2." + number)))
+                                    .addAddresses("192.0.2." + number)
+                                    .addAddresses("2001:db8::" + number)))
                     .build());
         }
     }
@@ -189,10 +194,21 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
         wan.flush();
     }
 
+    /** The frame that stands at {@code wan.frameAt()} comes out of our LAN. */
+    void fromLan(int length) {
+        inside.frame(port(), wan.frames(), wan.frameAt(), length);
+    }
+
     /** Has a packet sent to another gateway as if by a binding of this epoch. */
     void toWan(PathStage to, int sender, int target, int number, long epoch) {
+        toWan(to, sender, target, number, epoch, 64);
+    }
+
+    void toWan(PathStage to, int sender, int target, int number, long epoch, int hops) {
         long at = wan.frameAt();
         int length = udp(wan.frames(), at, sender, target, number);
+        BigEndian.putU8(wan.frames(), at + 14 + Ipv4.TTL_OFFSET, hops);
+        Ipv4.putHeaderChecksum(wan.frames(), at + 14);
         wan.sendFrame(peer(to), length, 1, epoch);
         wan.flush();
     }
@@ -315,5 +331,7 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
     public void damaged(Peer at, long now) {}
 
     @Override
-    public void late(VmEntry vm, Peer from, long now) {}
+    public void late(VmEntry vm, Peer from, long now) {
+        late.add(vm.id + " from " + from.id);
+    }
 }

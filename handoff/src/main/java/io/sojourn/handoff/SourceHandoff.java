@@ -5,15 +5,12 @@ import io.sojourn.handoff.HandoffAction.*;
 import io.sojourn.handoff.HandoffEvent.*;
 import io.sojourn.handoff.JournalRecord.Role;
 import io.sojourn.handoff.JournalRecord.Stage;
-import io.sojourn.handoff.Signal.Abort;
 import io.sojourn.handoff.Signal.AbortAck;
-import io.sojourn.handoff.Signal.Announce;
 import io.sojourn.handoff.Signal.AnnounceAck;
 import io.sojourn.handoff.Signal.Direction;
 import io.sojourn.handoff.Signal.EndMarker;
 import io.sojourn.handoff.Signal.EndMarkerAck;
 import io.sojourn.handoff.Signal.Failed;
-import io.sojourn.handoff.Signal.ReturnEnd;
 import io.sojourn.model.binding.Binding;
 import io.sojourn.model.location.GatewayId;
 import java.util.ArrayList;
@@ -33,7 +30,7 @@ public final class SourceHandoff {
     private SourceHandoff() {}
 
     /** Where packets to the VM go when a state is left. */
-    private enum Path {
+    enum Path {
         LIVE,
         REDIRECTED,
         TAKEN_BACK
@@ -180,10 +177,11 @@ public final class SourceHandoff {
     public static Optional<Step<State>> recover(JournalRecord last, long nowNs) {
         HandoffPlan plan = last.plan();
         return switch (last.stage()) {
-            case ARMED, SWITCHING -> Optional.of(ask(plan, "source gateway restarted", true, nowNs));
+            case ARMED, SWITCHING -> Optional.of(SourceTakeBack.ask(plan, "source gateway restarted", true, nowNs));
             case ABORTED ->
-                Optional.of(takeBack(plan, "source gateway restarted", Path.REDIRECTED, false, true, nowNs));
-            case MOVED -> Optional.of(drain(plan, plan.after(), Set.of(), Path.LIVE, nowNs));
+                Optional.of(
+                        SourceTakeBack.takeBack(plan, "source gateway restarted", Path.REDIRECTED, false, true, nowNs));
+            case MOVED -> Optional.of(SourceDrain.drain(plan, plan.after(), Set.of(), Path.LIVE, nowNs));
             default -> Optional.empty();
         };
     }
@@ -209,7 +207,7 @@ public final class SourceHandoff {
                 correspondents,
                 ordering,
                 timing);
-        Step<State> drained = drain(plan, plan.after(), Set.of(), Path.LIVE, nowNs);
+        Step<State> drained = SourceDrain.drain(plan, plan.after(), Set.of(), Path.LIVE, nowNs);
         List<HandoffAction> actions = new ArrayList<>();
         actions.add(new Count(Counter.UNHELD, 1));
         actions.addAll(drained.actions());
@@ -224,9 +222,9 @@ public final class SourceHandoff {
             case Held s -> held(s, event, nowNs);
             case Stopping s -> stopping(s, event, nowNs);
             case Paused s -> paused(s, event, nowNs);
-            case Asking s -> asking(s, event, nowNs);
-            case TakingBack s -> takingBack(s, event, nowNs);
-            case Draining s -> draining(s, event, nowNs);
+            case Asking s -> SourceTakeBack.asking(s, event, nowNs);
+            case TakingBack s -> SourceTakeBack.takingBack(s, event, nowNs);
+            case Draining s -> SourceDrain.draining(s, event, nowNs);
             case Released s -> released(s, event);
             case RolledBack s -> rolledBack(s, event);
         };
@@ -263,7 +261,7 @@ public final class SourceHandoff {
                 first.add(new Count(Counter.UNHELD, 1));
                 yield pause(plan, first, nowNs);
             }
-            case StreamFailed(String reason) -> takeBack(plan, reason, Path.LIVE, false, false, nowNs);
+            case StreamFailed(String reason) -> SourceTakeBack.takeBack(plan, reason, Path.LIVE, false, false, nowNs);
             default -> stillHere(s, event, Path.LIVE, nowNs);
         };
     }
@@ -278,7 +276,8 @@ public final class SourceHandoff {
                 first.add(new Count(Counter.NOT_DRAINED, 1));
                 yield pause(s.plan, first, nowNs);
             }
-            case StreamFailed(String reason) -> takeBack(s.plan, reason, Path.REDIRECTED, false, false, nowNs);
+            case StreamFailed(String reason) ->
+                SourceTakeBack.takeBack(s.plan, reason, Path.REDIRECTED, false, false, nowNs);
             default -> stillHere(s, event, Path.REDIRECTED, nowNs);
         };
     }
@@ -299,10 +298,11 @@ public final class SourceHandoff {
     private static Step<State> stopping(Stopping s, HandoffEvent.AtSource event, long nowNs) {
         return switch (event) {
             case GuestStopped(long atNs) -> pause(s.plan, new ArrayList<>(), nowNs);
-            case StreamFailed(String reason) -> takeBack(s.plan, reason, Path.REDIRECTED, false, true, nowNs);
+            case StreamFailed(String reason) ->
+                SourceTakeBack.takeBack(s.plan, reason, Path.REDIRECTED, false, true, nowNs);
             case TimerFired(Timer timer)
             when timer.kind() == Timer.Kind.PAUSE_BOUND ->
-                takeBack(s.plan, "the guest did not stop", Path.REDIRECTED, false, true, nowNs);
+                SourceTakeBack.takeBack(s.plan, "the guest did not stop", Path.REDIRECTED, false, true, nowNs);
             default -> stillHere(s, event, Path.REDIRECTED, nowNs);
         };
     }
@@ -312,14 +312,15 @@ public final class SourceHandoff {
         HandoffPlan plan = s.plan();
         boolean resume = s instanceof Stopping;
         return switch (event) {
-            case AbortRequested(String reason) -> takeBack(plan, reason, path, false, resume, nowNs);
-            case GuestGone() -> takeBack(plan, "the guest ended at the source", path, false, false, nowNs);
+            case AbortRequested(String reason) -> SourceTakeBack.takeBack(plan, reason, path, false, resume, nowNs);
+            case GuestGone() ->
+                SourceTakeBack.takeBack(plan, "the guest ended at the source", path, false, false, nowNs);
             case TimerFired(Timer timer)
             when timer.kind() == Timer.Kind.ARM_EXPIRY ->
-                takeBack(plan, "the move took too long", path, false, resume, nowNs);
+                SourceTakeBack.takeBack(plan, "the move took too long", path, false, resume, nowNs);
             case SignalReceived(Signal signal, GatewayId from)
             when signal.body() instanceof Failed(String reason) && isOf(plan, signal) ->
-                takeBack(plan, reason, path, true, resume, nowNs);
+                SourceTakeBack.takeBack(plan, reason, path, true, resume, nowNs);
             default -> otherwise(s, event, Set.of(), path, nowNs);
         };
     }
@@ -353,10 +354,11 @@ public final class SourceHandoff {
     private static Step<State> paused(Paused s, HandoffEvent.AtSource event, long nowNs) {
         HandoffPlan plan = s.plan;
         return switch (event) {
-            case AbortRequested(String reason) -> ask(plan, reason, false, nowNs);
-            case StreamFailed(String reason) -> ask(plan, reason, false, nowNs);
+            case AbortRequested(String reason) -> SourceTakeBack.ask(plan, reason, false, nowNs);
+            case StreamFailed(String reason) -> SourceTakeBack.ask(plan, reason, false, nowNs);
             case TimerFired(Timer timer)
-            when timer.kind() == Timer.Kind.PAUSE_BOUND -> ask(plan, "the pause took too long", false, nowNs);
+            when timer.kind() == Timer.Kind.PAUSE_BOUND ->
+                SourceTakeBack.ask(plan, "the pause took too long", false, nowNs);
             case TimerFired(Timer timer) when timer.kind() == Timer.Kind.RETRANSMIT -> remark(s, nowNs);
             case PeerReachable(GatewayId gateway) when s.unmarked.contains(gateway) -> remark(s, nowNs);
             case GuestResumed(long atNs) -> Step.of(s, new StopGuest(), new Count(Counter.STOPPED_AGAIN, 1));
@@ -369,10 +371,11 @@ public final class SourceHandoff {
                     case EndMarker(GatewayId origin, Direction direction)
                     when direction == Direction.OUTBOUND -> Step.of(s, new ReleaseOutbound(plan.destination()));
                     case Failed(String reason)
-                    when fromDestination(plan, signal) -> takeBack(plan, reason, Path.REDIRECTED, true, true, nowNs);
+                    when fromDestination(plan, signal) ->
+                        SourceTakeBack.takeBack(plan, reason, Path.REDIRECTED, true, true, nowNs);
                     case AbortAck(long returned)
                     when fromDestination(plan, signal) ->
-                        takeBack(plan, "burnt at the destination", Path.REDIRECTED, true, true, nowNs);
+                        SourceTakeBack.takeBack(plan, "burnt at the destination", Path.REDIRECTED, true, true, nowNs);
                     default -> otherwise(s, event, s.unmarked, Path.REDIRECTED, nowNs);
                 };
             default -> otherwise(s, event, s.unmarked, Path.REDIRECTED, nowNs);
@@ -390,361 +393,11 @@ public final class SourceHandoff {
         return new Step<>(new Paused(s.plan, s.unmarked, s.attempt + 1), actions);
     }
 
-    private static void sendOutboundMarkers(HandoffPlan plan, Set<GatewayId> to, List<HandoffAction> actions) {
+    static void sendOutboundMarkers(HandoffPlan plan, Set<GatewayId> to, List<HandoffAction> actions) {
         for (GatewayId gateway : inOrder(plan, to)) {
             actions.add(new SendInOrder(
                     gateway, plan.signal(plan.source(), new EndMarker(plan.source(), Direction.OUTBOUND))));
         }
-    }
-
-    private static Step<State> ask(HandoffPlan plan, String reason, boolean guestUnknown, long nowNs) {
-        return Step.of(
-                new Asking(plan, reason, guestUnknown, false, 0),
-                // first, so that the ABORT is behind the last packet that D is to return
-                new RedirectOff(plan.destination(), plan.epoch(), plan.timing().bufferBytes()),
-                new SendInOrder(plan.destination(), plan.signal(plan.source(), new Abort(reason))),
-                new CancelCopy(),
-                new Report(Phase.PAUSED, "asking", reason),
-                new CancelTimer(Timer.of(Timer.Kind.PAUSE_BOUND)),
-                retransmit(plan, 0, nowNs));
-    }
-
-    private static Step<State> asking(Asking s, HandoffEvent.AtSource event, long nowNs) {
-        HandoffPlan plan = s.plan;
-        return switch (event) {
-            case TimerFired(Timer timer) when timer.kind() == Timer.Kind.RETRANSMIT -> askAgain(s, nowNs);
-            case PeerReachable(GatewayId gateway) when gateway.equals(plan.destination()) -> askAgain(s, nowNs);
-            case GuestResumed(long atNs) ->
-                s.guestUnknown // it was never stopped, so nobody else can run it
-                        ? tookBack(s, s.reason, false, nowNs)
-                        : Step.of(s, new StopGuest(), new Count(Counter.STOPPED_AGAIN, 1));
-            case GuestStopped(long atNs) -> Step.of(new Asking(plan, s.reason, false, s.returned, s.attempt));
-            case SignalReceived(Signal signal, GatewayId from)
-            when isOf(plan, signal)
-                    && signal.body() instanceof EndMarker(GatewayId o, Direction d)
-                    && d == Direction.OUTBOUND -> Step.of(s, new ReleaseOutbound(plan.destination()));
-            case SignalReceived(Signal signal, GatewayId from)
-            when isOf(plan, signal) && fromDestination(plan, signal) ->
-                switch (signal.body()) {
-                    case AbortAck(long returned) -> tookBack(s, s.reason, true, nowNs);
-                    case Failed(String reason) -> tookBack(s, reason, true, nowNs);
-                    case ReturnEnd(long returned) ->
-                        Step.of(new Asking(plan, s.reason, s.guestUnknown, true, s.attempt));
-                    default -> otherwise(s, event, Set.of(), Path.TAKEN_BACK, nowNs);
-                };
-            default -> otherwise(s, event, Set.of(), Path.TAKEN_BACK, nowNs);
-        };
-    }
-
-    private static Step<State> askAgain(Asking s, long nowNs) {
-        HandoffPlan plan = s.plan;
-        return Step.of(
-                new Asking(plan, s.reason, s.guestUnknown, s.returned, s.attempt + 1),
-                new SendInOrder(plan.destination(), plan.signal(plan.source(), new Abort(s.reason))),
-                new Count(Counter.RETRANSMITTED, 1),
-                retransmit(plan, s.attempt + 1, nowNs));
-    }
-
-    /** The answer has come, while packets are kept here already. */
-    private static Step<State> tookBack(Asking s, String reason, boolean burnt, long nowNs) {
-        Step<State> back = takeBack(s.plan, reason, Path.TAKEN_BACK, burnt, burnt, nowNs);
-        if (!s.returned) {
-            return back;
-        }
-        Step<State> then = takenBack((TakingBack) back.state(), false);
-        List<HandoffAction> both = new ArrayList<>(back.actions());
-        both.addAll(then.actions());
-        return new Step<>(then.state(), both);
-    }
-
-    // the guest stays
-
-    /**
-     * @param path D's buffer may have packets of ours, unless LIVE
-     * @param burnt D has said so already
-     * @param resume the guest may be stopped
-     */
-    private static Step<State> takeBack(
-            HandoffPlan plan, String reason, Path path, boolean burnt, boolean resume, long nowNs) {
-        List<HandoffAction> actions = new ArrayList<>();
-        actions.add(journal(plan, Stage.ABORTED));
-        if (path == Path.REDIRECTED) {
-            actions.add(new RedirectOff(
-                    plan.destination(), plan.epoch(), plan.timing().bufferBytes()));
-        }
-        if (path != Path.LIVE) {
-            actions.add(new ReleaseOutbound(plan.destination()));
-        }
-        actions.add(new CancelCopy());
-        if (resume) {
-            actions.add(new ResumeGuest());
-        }
-        TakingBack next =
-                new TakingBack(plan, reason, resume, burnt, path == Path.LIVE, Set.copyOf(plan.correspondents()), 0);
-        sendAborts(next, actions);
-        for (Timer.Kind kind : List.of(Timer.Kind.ARM_EXPIRY, Timer.Kind.DRAIN_BOUND, Timer.Kind.PAUSE_BOUND)) {
-            actions.add(new CancelTimer(Timer.of(kind)));
-        }
-        actions.add(retransmit(plan, 0, nowNs));
-        if (!next.returned) {
-            actions.add(new SetTimer(
-                    Timer.of(Timer.Kind.RETURN_BOUND), nowNs + plan.timing().markerBoundNs()));
-        }
-        actions.add(
-                new SetTimer(Timer.of(Timer.Kind.GIVE_UP), nowNs + plan.timing().giveUpNs()));
-        return new Step<>(next, actions);
-    }
-
-    private static void sendAborts(TakingBack s, List<HandoffAction> actions) {
-        Signal abort = s.plan.signal(s.plan.source(), new Abort(s.reason));
-        if (!s.burnt || !s.returned) {
-            actions.add(new SendInOrder(s.plan.destination(), abort));
-        }
-        for (GatewayId gateway : inOrder(s.plan, s.armed)) {
-            actions.add(new Send(gateway, abort));
-        }
-    }
-
-    private static Step<State> takingBack(TakingBack s, HandoffEvent.AtSource event, long nowNs) {
-        HandoffPlan plan = s.plan;
-        return switch (event) {
-            case TimerFired(Timer timer) ->
-                switch (timer.kind()) {
-                    case RETRANSMIT -> abortAgain(s, nowNs);
-                    case RETURN_BOUND -> s.returned ? Step.of(s) : takenBack(s, true);
-                    case GIVE_UP -> endBack(s, s.armed.size() + (s.burnt ? 0 : 1), new ArrayList<>(), nowNs);
-                    default -> Step.of(s);
-                };
-            case PeerReachable(GatewayId gateway) -> abortAgain(s, nowNs);
-            // the STOP that was under way when the move was aborted
-            case GuestStopped(long atNs) -> Step.of(s.resuming(true), new ResumeGuest());
-            case GuestResumed(long atNs) -> settle(s.resuming(false), new ArrayList<>());
-            case GuestGone() -> settle(s.resuming(false), new ArrayList<>());
-            case Forget() -> endBack(s, 0, new ArrayList<>(), nowNs);
-            case SignalReceived(Signal signal, GatewayId from)
-            when isOf(plan, signal) ->
-                switch (signal.body()) {
-                    case AbortAck(long returned)
-                    when fromDestination(plan, signal) -> settle(s.withBurnt(), new ArrayList<>());
-                    case AbortAck(long returned) -> settle(s.without(signal.sender()), new ArrayList<>());
-                    case ReturnEnd(long returned)
-                    when fromDestination(plan, signal) -> s.returned ? Step.of(s) : takenBack(s, false);
-                    case Failed(String reason)
-                    when fromDestination(plan, signal) -> {
-                        List<HandoffAction> actions = new ArrayList<>();
-                        actions.add(
-                                new SendInOrder(plan.destination(), plan.signal(plan.source(), new Abort(s.reason))));
-                        yield settle(s.withBurnt(), actions);
-                    }
-                    // the epoch is burnt: whatever claims it is wrong
-                    case Announce a
-                    when signal.epoch().equals(plan.epoch()) -> Step.of(s, new Count(Counter.REFUSED, 1));
-                    case EndMarker marker -> Step.of(s, new Count(Counter.REFUSED, 1));
-                    default -> otherwise(s, event, Set.of(), pathOf(s), nowNs);
-                };
-            case TableSaysBinding(GatewayId gateway, var epoch)
-            when epoch.equals(plan.epoch()) -> Step.of(s, new Count(Counter.REFUSED, 1));
-            default -> otherwise(s, event, Set.of(), pathOf(s), nowNs);
-        };
-    }
-
-    private static Path pathOf(TakingBack s) {
-        return s.returned ? Path.LIVE : Path.TAKEN_BACK;
-    }
-
-    private static Step<State> abortAgain(TakingBack s, long nowNs) {
-        List<HandoffAction> actions = new ArrayList<>();
-        sendAborts(s, actions);
-        actions.add(new Count(Counter.RETRANSMITTED, actions.size()));
-        if (s.resuming) {
-            actions.add(new ResumeGuest());
-        }
-        actions.add(retransmit(s.plan, s.attempt + 1, nowNs));
-        return new Step<>(s.next(), actions);
-    }
-
-    private static Step<State> takenBack(TakingBack s, boolean missed) {
-        List<HandoffAction> actions = new ArrayList<>();
-        if (missed) {
-            actions.add(new Count(Counter.RETURN_MISSED, 1));
-        }
-        actions.add(new DeliverLive());
-        actions.add(new CancelTimer(Timer.of(Timer.Kind.RETURN_BOUND)));
-        return settle(s.withReturned(), actions);
-    }
-
-    private static Step<State> settle(TakingBack s, List<HandoffAction> actions) {
-        return s.burnt && s.returned && !s.resuming && s.armed.isEmpty() ? ended(s, actions) : new Step<>(s, actions);
-    }
-
-    private static Step<State> endBack(TakingBack s, int unanswered, List<HandoffAction> actions, long nowNs) {
-        if (s.resuming) { // a guest that stays stopped is not over
-            return Step.of(
-                    s,
-                    new ResumeGuest(),
-                    new SetTimer(
-                            Timer.of(Timer.Kind.GIVE_UP),
-                            nowNs + s.plan.timing().quietNs()));
-        }
-        if (!s.returned) {
-            actions.add(new Count(Counter.RETURN_MISSED, 1));
-            actions.add(new DeliverLive());
-        }
-        if (unanswered > 0) {
-            actions.add(new Count(Counter.UNANSWERED, unanswered));
-        }
-        return ended(s, actions);
-    }
-
-    private static Step<State> ended(TakingBack s, List<HandoffAction> actions) {
-        actions.add(new DeleteState(s.plan.vm(), s.plan.epoch()));
-        actions.add(new Report(Phase.ABORTED, "abort", s.reason));
-        actions.add(journal(s.plan, Stage.ENDED));
-        actions.add(new Finished());
-        return new Step<>(new RolledBack(s.plan), actions);
-    }
-
-    // the guest has gone
-
-    private static Step<State> drain(HandoffPlan plan, Binding now, Set<GatewayId> unmarked, Path path, long nowNs) {
-        List<HandoffAction> actions = new ArrayList<>();
-        actions.add(journal(plan, Stage.MOVED));
-        if (path != Path.REDIRECTED) {
-            actions.add(new RedirectOn(now.gateway(), now.epoch()));
-        }
-        actions.add(new InstallRoute(now));
-        actions.add(new ForwardLate(now.gateway(), now.epoch()));
-        actions.add(new QuitGuest());
-        actions.add(new Report(Phase.DRAINING, "drain", now.toString()));
-        for (Timer.Kind kind : List.of(Timer.Kind.ARM_EXPIRY, Timer.Kind.DRAIN_BOUND, Timer.Kind.PAUSE_BOUND)) {
-            actions.add(new CancelTimer(Timer.of(kind)));
-        }
-        actions.add(retransmit(plan, 0, nowNs));
-        actions.add(
-                new SetTimer(Timer.of(Timer.Kind.QUIET), nowNs + plan.timing().quietNs()));
-        actions.add(
-                new SetTimer(Timer.of(Timer.Kind.GIVE_UP), nowNs + plan.timing().giveUpNs()));
-        Set<GatewayId> unflipped = new HashSet<>(plan.correspondents());
-        if (plan.strict()) {
-            unflipped.add(plan.destination());
-        }
-        return new Step<>(new Draining(plan, now, unmarked, Set.copyOf(unflipped), false, false, nowNs, 0), actions);
-    }
-
-    private static Step<State> draining(Draining s, HandoffEvent.AtSource event, long nowNs) {
-        HandoffPlan plan = s.plan;
-        return switch (event) {
-            case GuestGone() -> Step.of(s.gone());
-            case GuestResumed(long atNs) ->
-                Step.of(s, new StopGuest(), new QuitGuest(), new Count(Counter.STOPPED_AGAIN, 1));
-            case Quiet(long lastForwardedNs) -> quiet(s, lastForwardedNs, nowNs);
-            case Forget() -> s.guestGone ? release(s, 0) : Step.of(s, new QuitGuest());
-            case PeerReachable(GatewayId gateway) when s.unmarked.contains(gateway) -> remark(s, nowNs);
-            case TimerFired(Timer timer) ->
-                switch (timer.kind()) {
-                    case RETRANSMIT -> remark(s, nowNs);
-                    case QUIET -> Step.of(s, new CheckQuiet());
-                    case GIVE_UP ->
-                        s.guestGone
-                                ? release(s, s.unflipped.size())
-                                : Step.of(
-                                        s,
-                                        new QuitGuest(),
-                                        new SetTimer(
-                                                timer, nowNs + plan.timing().quietNs()));
-                    default -> Step.of(s);
-                };
-            case SignalReceived(Signal signal, GatewayId from)
-            when isOf(plan, signal) && signal.body() instanceof EndMarkerAck(GatewayId o, Direction d) ->
-                Step.of(s.unmarked(without(s.unmarked, signal.sender()), s.attempt));
-            case SignalReceived(Signal signal, GatewayId from)
-            when isOf(plan, signal) && signal.body() instanceof EndMarker(GatewayId origin, Direction d) ->
-                d == Direction.OUTBOUND
-                        ? Step.of(s, new ReleaseOutbound(plan.destination()))
-                        : Step.of(s.flipped(origin), new SendInOrder(s.now.gateway(), signal));
-            case SignalReceived(Signal signal, GatewayId from)
-            when isOf(plan, signal) && signal.body() instanceof Signal.Claim ->
-                Step.of(s, new Send(signal.sender(), plan.signal(plan.source(), new AnnounceAck())));
-            case SignalReceived(Signal signal, GatewayId from) ->
-                signal.proves().map(b -> newer(s, b, false, signal)).orElse(Step.of(s));
-            case TableSaysBinding(GatewayId gateway, var epoch) ->
-                newer(s, new Binding(plan.vm(), gateway, epoch), true, null);
-            default -> Step.of(s);
-        };
-    }
-
-    private static Step<State> newer(
-            Draining s, Binding binding, boolean table, @org.jspecify.annotations.Nullable Signal announced) {
-        List<HandoffAction> actions = new ArrayList<>();
-        int age = binding.epoch().compareTo(s.now.epoch());
-        if (age < 0) {
-            return Step.of(s);
-        }
-        if (age == 0 && !binding.equals(s.now)) {
-            return Step.of(s, new Count(Counter.REFUSED, 1));
-        }
-        if (announced != null && announced.body() instanceof Announce) {
-            actions.add(new Send(
-                    announced.sender(),
-                    new Signal(
-                            announced.migration(),
-                            announced.vm(),
-                            announced.epoch(),
-                            s.plan.source(),
-                            new AnnounceAck())));
-        }
-        Draining next = new Draining(
-                s.plan, binding, s.unmarked, s.unflipped, s.tableAgrees || table, s.guestGone, s.sinceNs, s.attempt);
-        if (age > 0) {
-            if (binding.gateway().equals(s.plan.source())) {
-                // the VM has come back under a later handoff, whose state here is none of ours
-                return new Step<>(next, actions);
-            }
-            actions.add(new InstallRoute(binding));
-            actions.add(new ForwardLate(binding.gateway(), binding.epoch()));
-        }
-        return new Step<>(next, actions);
-    }
-
-    private static Step<State> remark(Draining s, long nowNs) {
-        if (s.unmarked.isEmpty()) {
-            return Step.of(s);
-        }
-        List<HandoffAction> actions = new ArrayList<>();
-        sendOutboundMarkers(s.plan, s.unmarked, actions);
-        actions.add(new Count(Counter.RETRANSMITTED, s.unmarked.size()));
-        actions.add(retransmit(s.plan, s.attempt + 1, nowNs));
-        return new Step<>(s.unmarked(s.unmarked, s.attempt + 1), actions);
-    }
-
-    private static Step<State> quiet(Draining s, long lastForwardedNs, long nowNs) {
-        long quietNs = s.plan.timing().quietNs();
-        long quietAtNs = Math.max(lastForwardedNs, s.sinceNs) + quietNs;
-        if (nowNs >= quietAtNs && s.guestGone && (s.unflipped.isEmpty() || s.tableAgrees)) {
-            return release(s, 0);
-        }
-        List<HandoffAction> actions = new ArrayList<>();
-        if (!s.guestGone) {
-            actions.add(new QuitGuest());
-        }
-        actions.add(new SetTimer(Timer.of(Timer.Kind.QUIET), Math.max(quietAtNs, nowNs + quietNs / 4)));
-        return new Step<>(s, actions);
-    }
-
-    private static Step<State> release(Draining s, int unanswered) {
-        List<HandoffAction> actions = new ArrayList<>();
-        if (unanswered > 0) {
-            actions.add(new Count(Counter.UNANSWERED, unanswered));
-        }
-        actions.add(new ReleaseOutbound(s.plan.destination()));
-        actions.add(new DeleteState(s.plan.vm(), s.plan.previous()));
-        if (!s.now.gateway().equals(s.plan.source())) {
-            actions.add(new Tombstone(s.now));
-        }
-        actions.add(new Report(Phase.RELEASED, "release", ""));
-        actions.add(journal(s.plan, Stage.ENDED));
-        actions.add(new Finished());
-        return new Step<>(new Released(s.plan, s.now), actions);
     }
 
     // it is over; only questions are answered
@@ -764,8 +417,7 @@ public final class SourceHandoff {
     // what any state makes of a claim
 
     /** Higher epoch wins, the move's own epoch is D's alone, anything else changes nothing. */
-    private static Step<State> otherwise(
-            State s, HandoffEvent.AtSource event, Set<GatewayId> unmarked, Path path, long nowNs) {
+    static Step<State> otherwise(State s, HandoffEvent.AtSource event, Set<GatewayId> unmarked, Path path, long nowNs) {
         HandoffPlan plan = s.plan();
         Optional<Binding> claim = switch (event) {
             case TableSaysBinding(GatewayId gateway, var epoch) -> Optional.of(new Binding(plan.vm(), gateway, epoch));
@@ -788,7 +440,7 @@ public final class SourceHandoff {
         if (binding.gateway().equals(plan.source())) {
             return verdict(s, binding, path, nowNs);
         }
-        Step<State> moved = drain(plan, binding, unmarked, path, nowNs);
+        Step<State> moved = SourceDrain.drain(plan, binding, unmarked, path, nowNs);
         if (event instanceof SignalReceived || event instanceof TableSaysBinding) {
             // it was the first to tell; now treat it as what it is
             Step<State> then = apply(moved.state(), event, nowNs);
@@ -804,34 +456,34 @@ public final class SourceHandoff {
         if (s instanceof TakingBack) {
             return Step.of(s, new InstallRoute(binding));
         }
-        Step<State> back = takeBack(s.plan(), "decided by the controller", path, true, true, nowNs);
+        Step<State> back = SourceTakeBack.takeBack(s.plan(), "decided by the controller", path, true, true, nowNs);
         List<HandoffAction> actions = new ArrayList<>();
         actions.add(new InstallRoute(binding));
         actions.addAll(back.actions());
         return new Step<>(back.state(), actions);
     }
 
-    private static boolean isOf(HandoffPlan plan, Signal signal) {
+    static boolean isOf(HandoffPlan plan, Signal signal) {
         return signal.migration().equals(plan.migration()) && signal.epoch().equals(plan.epoch());
     }
 
-    private static boolean fromDestination(HandoffPlan plan, Signal signal) {
+    static boolean fromDestination(HandoffPlan plan, Signal signal) {
         return signal.sender().equals(plan.destination());
     }
 
-    private static Journal journal(HandoffPlan plan, Stage stage) {
+    static Journal journal(HandoffPlan plan, Stage stage) {
         return new Journal(new JournalRecord(Role.SOURCE, stage, plan));
     }
 
-    private static SetTimer retransmit(HandoffPlan plan, int attempt, long nowNs) {
+    static SetTimer retransmit(HandoffPlan plan, int attempt, long nowNs) {
         return Gateways.retransmit(plan, attempt, nowNs);
     }
 
-    private static Set<GatewayId> without(Set<GatewayId> gateways, GatewayId gone) {
+    static Set<GatewayId> without(Set<GatewayId> gateways, GatewayId gone) {
         return Gateways.without(gateways, gone);
     }
 
-    private static List<GatewayId> inOrder(HandoffPlan plan, Set<GatewayId> gateways) {
+    static List<GatewayId> inOrder(HandoffPlan plan, Set<GatewayId> gateways) {
         return Gateways.inOrder(plan, gateways);
     }
 }

@@ -21,6 +21,8 @@ import java.time.Duration;
  *       when it takes its look, and the new pass does not fit.
  *   <li>The end of a pass cannot be foretold in bytes: a zero page counts 4096 in {@code remaining} and 9 on the stream. In pass 1 the sips begin at
  *       {@value #TAIL_BYTES} bytes, as the last blocks of a PC are its ROMs, half a megabyte that is not zero.
+ *   <li>A page that QEMU remembers and finds unchanged is written as nothing; so a pass can be held back only by what exceeds QEMU's memory of pages
+ *       ({@code xbzrle-cache-size}). A pass that may fit into that is not begun.
  *   <li>A guest that dirties less than a burst between two looks is finished by QEMU itself: {@link GuestEvent.Stopped} comes unasked. That is not
  *       an error; the carrier must then read on <em>at once</em>, before any command: QEMU holds its main lock while it finishes, and answers nothing until it is read empty.
  *   <li>A guest that dirties faster than the path carries does not converge; the passes stop shrinking. It is then parked at a pass about as short as the
@@ -67,8 +69,8 @@ public final class MigrationPilot {
 
     static final long SIP_BYTES = 32 << 10;
     static final long GULP_BYTES = 256 << 10;
-    /** A pass that begins with less may be over before the carrier has learnt that it began. */
-    private static final long SAFE_PASS_BYTES = 2 * IN_FLIGHT_BYTES;
+    /** A pass that begins with less may be over before the carrier has learnt that it began: all of it unchanged, or as deltas in the socket. */
+    private static final long SAFE_PASS_BYTES = QemuGuest.DELTA_CACHE_BYTES + 2 * IN_FLIGHT_BYTES;
 
     private static final int ZERO_PAGE_STREAM_BYTES = 9;
     private static final long GOAL_PAUSE_MS = 4;
@@ -92,7 +94,10 @@ public final class MigrationPilot {
     private int pass;
     private long passBeganNs;
     private long passStartBytes;
-    private boolean lastSafePass;
+    private boolean lastPass;
+    /** QEMU got through what was to be the last pass. */
+    private boolean overrun;
+
     private long shortestBytes = Long.MAX_VALUE;
     private int stalledPasses;
     private boolean parked;
@@ -127,14 +132,15 @@ public final class MigrationPilot {
         }
         if (sample.pass() > pass) {
             pass = sample.pass();
-            lastSafePass = bytesAtNextPass(sample) < SAFE_PASS_BYTES;
+            overrun = lastPass;
+            lastPass = bytesAtNextPass(sample) < SAFE_PASS_BYTES;
             passBeganNs = sample.atNs();
             passStartBytes = sample.remainingBytes();
             Decision atBoundary = boundary(sample);
             shortestBytes = Math.min(shortestBytes, sample.remainingBytes());
             return atBoundary;
         }
-        if (lastSafePass && sample.remainingBytes() <= goalBytes && fits(sample)) {
+        if (lastPass && sample.remainingBytes() <= goalBytes && fits(sample)) {
             return park(sample);
         }
         return new Decision.Throttle(laterPassBytes(sample));
@@ -150,7 +156,7 @@ public final class MigrationPilot {
     }
 
     private long laterPassBytes(MigrationProgress sample) {
-        long toGo = lastSafePass ? (sample.remainingBytes() - goalBytes) / 2 : sample.remainingBytes() / 4;
+        long toGo = lastPass ? (sample.remainingBytes() - goalBytes) / 2 : sample.remainingBytes() / 4;
         return Math.clamp(toGo, SIP_BYTES, 4 * GULP_BYTES);
     }
 
@@ -168,7 +174,7 @@ public final class MigrationPilot {
         boolean shortEnough = startBytes <= goalBytes;
         boolean noBetterToCome = stalledPasses >= STALLED_PASSES && startBytes <= shortestBytes * AS_GOOD_AS_THE_BEST;
         boolean lastChance = pass >= limits.maxPasses();
-        if (shortEnough || noBetterToCome || lastChance) {
+        if (shortEnough || noBetterToCome || lastChance || overrun) {
             if (fits(sample)) {
                 return park(sample);
             }

@@ -79,11 +79,26 @@ class MigrationPilotTest {
     }
 
     @Test
+    void aPassThatMayGoUnheldIsNotBegun() {
+        unlimited.decide(active(0, 1, TOTAL));
+        unlimited.decide(active(1000, 2, 15 * MIB)); // 125 ms, after a second that dirtied 15 MiB: about 2 MiB next
+        assertThat(unlimited.decide(active(1090, 2, 4 * MIB))).isInstanceOf(Decision.Throttle.class);
+        assertThat(unlimited.decide(active(1100, 2, 450_000))).isInstanceOf(Decision.Park.class);
+    }
+
+    @Test
+    void whatRunsThroughItsLastPassAfterAllIsParkedAtOnce() {
+        unlimited.decide(active(0, 1, TOTAL));
+        assertThat(unlimited.decide(active(1000, 2, 2 * MIB))).isInstanceOf(Decision.Throttle.class);
+        assertThat(unlimited.decide(active(1010, 3, 6 * MIB))).isInstanceOf(Decision.Park.class);
+    }
+
+    @Test
     void aBusyGuestIsParkedWhenItsPassesShrinkNoMore() {
         unlimited.decide(active(0, 1, TOTAL));
-        assertThat(unlimited.decide(active(1000, 2, 20 * MIB))).isInstanceOf(Decision.Throttle.class);
-        assertThat(unlimited.decide(active(1170, 3, 19 * MIB))).isInstanceOf(Decision.Throttle.class);
-        assertThat(unlimited.decide(active(1330, 4, 20 * MIB)))
+        assertThat(unlimited.decide(active(200, 2, 20 * MIB))).isInstanceOf(Decision.Throttle.class);
+        assertThat(unlimited.decide(active(370, 3, 19 * MIB))).isInstanceOf(Decision.Throttle.class);
+        assertThat(unlimited.decide(active(530, 4, 20 * MIB)))
                 .isInstanceOfSatisfying(
                         Decision.Park.class,
                         park -> assertThat(park.estimatedPauseMs()).isBetween(290L, 305L));

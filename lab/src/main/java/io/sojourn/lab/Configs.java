@@ -85,7 +85,7 @@ final class Configs {
     }
 
     private static Map<String, Object> place(String name, int number, Map<String, Place> places) {
-        Place place = places.get(name);
+        Place place = places.getOrDefault(name + Lab.NAT_SUFFIX, places.get(name));
         if (place == null) {
             throw new IllegalStateException("place " + name + " is not made yet");
         }

@@ -13,7 +13,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
@@ -22,6 +21,7 @@ public final class Lab implements AutoCloseable {
     static final String NETWORK = "blue";
     static final String BRIDGE = "br-blue";
     static final String WAN_DEVICE = "wan0";
+    static final String NAT_SUFFIX = "-nat";
     private static final Duration START_BOUND = Duration.ofSeconds(60);
     private static final Duration BOOT_BOUND = Duration.ofSeconds(60);
     private static final Duration KVM_PATIENCE = Duration.ofSeconds(10);
@@ -33,21 +33,16 @@ public final class Lab implements AutoCloseable {
     private final Topology topology;
     private final GuestImage image;
     private final List<String> networks;
-    private final Function<Topology.Site, Map<String, Object>> gatewayExtras;
+    private final Scenario scenario;
     private final Map<String, Place> places = new LinkedHashMap<>();
     private final List<Child> children = new ArrayList<>();
     private final Map<String, Server> servers = new LinkedHashMap<>();
     private @Nullable RestClient rest;
 
-    /** @param gatewayExtras keys of a site's gateway.yaml beside or instead of what it has in every lab */
-    Lab(
-            Run run,
-            Topology topology,
-            GuestImage image,
-            List<String> networks,
-            Function<Topology.Site, Map<String, Object>> gatewayExtras) {
-        this.networks = List.copyOf(networks);
-        this.gatewayExtras = gatewayExtras;
+    /** @param scenario says how the sites are furnished */
+    Lab(Run run, Topology topology, GuestImage image, Scenario scenario) {
+        this.scenario = scenario;
+        this.networks = scenario.networks();
         this.run = run;
         this.topology = topology;
         this.image = image;
@@ -132,13 +127,43 @@ public final class Lab implements AutoCloseable {
         addWanEnd(addPlace(Topology.CONTROLLER), Topology.CONTROLLER_NUMBER);
         for (Topology.Site site : topology.sites()) {
             buildSite(site);
-            addWanEnd(place(site.name()), site.number());
+            if (scenario.isBehindNat(site)) {
+                addNat(site);
+            } else {
+                addWanEnd(place(site.name()), site.number());
+            }
         }
+        scenario.furnish(this);
+    }
+
+    /** The site's address belongs to a router that translates, as one at home does; the gateway has a private one behind it. */
+    private void addNat(Topology.Site site) {
+        Place host = place(site.name());
+        Place nat = addPlace(site.name() + NAT_SUFFIX);
+        addWanEnd(nat, site.number());
+        nat.sysctl("net/ipv4/ip_forward=1");
+        nat.ip(List.of(
+                "link add lan0 type veth peer name " + WAN_DEVICE + " netns " + host.namespace(),
+                "addr add 192.168." + site.number() + ".1/24 dev lan0",
+                "link set lan0 up"));
+        host.ip(List.of(
+                "addr add " + natInside(site) + "/24 dev " + WAN_DEVICE,
+                "link set " + WAN_DEVICE + " txqueuelen 10000",
+                "link set " + WAN_DEVICE + " up",
+                "route add default via 192.168." + site.number() + ".1"));
+        NetFilter.masquerade(nat);
+    }
+
+    /** The address of a gateway behind a NAT. */
+    static String natInside(Topology.Site site) {
+        return "192.168." + site.number() + ".2";
     }
 
     private static void addWanEnd(Place place, int number) {
         place.ip(List.of("tuntap add dev " + WAN_DEVICE + " mode tun"));
-        place.sysctl("net/ipv6/conf/" + WAN_DEVICE + "/disable_ipv6=0");
+        place.sysctl(
+                "net/ipv6/conf/" + WAN_DEVICE + "/disable_ipv6=0",
+                "net/ipv6/conf/" + WAN_DEVICE + "/router_solicitations=0"); // there is none, and the WAN is listened to
         place.ip(List.of(
                 "addr add " + Topology.wanAddress4(number) + "/24 dev " + WAN_DEVICE,
                 "addr add " + Topology.wanAddress6(number) + "/64 dev " + WAN_DEVICE + " nodad",
@@ -174,7 +199,13 @@ public final class Lab implements AutoCloseable {
                     site.name(),
                     "gateway",
                     "--config",
-                    Configs.gateway(run, site, networks, enrolmentToken(site), acceleration, gatewayExtras.apply(site))
+                    Configs.gateway(
+                                    run,
+                                    site,
+                                    networks,
+                                    enrolmentToken(site),
+                                    acceleration,
+                                    scenario.gatewayExtras(site))
                             .toString());
         }
         servers.values().forEach(server -> server.child().awaitReady(START_BOUND));

@@ -3,7 +3,6 @@ package io.sojourn.lab;
 
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /** What a person can have the lab do. All need root. */
@@ -18,6 +17,9 @@ public final class Labs {
         long startNs = System.nanoTime();
         Scenario scenario = options.scenario();
         Topology topology = scenario.topology();
+        if (!options.rttsMs().isEmpty() && !scenario.takesRtts()) {
+            throw new LabException("--rtts is not for '" + scenario.id() + "', which has links of its own");
+        }
         Play play = scenario.begin(topology, options);
         Lab.removeDeadRuns();
         progress.show("guest image ...");
@@ -51,11 +53,7 @@ public final class Labs {
         Thread atEnd = Thread.ofPlatform().unstarted(run::removeQuietly);
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean keep = options.keep();
-        try (Stage stage = Stage.set(
-                new Lab(run, topology, image, options.scenario().networks(), options.scenario()::gatewayExtras),
-                options,
-                progress,
-                startNs)) {
+        try (Stage stage = Stage.set(new Lab(run, topology, image, options.scenario()), options, progress, startNs)) {
             if (stage.isReadable()) {
                 findings.problems.add("what a guest sends can be read on the WAN");
             }
@@ -83,7 +81,7 @@ public final class Labs {
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean stands = false;
         try {
-            Lab lab = new Lab(run, Topology.threeContinents(), image, List.of(Lab.NETWORK), _ -> Map.of());
+            Lab lab = new Lab(run, Topology.threeContinents(), image, Scenarios.DEMO);
             Stage.setUp(lab, List.of(GuestPlan.web1(lab.topology())), seed, progress, System.nanoTime());
             run.letStand();
             stands = true;

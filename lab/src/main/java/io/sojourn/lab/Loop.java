@@ -7,10 +7,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeSet;
 
 /** Round and round the sites, each move over a link of another length, from none at all to half the circumference of the earth and more. */
 final class Loop extends Scenario {
-    static final List<Double> RTT_MS = List.of(0.0, 20.0, 80.0, 150.0, 300.0);
+    private static final List<Double> RTTS_MS = List.of(0.0, 20.0, 80.0, 150.0, 300.0);
+    private static final double LONGEST_RTT_MS = 1_000;
     /** A link that has changed makes packets overtake each other for as long as the old one was; and the gateways measure it anew. */
     private static final Duration AFTER_CHANGE = Duration.ofMillis(3_000);
 
@@ -27,14 +29,23 @@ final class Loop extends Scenario {
     }
 
     @Override
+    boolean takesRtts() {
+        return true;
+    }
+
+    @Override
     Play begin(Topology topology, ScenarioOptions options) {
         List<String> destinations = Tour.destinations(topology, count(options));
+        List<Double> rttsMs = options.rttsMs().isEmpty() ? RTTS_MS : options.rttsMs();
+        if (rttsMs.stream().anyMatch(rttMs -> !(rttMs >= 0 && rttMs <= LONGEST_RTT_MS))) {
+            throw new LabException("--rtts " + rttsMs + ": each must be 0 to " + LONGEST_RTT_MS + " ms");
+        }
         return (stage, findings) -> {
             Map<Report.Move, Double> rtts = new LinkedHashMap<>();
             try (WanControl wan = stage.lab().wan()) {
                 int number = 0;
                 for (String destination : destinations) {
-                    double rttMs = RTT_MS.get(number++ % RTT_MS.size());
+                    double rttMs = rttsMs.get(number++ % rttsMs.size());
                     stretch(stage, wan, stage.mover().at(), destination, rttMs);
                     boolean arrived = stage.step(destination, destinations.size(), findings);
                     rtts.put(findings.moves.getLast(), rttMs);
@@ -60,7 +71,7 @@ final class Loop extends Scenario {
 
     static Report.Summary summary(Map<Report.Move, Double> rtts) {
         List<Report.Row> rows = new ArrayList<>();
-        for (double rttMs : RTT_MS) {
+        for (double rttMs : new TreeSet<>(rtts.values())) {
             List<Report.Move> moves = rtts.entrySet().stream()
                     .filter(entry -> entry.getValue() == rttMs)
                     .map(Map.Entry::getKey)

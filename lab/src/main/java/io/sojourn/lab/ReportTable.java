@@ -175,7 +175,14 @@ public final class ReportTable {
                 probes,
                 lost,
                 broken,
-                report.ok() ? "nothing noticed." : "NOT as it should be.");
+                verdict(report.ok(), lost));
+    }
+
+    private static String verdict(boolean isOk, long lost) {
+        if (!isOk) {
+            return "NOT as it should be.";
+        }
+        return lost == 0 ? "nothing noticed." : "every session went on.";
     }
 
     private static String line(String[] row, int[] widths) {

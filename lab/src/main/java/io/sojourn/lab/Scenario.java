@@ -70,6 +70,14 @@ public abstract class Scenario {
         return List.of(Lab.NETWORK);
     }
 
+    /** The site's gateway stands behind a NAT of its own. */
+    boolean isBehindNat(Topology.Site site) {
+        return false;
+    }
+
+    /** Called when all places are there and nothing runs in them yet. */
+    void furnish(Lab lab) {}
+
     /** Keys of a site's gateway.yaml beside or instead of what it has in every lab. */
     Map<String, Object> gatewayExtras(Topology.Site site) {
         return Map.of();
@@ -77,6 +85,11 @@ public abstract class Scenario {
 
     Traffic.Load load() {
         return Traffic.Load.FULL;
+    }
+
+    /** Whether the lengths of its links can be chosen. */
+    boolean takesRtts() {
+        return false;
     }
 
     /** Looks at the options before anything is built. @throws LabException with what is wrong with them */

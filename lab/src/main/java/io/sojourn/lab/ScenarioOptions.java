@@ -1,18 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.lab;
 
+import java.util.List;
+
 /**
  * How a scenario is run.
  *
  * @param moves 0: as many as the scenario has of itself
  * @param vms how many VMs move together, in scenarios that move several; 0: as many as the scenario has of itself
  * @param only cells of a matrix: names, victims or steps, with commas between them; empty: all
+ * @param rttsMs round trips of the links that a scenario takes its moves over, in turn; empty: the scenario's own
  * @param prefix of the namespaces; empty: one is made up
  * @param keep let the lab stand, with its logs, if something went wrong
  */
 public record ScenarioOptions(
-        Scenario scenario, int moves, int vms, String only, long seed, String prefix, boolean keep) {
+        Scenario scenario,
+        int moves,
+        int vms,
+        String only,
+        List<Double> rttsMs,
+        long seed,
+        String prefix,
+        boolean keep) {
+    public ScenarioOptions {
+        rttsMs = List.copyOf(rttsMs);
+    }
+
     public static ScenarioOptions demo() {
-        return new ScenarioOptions(Scenarios.DEMO, 0, 0, "", 1, "", false);
+        return new ScenarioOptions(Scenarios.DEMO, 0, 0, "", List.of(), 1, "", false);
     }
 }

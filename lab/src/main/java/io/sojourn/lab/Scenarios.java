@@ -23,6 +23,10 @@ final class Scenarios {
             new Roam(),
             new PathMtu(),
             new Isolation(),
+            new Firewall(),
+            new Nat(),
+            new HostileWan(),
+            new NoisyNeighbour(),
             new CorruptOffload());
 
     private Scenarios() {}

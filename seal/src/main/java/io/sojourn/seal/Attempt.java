@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.seal;
 
+import org.jspecify.annotations.Nullable;
+
 /** An initiation that waits for its response. */
 final class Attempt implements Indexed {
     /** Forged responses cost two scalar multiplications each; after so many the attempt is given up. */
@@ -10,13 +12,15 @@ final class Attempt implements Indexed {
     final NoiseIk noise;
     final Suite suite;
     final byte[] mac1;
+    final @Nullable PresharedKey preshared;
     private final int index;
     private int responses;
 
-    Attempt(SealPeer<?> peer, int index, Suite suite, NoiseIk noise, byte[] mac1) {
+    Attempt(SealPeer<?> peer, int index, Suite suite, @Nullable PresharedKey preshared, NoiseIk noise, byte[] mac1) {
         this.peer = peer;
         this.index = index;
         this.suite = suite;
+        this.preshared = preshared;
         this.noise = noise;
         this.mac1 = mac1;
     }

@@ -103,8 +103,10 @@ final class Handshaker<O> {
         if (index < 0) {
             return;
         }
-        Suite suite = Suite.of(aes, peer.psk.length > 0);
-        byte[] header = SealFormat.handshakeHeader(SealFormat.INITIATION, suite, index, 0);
+        PresharedKey preshared = peer.newest();
+        Suite suite = Suite.of(aes, preshared != null);
+        int generation = preshared == null ? 0 : preshared.generation();
+        byte[] header = SealFormat.handshakeHeader(SealFormat.INITIATION, suite, index, generation);
         NoiseIk noise = NoiseIk.initiator(suite, SealFormat.prologue(header), self, peer.key());
         peer.initiatedUs = Math.max(peer.initiatedUs + 1, wallUs);
         byte[] body = noise.writeFirst(SealFormat.timestamp(peer.initiatedUs), entropy.bytes(X25519.BYTES));
@@ -120,7 +122,7 @@ final class Handshaker<O> {
             byte[] mac2 = Handshakes.mac(peer.cookie, message, mac2At);
             System.arraycopy(mac2, 0, message, mac2At, mac2.length);
         }
-        Attempt attempt = new Attempt(peer, index, suite, noise, mac1);
+        Attempt attempt = new Attempt(peer, index, suite, preshared, noise, mac1);
         peer.attempt = attempt;
         sessions.put(attempt);
         counts.initiations++;
@@ -176,7 +178,10 @@ final class Handshaker<O> {
             return DropReason.UNKNOWN_PEER;
         }
         byte[] payload = noise.readFirstPayload(body);
-        if (payload == null || suite.isPreshared() != peer.psk.length > 0) {
+        // In an initiation the receiver's index is not known yet: what stands there is the generation.
+        PresharedKey preshared = suite.isPreshared() ? peer.ofGeneration(SealFormat.receiver(header)) : null;
+        boolean wanted = peer.newest() != null;
+        if (payload == null || wanted != suite.isPreshared() || wanted && preshared == null) {
             return DropReason.UNAUTHENTICATED;
         }
         long timestampUs = SealFormat.timestamp(payload);
@@ -184,16 +189,22 @@ final class Handshaker<O> {
             return DropReason.REPLAYED;
         }
         peer.timestampUs = timestampUs;
-        return respond(peer, suite, noise, SealFormat.sender(header), nowNs);
+        return respond(peer, suite, preshared, noise, SealFormat.sender(header), nowNs);
     }
 
-    private DropReason respond(SealPeer<O> peer, Suite suite, NoiseIk noise, int remoteIndex, long nowNs) {
+    private DropReason respond(
+            SealPeer<O> peer,
+            Suite suite,
+            @Nullable PresharedKey preshared,
+            NoiseIk noise,
+            int remoteIndex,
+            long nowNs) {
         int index = sessions.free();
         if (index < 0) {
             return DropReason.NO_SESSION;
         }
         byte[] header = SealFormat.handshakeHeader(SealFormat.RESPONSE, suite, index, remoteIndex);
-        byte[] body = noise.writeSecond(header, entropy.bytes(X25519.BYTES), peer.psk);
+        byte[] body = noise.writeSecond(header, entropy.bytes(X25519.BYTES), octets(preshared));
         if (body == null) {
             return DropReason.UNAUTHENTICATED;
         }
@@ -203,7 +214,7 @@ final class Handshaker<O> {
         System.arraycopy(mac1, 0, message, MAC1_AT_RESPONSE, mac1.length);
         retire(peer, peer.next);
         TransportSession next =
-                new TransportSession(peer, suite, ciphers, noise.split(), false, index, remoteIndex, nowNs);
+                new TransportSession(peer, suite, preshared, ciphers, noise.split(), false, index, remoteIndex, nowNs);
         peer.next = next;
         sessions.put(next);
         counts.answered++;
@@ -226,14 +237,22 @@ final class Handshaker<O> {
         byte[] header = Arrays.copyOf(message, SealFormat.HANDSHAKE_HEADER_BYTES);
         byte[] body = Arrays.copyOfRange(message, SealFormat.HANDSHAKE_HEADER_BYTES, MAC1_AT_RESPONSE);
         NoiseIk noise = attempt.mayRead() ? attempt.noise.copy() : null;
-        byte[] payload = noise == null ? null : noise.readSecond(body, peer.psk);
+        byte[] payload = noise == null ? null : noise.readSecond(body, octets(attempt.preshared));
         if (noise == null || payload == null || !Arrays.equals(payload, header)) {
             return DropReason.UNAUTHENTICATED;
         }
         sessions.remove(attempt);
         peer.attempt = null;
         TransportSession made = new TransportSession(
-                peer, attempt.suite, ciphers, noise.split(), true, attempt.index(), SealFormat.sender(header), nowNs);
+                peer,
+                attempt.suite,
+                attempt.preshared,
+                ciphers,
+                noise.split(),
+                true,
+                attempt.index(),
+                SealFormat.sender(header),
+                nowNs);
         sessions.put(made);
         install(peer, made);
         established = peer;
@@ -303,6 +322,10 @@ final class Handshaker<O> {
         peer.cookieNs = nowNs;
         peer.nextAttemptNs = nowNs;
         return DropReason.NONE;
+    }
+
+    private static byte[] octets(@Nullable PresharedKey preshared) {
+        return preshared == null ? NoiseIk.NO_PSK : preshared.octets;
     }
 
     private @Nullable Attempt attempt(byte[] message) {

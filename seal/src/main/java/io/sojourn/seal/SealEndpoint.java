@@ -6,9 +6,9 @@ import io.sojourn.wire.DropReason;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.security.MessageDigest;
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -73,21 +73,17 @@ public final class SealEndpoint<O> {
     /**
      * Adds a peer, or finds it: a key that is known keeps its sessions and gets this owner.
      *
-     * @param psk 32 octets that both ends have from elsewhere, mixed into every handshake; or none
+     * @param preshared what both ends have from elsewhere, the newest first; from now on every handshake is made with one of these, or with none
+     *     if there are none
      */
-    public SealPeer<O> peer(SealPublicKey key, byte[] psk, O owner) {
-        if (psk.length != 0 && psk.length != NoiseIk.PSK_BYTES) {
-            throw new SealException("a pre-shared key has " + NoiseIk.PSK_BYTES + " octets, not " + psk.length);
-        }
+    public SealPeer<O> peer(SealPublicKey key, List<PresharedKey> preshared, O owner) {
         SealPeer<O> known = peers.get(key);
-        if (known != null && MessageDigest.isEqual(known.psk, psk)) {
+        if (known != null) {
             known.owner(owner);
+            known.preshared(preshared);
             return known;
         }
-        if (known != null) {
-            remove(known);
-        }
-        SealPeer<O> peer = new SealPeer<>(key, psk.clone(), owner);
+        SealPeer<O> peer = new SealPeer<>(key, preshared, owner);
         peers.put(key, peer);
         return peer;
     }

@@ -2,6 +2,7 @@
 package io.sojourn.seal;
 
 import java.util.ArrayDeque;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,7 +21,7 @@ public final class SealPeer<O> {
 
     private final SealPublicKey key;
     final byte[] mac1Key;
-    final byte[] psk;
+    private List<PresharedKey> preshared;
     private O owner;
 
     /** Oldest first. */
@@ -53,9 +54,9 @@ public final class SealPeer<O> {
     byte[] cookie = new byte[0];
     long cookieNs;
 
-    SealPeer(SealPublicKey key, byte[] psk, O owner) {
+    SealPeer(SealPublicKey key, List<PresharedKey> preshared, O owner) {
         this.key = key;
-        this.psk = psk;
+        this.preshared = List.copyOf(preshared);
         this.owner = owner;
         mac1Key = Handshakes.mac1Key(key);
     }
@@ -70,6 +71,31 @@ public final class SealPeer<O> {
 
     public void owner(O owner) {
         this.owner = owner;
+    }
+
+    void preshared(List<PresharedKey> keys) {
+        preshared = List.copyOf(keys);
+    }
+
+    /** With which this end initiates; null: with none. */
+    @Nullable
+    PresharedKey newest() {
+        return preshared.isEmpty() ? null : preshared.getFirst();
+    }
+
+    @Nullable
+    PresharedKey ofGeneration(int generation) {
+        for (PresharedKey k : preshared) {
+            if (k.generation() == generation) {
+                return k;
+            }
+        }
+        return null;
+    }
+
+    /** Of the session that is sent with; {@link PresharedKey#NONE}: made without one, or there is no session. */
+    public int presharedGeneration() {
+        return current == null ? PresharedKey.NONE : current.generation;
     }
 
     /** Whether what is given to it can be sealed now. */

@@ -2,6 +2,7 @@
 package io.sojourn.seal;
 
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A pair of keys that two gateways share for a while, one for each direction, and the two counters. Locking: none, one
@@ -11,6 +12,9 @@ final class TransportSession implements Indexed {
     final SealPeer<?> peer;
     final boolean initiator;
     final long bornNs;
+    /** Of the pre-shared key that it was made with. */
+    final int generation;
+
     private final int index;
     private final int remoteIndex;
     private final boolean aes;
@@ -23,6 +27,7 @@ final class TransportSession implements Indexed {
     TransportSession(
             SealPeer<?> peer,
             Suite suite,
+            @Nullable PresharedKey preshared,
             PacketCipher.Maker ciphers,
             byte[][] keys,
             boolean initiator,
@@ -34,6 +39,7 @@ final class TransportSession implements Indexed {
         this.index = index;
         this.remoteIndex = remoteIndex;
         this.bornNs = bornNs;
+        generation = preshared == null ? PresharedKey.NONE : preshared.generation();
         aes = suite.isAes();
         sender = ciphers.make(aes, keys[initiator ? 0 : 1], true);
         receiver = ciphers.make(aes, keys[initiator ? 1 : 0], false);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sojourn.wire.DropReason;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class SealEndpointTest {
@@ -268,6 +269,57 @@ class SealEndpointTest {
         assertThat(none.b.drops).containsExactly(DropReason.UNAUTHENTICATED);
         SealWorld missing = new SealWorld(new byte[0], psk).connected();
         assertThat(missing.b.drops).containsExactly(DropReason.UNAUTHENTICATED);
+    }
+
+    private static PresharedKey generation(int number) {
+        byte[] octets = new byte[PresharedKey.BYTES];
+        octets[0] = (byte) number;
+        return new PresharedKey(number, octets);
+    }
+
+    @Test
+    void theNextPresharedKeyComesIntoUseWithTheNextSessionAndNothingIsLost() {
+        SealWorld w = new SealWorld();
+        w.a.knows(List.of(generation(1)));
+        w.b.knows(List.of(generation(1)));
+        w.connected();
+        assertThat(w.a.peer.presharedGeneration()).isEqualTo(1);
+        w.a.knows(List.of(generation(2), generation(1)));
+        assertThat(w.a.peer.isUp()).isTrue();
+        w.b.knows(List.of(generation(2), generation(1)));
+        for (int i = 0; i < 140; i++) {
+            assertThat(w.a.say("a" + i)).isTrue();
+            assertThat(w.b.say("b" + i)).isTrue();
+            w.settle();
+            w.pass(SECOND);
+        }
+        assertThat(w.a.peer.presharedGeneration()).isEqualTo(2);
+        assertThat(w.b.peer.presharedGeneration()).isEqualTo(2);
+        assertThat(w.a.received).hasSize(140);
+        assertThat(w.b.received).hasSize(140);
+        assertThat(w.a.drops).isEmpty();
+        assertThat(w.b.drops).isEmpty();
+    }
+
+    @Test
+    void whoHasNotHeardOfTheNextPresharedKeyYetIsNotCutOff() {
+        SealWorld w = new SealWorld();
+        w.a.knows(List.of(generation(1)));
+        w.b.knows(List.of(generation(1)));
+        w.connected();
+        w.a.knows(List.of(generation(2), generation(1)));
+        for (int i = 0; i < 400; i++) {
+            assertThat(w.a.say("a" + i)).isTrue();
+            assertThat(w.b.say("b" + i)).isTrue();
+            w.settle();
+            w.pass(SECOND);
+        }
+        assertThat(w.a.peer.presharedGeneration()).isEqualTo(1);
+        assertThat(w.b.received).hasSize(400);
+
+        w.a.knows(List.of(generation(3), generation(2)));
+        w.pass(400 * SECOND);
+        assertThat(w.a.peer.isUp()).as("but after two generations it is").isFalse();
     }
 
     @Test

@@ -3,18 +3,12 @@ package io.sojourn.seal;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/**
- * Coverage-guided search from genuine datagrams. Only on demand, since its agent slows the whole virtual machine:
- * {@code JAZZER_FUZZ=1 mvn -pl seal -am test -Dtest=SealFuzzTest -Dsurefire.failIfNoSpecifiedTests=false}.
- */
-@EnabledIfEnvironmentVariable(
-        named = "JAZZER_FUZZ",
-        matches = "1",
-        disabledReason = "fuzzing is on demand; HostileDatagramTest covers every build")
+/** Coverage-guided search from genuine datagrams. */
+@Tag("fuzz")
 class SealFuzzTest {
     private final SealWorld world = new SealWorld().connected();
 
@@ -26,7 +20,7 @@ class SealFuzzTest {
     }
 
     @MethodSource("genuine")
-    @FuzzTest(maxDuration = "60s")
+    @FuzzTest
     void nothingThrows(byte[] datagram) {
         if (datagram.length <= 65_535) {
             world.now += 1_000_000;

@@ -48,7 +48,11 @@ final class SealWorld {
         }
 
         void knows(byte[] psk) {
-            peer = endpoint.peer(other().key.publicKey(), psk, other().name);
+            knows(psk.length == 0 ? List.of() : List.of(new PresharedKey(0, psk)));
+        }
+
+        void knows(List<PresharedKey> preshared) {
+            peer = endpoint.peer(other().key.publicKey(), preshared, other().name);
         }
 
         @Override

@@ -4,6 +4,7 @@ package io.sojourn.sim;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,19 +13,27 @@ import org.jspecify.annotations.Nullable;
  * 400,000.
  */
 final class Exhaustive {
+    private static final long TELL_EVERY = 1 << 17;
+
+    private final Consumer<Long> progress;
     private final LongSet visited = new LongSet();
     private long transitions;
     private long ends;
     private final List<String> violations = new ArrayList<>();
     private List<String> path = List.of();
 
+    private Exhaustive(Consumer<Long> progress) {
+        this.progress = progress;
+    }
+
     private record Node(
             SmallWorld world, long hash, @Nullable Node parent, String by) {}
 
     /** @param limit states after which the search stops, unfinished */
-    static SimRunner.Exhausted search(SmallWorld.Budget budget, Mutation mutation, boolean strict, long limit) {
+    static SimRunner.Exhausted search(
+            SmallWorld.Budget budget, Mutation mutation, boolean strict, long limit, Consumer<Long> progress) {
         long startNs = System.nanoTime();
-        Exhaustive search = new Exhaustive();
+        Exhaustive search = new Exhaustive(progress);
         boolean complete = search.run(new SmallWorld(budget, new Mutator(mutation), strict), limit);
         return new SimRunner.Exhausted(
                 search.visited.size(),
@@ -55,19 +64,21 @@ final class Exhaustive {
 
     /** False if an invariant broke. */
     private boolean expand(Node node, ArrayDeque<Node> open) {
-        List<SmallWorld.Choice> choices = node.world.choices();
+        List<SmallChoices.Choice> choices = SmallChoices.of(node.world);
         long here = node.hash;
         boolean moved = false;
         for (int tier = -1; tier <= 3; tier++) {
             if (tier >= 1 && moved) {
                 return true; // a timer waits until nothing else can happen
             }
-            for (SmallWorld.Choice choice : choices) {
+            for (SmallChoices.Choice choice : choices) {
                 if (choice.tier() != tier) {
                     continue;
                 }
                 SmallWorld next = node.world.after(choice);
-                transitions++;
+                if (++transitions % TELL_EVERY == 0) {
+                    progress.accept((long) visited.size());
+                }
                 if (!next.violations().isEmpty()) {
                     return fail(node, choice.name(), next);
                 }

@@ -5,8 +5,8 @@ import io.sojourn.handoff.HandoffEvent;
 import io.sojourn.handoff.Signal;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
+import io.sojourn.sim.VmPath.Item;
+import io.sojourn.sim.VmPath.Queue;
 import java.util.List;
 import java.util.function.LongConsumer;
 import java.util.function.ToIntFunction;
@@ -51,72 +51,6 @@ final class Forwarder {
 
     private static final long LATELY_NS = 2_000_000_000L;
 
-    /** @param relayed the gateway that it came from has only passed it on */
-    private record Item(@Nullable Packet packet, @Nullable Signal signal, int from, long epoch, boolean relayed) {}
-
-    private static final class Queue {
-        final long epoch;
-        final int from;
-        final ArrayDeque<Item> items = new ArrayDeque<>();
-        boolean started;
-        boolean active;
-        int returnTo = -1;
-        long sinceNs;
-
-        Queue(long epoch, int from) {
-            this.epoch = epoch;
-            this.from = from;
-        }
-
-        Queue copy() {
-            Queue copy = new Queue(epoch, from);
-            copy.items.addAll(items);
-            copy.started = started;
-            copy.active = active;
-            copy.returnTo = returnTo;
-            copy.sinceNs = sinceNs;
-            return copy;
-        }
-    }
-
-    private static final class VmPath {
-        int routeTo = -1;
-        long routeEpoch;
-        int redirectTo = -1;
-        long redirectEpoch;
-
-        @Nullable
-        Queue takenBack;
-
-        long returnedEpoch = -1;
-        final List<Queue> buffers = new ArrayList<>();
-        final List<Queue> holds = new ArrayList<>();
-        final List<Queue> outboundHolds = new ArrayList<>();
-        boolean tombstone;
-        long lastForwardedNs;
-        /** Where it was bound before, and since when it is no more. */
-        int cameFrom = -1;
-
-        long movedNs;
-
-        VmPath copy() {
-            VmPath copy = new VmPath();
-            copy.routeTo = routeTo;
-            copy.routeEpoch = routeEpoch;
-            copy.redirectTo = redirectTo;
-            copy.redirectEpoch = redirectEpoch;
-            copy.takenBack = takenBack == null ? null : takenBack.copy();
-            copy.returnedEpoch = returnedEpoch;
-            buffers.forEach(q -> copy.buffers.add(q.copy()));
-            holds.forEach(q -> copy.holds.add(q.copy()));
-            outboundHolds.forEach(q -> copy.outboundHolds.add(q.copy()));
-            copy.tombstone = tombstone;
-            copy.cameFrom = cameFrom;
-            copy.movedNs = movedNs;
-            return copy;
-        }
-    }
-
     private final int self;
     private final GatewayId[] names;
     private final VmId[] vms;
@@ -148,32 +82,7 @@ final class Forwarder {
     /** All that tells this state from another one, as numbers. */
     void encode(LongConsumer to, ToIntFunction<Signal> signals) {
         for (VmPath path : paths) {
-            to.accept(path.routeTo);
-            to.accept(path.routeEpoch);
-            to.accept(path.redirectTo);
-            to.accept(path.redirectEpoch);
-            to.accept(path.returnedEpoch);
-            to.accept(path.tombstone ? 1 : 0);
-            encode(path.takenBack == null ? List.of() : List.of(path.takenBack), to, signals);
-            encode(path.buffers, to, signals);
-            encode(path.holds, to, signals);
-            encode(path.outboundHolds, to, signals);
-        }
-    }
-
-    private static void encode(List<Queue> queues, LongConsumer to, ToIntFunction<Signal> signals) {
-        to.accept(queues.size());
-        for (Queue queue : queues) {
-            to.accept(queue.epoch * 64 + queue.from + 1);
-            to.accept((queue.started ? 1 : 0) + (queue.active ? 2 : 0) + 4L * (queue.returnTo + 1));
-            to.accept(queue.items.size());
-            for (Item item : queue.items) {
-                to.accept(item.epoch * 64 + item.from + 1);
-                to.accept(
-                        item.packet != null
-                                ? item.packet.flow.index * 1000L + item.packet.number
-                                : item.signal != null ? -1L - signals.applyAsInt(item.signal) : 0);
-            }
+            path.encode(to, signals);
         }
     }
 
@@ -249,10 +158,10 @@ final class Forwarder {
     }
 
     private boolean ends(Signal marker, Signal.Direction direction, Item item) {
-        if (item.packet == null) {
+        if (item.packet() == null) {
             return false;
         }
-        FlowName flow = item.packet.flow.name;
+        FlowName flow = item.packet().flow.name;
         int vm = direction == Signal.Direction.INBOUND ? flow.targetVm() : flow.sourceVm();
         return vm >= 0 && vms[vm].equals(marker.vm());
     }
@@ -300,7 +209,8 @@ final class Forwarder {
         }
         for (Queue other : target.holds) {
             if (other.items.stream()
-                    .anyMatch(item -> item.packet != null && item.packet.flow.name.sourceVm() == source)) {
+                    .anyMatch(item ->
+                            item.packet() != null && item.packet().flow.name.sourceVm() == source)) {
                 return other;
             }
         }
@@ -354,8 +264,8 @@ final class Forwarder {
 
     private void hold(Queue hold, Item item, int vm, int from) {
         if (hold.items.size() >= limit) {
-            if (item.packet != null) {
-                out.lost(item.packet, Loss.FULL);
+            if (item.packet() != null) {
+                out.lost(item.packet(), Loss.FULL);
             }
             return;
         }
@@ -445,8 +355,8 @@ final class Forwarder {
             if (buffer.epoch == epoch) {
                 long count = buffer.items.size();
                 for (Item item : buffer.items) {
-                    if (item.packet != null) {
-                        out.wan(to, item.packet, epoch, true);
+                    if (item.packet() != null) {
+                        out.wan(to, item.packet(), epoch, true);
                     }
                 }
                 buffer.items.clear();
@@ -478,7 +388,7 @@ final class Forwarder {
         if (hold != null) {
             paths[vm].holds.remove(hold);
             for (Item item : hold.items) {
-                Queue next = item.packet == null || item.relayed ? null : crossing(paths[vm], item.packet);
+                Queue next = item.packet() == null || item.relayed() ? null : crossing(paths[vm], item.packet());
                 if (next == null) {
                     replay(vm, item);
                 } else {
@@ -501,21 +411,21 @@ final class Forwarder {
         }
         paths[vm].outboundHolds.remove(hold);
         for (Item item : hold.items) {
-            if (item.signal != null) {
-                signalFromWan(item.signal, item.from);
-            } else if (item.packet != null && item.from == self) {
-                emit(item.packet, item.epoch);
-            } else if (item.packet != null) {
-                arrived(item.packet, item.from, item.epoch, item.relayed);
+            if (item.signal() != null) {
+                signalFromWan(item.signal(), item.from());
+            } else if (item.packet() != null && item.from() == self) {
+                emit(item.packet(), item.epoch());
+            } else if (item.packet() != null) {
+                arrived(item.packet(), item.from(), item.epoch(), item.relayed());
             }
         }
     }
 
     private void replay(int vm, Item item) {
-        if (item.packet != null) {
-            dispatch(vm, item.packet, item.from, item.epoch);
-        } else if (item.signal != null) {
-            signalFromWan(item.signal, item.from);
+        if (item.packet() != null) {
+            dispatch(vm, item.packet(), item.from(), item.epoch());
+        } else if (item.signal() != null) {
+            signalFromWan(item.signal(), item.from());
         }
     }
 
@@ -598,8 +508,8 @@ final class Forwarder {
 
     private void lose(Queue queue, Loss why) {
         for (Item item : queue.items) {
-            if (item.packet != null) {
-                out.lost(item.packet, why);
+            if (item.packet() != null) {
+                out.lost(item.packet(), why);
             }
         }
         queue.items.clear();

@@ -102,8 +102,12 @@ public final class SimRunner {
      */
     public record Repeated(long worlds, String traceHash, List<Long> different) {}
 
-    /** Runs worlds twice, from {@code seed} on, and compares event by event, that is by trace hash. */
-    public static Repeated repeat(long worlds, long seed) {
+    /**
+     * Runs worlds twice, from {@code seed} on, and compares event by event, that is by trace hash.
+     *
+     * @param progress told now and then how many
+     */
+    public static Repeated repeat(long worlds, long seed, Consumer<Long> progress) {
         List<Long> different = new ArrayList<>();
         long hash = 0xcbf29ce484222325L;
         for (long run = 0; run < worlds; run++) {
@@ -113,6 +117,9 @@ public final class SimRunner {
                 different.add(worldSeed);
             }
             hash = (hash ^ first) * 0x100000001b3L;
+            if (run % 100 == 99) {
+                progress.accept(run + 1);
+            }
         }
         return new Repeated(worlds, String.format("%016x", hash), List.copyOf(different));
     }
@@ -165,14 +172,23 @@ public final class SimRunner {
      * Visits every state of a small world: two sites and a correspondent's, one VM, one move.
      *
      * @param limit states after which the search gives up
+     * @param progress told now and then how many were visited
      */
     public static Exhausted exhaustive(
-            int crashes, int losses, int doubles, int aborts, int inboundPackets, int outboundPackets, long limit) {
+            int crashes,
+            int losses,
+            int doubles,
+            int aborts,
+            int inboundPackets,
+            int outboundPackets,
+            long limit,
+            Consumer<Long> progress) {
         return Exhaustive.search(
                 new SmallWorld.Budget(crashes, losses, doubles, aborts, inboundPackets, outboundPackets),
                 Mutation.NONE,
                 true,
-                limit);
+                limit,
+                progress);
     }
 
     /**

@@ -16,10 +16,10 @@ class SimulationTest {
 
     @Test
     void everyOrderOfASmallMoveIsFine() {
-        SimRunner.Exhausted calm = SimRunner.exhaustive(0, 0, 0, 0, 1, 1, 1_000_000);
+        SimRunner.Exhausted calm = SimRunner.exhaustive(0, 0, 0, 0, 1, 1, 1_000_000, states -> {});
         assertThat(calm.violations()).isEmpty();
         assertThat(calm.complete()).isTrue();
-        SimRunner.Exhausted killed = SimRunner.exhaustive(1, 0, 0, 0, 0, 0, 1_000_000);
+        SimRunner.Exhausted killed = SimRunner.exhaustive(1, 0, 0, 0, 0, 0, 1_000_000, states -> {});
         assertThat(killed.violations()).isEmpty();
         assertThat(killed.complete()).isTrue();
         assertThat(killed.states()).isGreaterThan(100_000);
@@ -37,7 +37,11 @@ class SimulationTest {
     private static java.util.List<String> searched(
             Mutation mutation, int crashes, int aborts, int inbound, int outbound) {
         return Exhaustive.search(
-                        new SmallWorld.Budget(crashes, 0, 0, aborts, inbound, outbound), mutation, true, 2_000_000)
+                        new SmallWorld.Budget(crashes, 0, 0, aborts, inbound, outbound),
+                        mutation,
+                        true,
+                        2_000_000,
+                        states -> {})
                 .violations();
     }
 
@@ -50,7 +54,7 @@ class SimulationTest {
         }
         assertThat(Simulation.run(1).hash()).isNotEqualTo(Simulation.run(2).hash());
         assertThat(SimRunner.replay(17)).isEqualTo(SimRunner.replay(17));
-        assertThat(SimRunner.repeat(100, 3).different()).isEmpty();
+        assertThat(SimRunner.repeat(100, 3, done -> {}).different()).isEmpty();
     }
 
     @Test

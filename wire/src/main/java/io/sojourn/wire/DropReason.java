@@ -43,7 +43,10 @@ public enum DropReason {
     TOO_BIG,
     SPOOFED,
     FILTERED,
+    /** More than its station is allowed. */
     RATE_LIMITED,
+    /** More than its station's share, while there was not enough for all. */
+    FAIR_SHARE,
 
     // who sent it
     UNKNOWN_PEER,

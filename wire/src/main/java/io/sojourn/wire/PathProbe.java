@@ -53,6 +53,9 @@ public final class PathProbe {
     /** Flag of a probe: please pad the reply to the size of the probe (path MTU of the way back). */
     public static final int FLAG_PAD_REPLY = 1;
 
+    /** Flag of a probe, and of its reply: sent on the direct path, whatever way other datagrams take. */
+    public static final int FLAG_DIRECT = 2;
+
     private static final String ALGORITHM = "HmacSHA256";
 
     private final Mac mac;

@@ -31,6 +31,9 @@ public final class SojournDatagram {
     /** The type and zeros: nothing shorter than a VXLAN header is looked at. */
     public static final int DAMAGE_BYTES = 8;
 
+    public static final int RELAY = 8;
+    public static final int RELAYED = 9;
+
     private SojournDatagram() {}
 
     /** The type of the datagram, or {@link #INVALID} when it is not Sojourn's, too short, or of no known type. */
@@ -39,7 +42,15 @@ public final class SojournDatagram {
             return INVALID;
         }
         int type = BigEndian.u8(s, at + TYPE_OFFSET);
-        return type <= DAMAGE ? type : INVALID;
+        return type <= RELAYED ? type : INVALID;
+    }
+
+    /** A path probe, or its reply, that says that it was sent on the direct path. */
+    public static boolean isDirectProbe(MemorySegment s, long at, int length) {
+        int type = type(s, at, length);
+        return (type == PATH_PROBE || type == PATH_PROBE_REPLY)
+                && length >= PathProbe.BYTES
+                && (PathProbe.flags(s, at) & PathProbe.FLAG_DIRECT) != 0;
     }
 
     public static void write(MemorySegment s, long at, int type) {

@@ -5,18 +5,12 @@ import com.code_intelligence.jazzer.junit.FuzzTest;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/**
- * Coverage-guided search from the golden frames. Only on demand, since its agent slows the whole virtual machine:
- * {@code JAZZER_FUZZ=1 mvn -pl wire -am test -Dtest=FrameFuzzTest -Dsurefire.failIfNoSpecifiedTests=false}.
- */
-@EnabledIfEnvironmentVariable(
-        named = "JAZZER_FUZZ",
-        matches = "1",
-        disabledReason = "fuzzing is on demand; HostileFrameTest covers every build")
+/** Coverage-guided search from the golden frames. */
+@Tag("fuzz")
 class FrameFuzzTest {
     private final MemorySegment out = Arena.ofAuto().allocate(70_000);
     private final ParsedFrame parsed = new ParsedFrame();
@@ -28,7 +22,7 @@ class FrameFuzzTest {
     }
 
     @MethodSource("goldenFrames")
-    @FuzzTest(maxDuration = "60s")
+    @FuzzTest
     void nothingThrowsOrReadsOutsideTheFrame(byte[] frame) {
         MemorySegment s = Samples.exactly(frame);
         SojournDatagram.type(s, 0, frame.length);

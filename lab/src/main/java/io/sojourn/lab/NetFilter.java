@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.lab;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** NATs and firewalls of the lab: the kernel's own (nftables), in their place's namespace. */
+final class NetFilter {
+    private NetFilter() {}
+
+    /** What leaves by the WAN has this place's address from here on; what comes is let in if it answers. */
+    static void masquerade(Place nat) {
+        rules(
+                nat,
+                "table inet nat {",
+                " chain out { type nat hook postrouting priority srcnat; oifname " + Lab.WAN_DEVICE + " masquerade; }",
+                " chain in { type filter hook forward priority filter; policy accept;",
+                "  iifname " + Lab.WAN_DEVICE + " ct state new drop; }",
+                // As routers do: what is for nobody leaves no trace, or it would take the place that an answer needs.
+                " chain self { type filter hook input priority filter; policy accept;",
+                "  iifname " + Lab.WAN_DEVICE + " icmp type echo-request accept;",
+                "  iifname " + Lab.WAN_DEVICE + " ct state new drop; }",
+                "}");
+    }
+
+    /** Nobody reaches this place who has not been spoken to; ping is answered, so that the underlay can be measured. */
+    static void outboundOnly(Place place) {
+        rules(
+                place,
+                "table inet firewall {",
+                " chain in { type filter hook input priority filter; policy accept;",
+                "  iifname " + Lab.WAN_DEVICE + " icmp type echo-request accept;",
+                "  iifname " + Lab.WAN_DEVICE + " ct state new,invalid counter drop; }",
+                "}");
+    }
+
+    /** How many packets the firewall of {@link #outboundOnly} has turned away. */
+    static long turnedAway(Place place) {
+        String rules = place.run("nft", "list", "table", "inet", "firewall");
+        var counter = java.util.regex.Pattern.compile("counter packets (\\d+)").matcher(rules);
+        return counter.find() ? Long.parseLong(counter.group(1)) : 0;
+    }
+
+    /** Nothing passes between the two addresses here, from now on. */
+    static void block(Place router, String address) {
+        rules(
+                router,
+                "table inet block {",
+                " chain between { type filter hook forward priority -10; policy accept;",
+                "  ip saddr " + address + " drop; ip daddr " + address + " drop; }",
+                "}");
+    }
+
+    static void unblock(Place router) {
+        router.run("nft", "delete", "table", "inet", "block");
+    }
+
+    private static void rules(Place place, String... lines) {
+        List<String> command = new ArrayList<>(List.of("nft", String.join("\n", lines)));
+        place.run(command.toArray(String[]::new));
+    }
+}
