@@ -106,6 +106,7 @@ final class Inside {
 
     /** Reads short frames, and at most one long one behind them, to where they will be sent from; how many. */
     private int readAhead(LanPort port) {
+        wan.release(); // if the last time ended with an error
         long at = wan.aheadAt();
         int n = 0;
         int length = 0;
