@@ -38,8 +38,10 @@ class InnerLoopsTest {
         assertThat(results).hasSizeGreaterThan(5);
         for (RunResult result : results) {
             // What JMH itself allocates in an iteration is divided among its calls.
-            assertThat(Objects.requireNonNull(result.getSecondaryResults().get(ALLOCATED))
-                            .getScore())
+            double allocated = Objects.requireNonNull(
+                            result.getSecondaryResults().get(ALLOCATED))
+                    .getScore();
+            assertThat(allocated)
                     .as("octets allocated by " + result.getParams().getBenchmark())
                     .isLessThan(1);
         }
