@@ -57,6 +57,7 @@ final class Departure implements GuestSide {
     private volatile @Nullable SourceCarrier carrier;
     private volatile boolean copying;
     private volatile boolean parked;
+    private volatile long bytesBeforePause;
     private long lastReportNs;
     private long lastSentBytes;
 
@@ -156,6 +157,11 @@ final class Departure implements GuestSide {
                         @Override
                         public void finished(long streamBytes) {
                             copying = false;
+                            LOG.info(
+                                    "VM {}: stream done, {} bytes, {} of them in the pause",
+                                    hosted.vm,
+                                    streamBytes,
+                                    streamBytes - bytesBeforePause);
                             post(new HandoffEvent.StreamDone());
                         }
 
@@ -252,6 +258,7 @@ final class Departure implements GuestSide {
         SourceCarrier c = carrier;
         if (c != null) {
             LOG.debug("VM {}: stream let go: {}", hosted.vm, c.stats());
+            bytesBeforePause = c.bytesRead();
             c.expedite();
         }
     }

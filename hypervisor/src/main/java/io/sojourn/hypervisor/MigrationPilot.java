@@ -81,6 +81,9 @@ public final class MigrationPilot {
     private static final double SHRINKING = 0.8;
 
     private static final int STALLED_PASSES = 2;
+    /** Over which the speed of the stream is taken: many times what is in flight. */
+    private static final long WINDOW_NS = 200_000_000L;
+
     private static final double AS_GOOD_AS_THE_BEST = 1.15;
 
     private static final Decision CONTINUE = new Decision.Continue();
@@ -89,6 +92,12 @@ public final class MigrationPilot {
     private final Limits limits;
     private final Duration expectedHold;
     private final long goalBytes;
+    /** Of the copy: as the path was said to carry, or as the fastest of all windows was, if that is less. */
+    private double bytesPerS;
+
+    private double fastestBytesPerS;
+    private long windowNs;
+    private long windowBytes;
 
     private volatile int announcedPass;
     private int pass;
@@ -107,6 +116,7 @@ public final class MigrationPilot {
         this.path = path;
         this.limits = limits;
         this.expectedHold = expectedHold;
+        this.bytesPerS = Math.max(1, path.bytesPerS());
         this.goalBytes = Math.max(MIN_GOAL_BYTES, path.bytesPerS() / 1000 * GOAL_PAUSE_MS);
     }
 
@@ -120,6 +130,7 @@ public final class MigrationPilot {
         if (sample.phase() != MigrationPhase.ACTIVE || sample.pass() < 1) {
             return CONTINUE; // not begun, or QEMU is finishing and must be read empty
         }
+        measure(sample);
         if (parked) {
             return park(sample);
         }
@@ -132,7 +143,7 @@ public final class MigrationPilot {
         }
         if (sample.pass() > pass) {
             pass = sample.pass();
-            overrun = lastPass;
+            overrun = lastPass && sample.remainingBytes() < SAFE_PASS_BYTES;
             lastPass = bytesAtNextPass(sample) < SAFE_PASS_BYTES;
             passBeganNs = sample.atNs();
             passStartBytes = sample.remainingBytes();
@@ -144,6 +155,20 @@ public final class MigrationPilot {
             return park(sample);
         }
         return new Decision.Throttle(laterPassBytes(sample));
+    }
+
+    /** A path that never carried as much as it was thought to, or a copy that is held below what the pause may use, makes passes longer. */
+    private void measure(MigrationProgress sample) {
+        long ns = sample.atNs() - windowNs;
+        if (windowNs != 0 && ns < WINDOW_NS) {
+            return;
+        }
+        if (windowNs != 0 && sample.transferredBytes() > windowBytes) {
+            fastestBytesPerS = Math.max(fastestBytesPerS, (sample.transferredBytes() - windowBytes) * 1e9 / ns);
+            bytesPerS = Math.max(1, Math.min(path.bytesPerS(), fastestBytesPerS));
+        }
+        windowNs = sample.atNs();
+        windowBytes = sample.transferredBytes();
     }
 
     private Decision firstPass(MigrationProgress sample) {
@@ -163,7 +188,7 @@ public final class MigrationPilot {
     /** If the guest goes on dirtying as it did in the pass that has just ended. */
     private long bytesAtNextPass(MigrationProgress sample) {
         double lastPassS = Math.max(1e-3, (sample.atNs() - passBeganNs) / 1e9);
-        double thisPassS = sample.remainingBytes() / (double) Math.max(1, path.bytesPerS());
+        double thisPassS = sample.remainingBytes() / bytesPerS;
         return (long) (sample.remainingBytes() / lastPassS * thisPassS);
     }
 

@@ -41,7 +41,7 @@ import tools.jackson.databind.JsonNode;
 public final class QemuGuest implements Guest {
     private static final Set<String> WANTED = Set.of("events", "xbzrle");
     /** Of pages whose changes alone are sent: room for what an idle guest writes between two looks. A power of two (QEMU's rule). */
-    static final long DELTA_CACHE_BYTES = 4L << 20;
+    static final long DELTA_CACHE_BYTES = 16L << 20;
 
     static final int DOWNTIME_LIMIT_MS = 1;
     /** 1 TB/s; far from overflow when QEMU divides and multiplies it. */

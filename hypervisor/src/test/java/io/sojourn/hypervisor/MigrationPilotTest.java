@@ -86,6 +86,37 @@ class MigrationPilotTest {
         assertThat(unlimited.decide(active(1100, 2, 450_000))).isInstanceOf(Decision.Park.class);
     }
 
+    /** An eighth of what the path was said to carry: 30 MiB take two seconds, in which as much again is dirtied. */
+    @Test
+    void aCopyIsReckonedWithAsFastAsItIs() {
+        for (long atMs = 0; atMs <= 2000; atMs += 100) {
+            unlimited.decide(carried(atMs, 1, TOTAL, atMs * 15_600));
+        }
+        unlimited.decide(carried(2010, 2, 30 * MIB, 31_350_000));
+        assertThat(unlimited.decide(carried(4000, 2, 450_000, 62_000_000))).isInstanceOf(Decision.Throttle.class);
+        assertThat(unlimited.decide(carried(4020, 3, 300_000, 62_300_000)))
+                .isEqualTo(new Decision.Park(
+                        300_000 + MigrationPilot.IN_FLIGHT_BYTES,
+                        (300_000 + MigrationPilot.IN_FLIGHT_BYTES) * 1000 / 125_000_000 + 125 + 3));
+    }
+
+    private static MigrationProgress carried(long atMs, int pass, long remaining, long transferred) {
+        return new MigrationProgress(
+                atMs * 1_000_000 + 1,
+                MigrationPhase.ACTIVE,
+                TOTAL,
+                remaining,
+                transferred,
+                pass,
+                0,
+                4096,
+                0,
+                0,
+                0,
+                atMs,
+                Optional.empty());
+    }
+
     @Test
     void whatRunsThroughItsLastPassAfterAllIsParkedAtOnce() {
         unlimited.decide(active(0, 1, TOTAL));
@@ -94,11 +125,20 @@ class MigrationPilotTest {
     }
 
     @Test
+    void aGuestThatSuddenlyWorksHardIsFollowedOn() {
+        unlimited.decide(active(0, 1, TOTAL));
+        assertThat(unlimited.decide(active(1000, 2, 2 * MIB))).isInstanceOf(Decision.Throttle.class);
+        assertThat(unlimited.decide(active(1020, 3, 60 * MIB)))
+                .as("enough of it can be held back")
+                .isInstanceOf(Decision.Throttle.class);
+    }
+
+    @Test
     void aBusyGuestIsParkedWhenItsPassesShrinkNoMore() {
         unlimited.decide(active(0, 1, TOTAL));
-        assertThat(unlimited.decide(active(200, 2, 20 * MIB))).isInstanceOf(Decision.Throttle.class);
-        assertThat(unlimited.decide(active(370, 3, 19 * MIB))).isInstanceOf(Decision.Throttle.class);
-        assertThat(unlimited.decide(active(530, 4, 20 * MIB)))
+        assertThat(unlimited.decide(active(150, 2, 20 * MIB))).isInstanceOf(Decision.Throttle.class);
+        assertThat(unlimited.decide(active(320, 3, 19 * MIB))).isInstanceOf(Decision.Throttle.class);
+        assertThat(unlimited.decide(active(480, 4, 20 * MIB)))
                 .isInstanceOfSatisfying(
                         Decision.Park.class,
                         park -> assertThat(park.estimatedPauseMs()).isBetween(290L, 305L));

@@ -8,6 +8,7 @@
  *   World      runs it: Timeline (virtual time), Wan, SimGateway + Forwarder, SimHost, SimController
  *   Incident   tells machines again what they were told in a real move
  *   Monitor    holds the invariants of the protocol against every event
+ *   Exhaustive visits every state of a SmallWorld: SmallMachine, SmallGuests, SmallChoices, and Forwarder as it is
  * </pre>
  */
 @org.jspecify.annotations.NullMarked

@@ -22,6 +22,8 @@ public final class StreamRehearsal implements CarrierEvents {
     private static final int CHUNK_BYTES = 1 << 16;
     private static final long BOUND_NS = 5_000_000_000L;
 
+    private static final int SHORT_PART = 8;
+
     private volatile boolean ended;
 
     private StreamRehearsal() {}
@@ -35,7 +37,9 @@ public final class StreamRehearsal implements CarrierEvents {
         Path from = folder.resolve("rehearsal-source");
         Path to = folder.resolve("rehearsal-destination");
         try {
-            return new StreamRehearsal().carry(from, to, bytes);
+            // The short one first, whole: what is compiled in the long one shall know both the copy and the pause.
+            long datagrams = new StreamRehearsal().carry(from, to, bytes / SHORT_PART);
+            return datagrams + new StreamRehearsal().carry(from, to, bytes);
         } catch (IOException | TransferException e) {
             return 0;
         } finally {
@@ -60,7 +64,7 @@ public final class StreamRehearsal implements CarrierEvents {
             Thread writer =
                     Thread.ofPlatform().daemon().name("rehearsal-writer").start(() -> write(from, bytes));
             try {
-                return shuttle(source, destination);
+                return shuttle(source, destination, bytes / 2);
             } finally {
                 source.close();
                 destination.close();
@@ -70,8 +74,10 @@ public final class StreamRehearsal implements CarrierEvents {
         }
     }
 
-    private long shuttle(SourceCarrier source, DestinationCarrier destination) {
+    /** @param pauseAtBytes from there on it goes as in a guest's pause; code that first ran then would run interpreted, and the guest would wait for it */
+    private long shuttle(SourceCarrier source, DestinationCarrier destination, long pauseAtBytes) {
         long datagrams = 0;
+        boolean isPaused = false;
         long deadlineNs = System.nanoTime() + BOUND_NS;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment out = arena.allocate(Math.max(source.maxDatagramBytes(), destination.maxDatagramBytes()), 8);
@@ -79,6 +85,11 @@ public final class StreamRehearsal implements CarrierEvents {
                 long nowNs = System.nanoTime();
                 if (nowNs > deadlineNs) {
                     break;
+                }
+                if (!isPaused && source.bytesRead() >= pauseAtBytes) {
+                    isPaused = true;
+                    source.park();
+                    source.expedite();
                 }
                 int there = source.poll(nowNs, out, 0);
                 if (there > 0) {
