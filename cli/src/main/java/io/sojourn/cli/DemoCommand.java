@@ -51,7 +51,7 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--mechanism",
             paramLabel = "NAME",
-            description = "How packets are carried (default: ${DEFAULT-VALUE}).")
+            description = "How packets are carried: overlay or paging (default: ${DEFAULT-VALUE}).")
     String mechanism = "overlay";
 
     @Option(names = "--json", description = "Print the report to stdout instead of the table.")
@@ -60,11 +60,12 @@ final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Privileges.requireRoot("./sojourn demo", "it makes network namespaces and taps");
-        if (!mechanism.equals("overlay")) {
-            throw CommandFailure.wrongUse("--mechanism " + mechanism + ": there is only 'overlay' so far");
+        if (!ScenarioOptions.MECHANISMS.contains(mechanism)) {
+            throw CommandFailure.wrongUse("--mechanism " + mechanism + ": there is only "
+                    + String.join(" and ", ScenarioOptions.MECHANISMS) + " so far");
         }
         Labs labs = new Labs(spec.commandLine().getOut(), headless, json);
-        int status = labs.run(ScenarioOptions.demo(), report);
+        int status = labs.run(ScenarioOptions.demo(mechanism), report);
         if (status == 0 && !json && !headless) {
             spec.commandLine().getOut().print(NEXT);
             spec.commandLine().getOut().flush();

@@ -185,6 +185,12 @@ final class LabCommand {
         String only = "";
 
         @Option(
+                names = "--mechanism",
+                paramLabel = "NAME",
+                description = "How packets are carried: overlay or paging (default: ${DEFAULT-VALUE}).")
+        String mechanism = "overlay";
+
+        @Option(
                 names = "--rtts",
                 paramLabel = "MS",
                 split = ",",
@@ -221,8 +227,8 @@ final class LabCommand {
         @Override
         public Integer call() {
             Privileges.requireRoot("./sojourn lab run " + scenario, REASON);
-            ScenarioOptions options =
-                    new ScenarioOptions(Scenario.named(scenario), moves, vms, only, rtts, seed, prefix, keep);
+            ScenarioOptions options = new ScenarioOptions(
+                    Scenario.named(scenario), moves, vms, only, rtts, seed, mechanism, prefix, keep);
             return new Labs(spec.commandLine().getOut(), headless, json).run(options, report);
         }
     }

@@ -63,7 +63,9 @@ final class NetworkCommands {
         @Nullable
         Integer mtu;
 
-        @Option(names = "--mechanism", description = "How packets are carried; overlay if left out.")
+        @Option(
+                names = "--mechanism",
+                description = "How packets of its VMs are carried: overlay or paging; overlay if left out.")
         @Nullable
         String mechanism;
 

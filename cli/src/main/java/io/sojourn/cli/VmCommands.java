@@ -84,6 +84,12 @@ final class VmCommands {
                 description = "Fills the template, such as memory=512M; may be given several times.")
         Map<String, String> parameters = Map.of();
 
+        @Option(
+                names = "--mechanism",
+                description = "How its packets are carried: overlay or paging; as its network says if left out.")
+        @Nullable
+        String mechanism;
+
         ObjectNode json() {
             ObjectNode vm = JsonNodeFactory.instance.objectNode();
             boolean single = network != null || mac != null || tap != null || !addresses.isEmpty();
@@ -105,6 +111,7 @@ final class VmCommands {
             put(vm, "gateway", gateway);
             put(vm, "hypervisor", hypervisor);
             put(vm, "template", template);
+            put(vm, "mechanism", mechanism);
             if (!parameters.isEmpty()) {
                 ObjectNode filled = vm.putObject("parameters");
                 parameters.forEach(filled::put);

@@ -221,7 +221,8 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
             message.addSubnets(Subnet.newBuilder()
                     .setPrefix(subnet.prefix())
                     .setGatewayAddress(subnet.gateway() == null ? "" : subnet.gateway())
-                    .setHomeSite(subnet.homeSite() == null ? "" : subnet.homeSite()));
+                    .setHomeSite(subnet.homeSite() == null ? "" : subnet.homeSite())
+                    .setPageNumber(subnet.pageNumber() == null ? 0 : subnet.pageNumber()));
         }
         return message.build();
     }
@@ -233,6 +234,8 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 .setLocator(g.locator())
                 .setConnected(g.connected())
                 .setSealKey(g.sealKey() == null ? "" : g.sealKey())
+                .setPage4(g.page4() == null ? "" : g.page4())
+                .setPage6(g.page6() == null ? "" : g.page6())
                 .build();
     }
 
@@ -243,13 +246,15 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 .setEpoch(epoch)
                 .setQmp(vm.qmp())
                 .setTemplate(vm.template() == null ? "" : vm.template())
-                .putAllParameters(vm.filling());
+                .putAllParameters(vm.filling())
+                .setMechanism(vm.mechanism() == null ? "" : vm.mechanism());
         for (Resource.Nic nic : vm.nics()) {
             message.addNics(Nic.newBuilder()
                     .setMac(nic.mac())
                     .setNetwork(nic.network())
                     .addAllAddresses(nic.addresses())
-                    .setTap(nic.tap() == null ? "" : nic.tap()));
+                    .setTap(nic.tap() == null ? "" : nic.tap())
+                    .addAllPageNumbers(nic.numbers()));
         }
         return message.build();
     }

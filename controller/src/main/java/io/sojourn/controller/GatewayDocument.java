@@ -16,7 +16,9 @@ record GatewayDocument(
         long bootId,
         List<String> networks,
         Resource.Host host,
-        @Nullable String sealKey) {
+        @Nullable String sealKey,
+        @Nullable String page4,
+        @Nullable String page6) {
 
     GatewayDocument {
         networks = List.copyOf(networks);
@@ -32,7 +34,9 @@ record GatewayDocument(
                 hello.getBootId(),
                 hello.getNetworksList().stream().sorted().toList(),
                 host(hello.getHost()),
-                hello.getSealKey());
+                hello.getSealKey(),
+                hello.getPage4(),
+                hello.getPage6());
     }
 
     static Resource.Host host(HostFacts facts) {
@@ -44,11 +48,15 @@ record GatewayDocument(
                 facts.getQemuVersion());
     }
 
+    boolean hasPage() {
+        return page4 != null && !page4.isEmpty() || page6 != null && !page6.isEmpty();
+    }
+
     GatewayDocument withoutKey() {
-        return new GatewayDocument(name, site, locator, connected, software, bootId, networks, host, "");
+        return new GatewayDocument(name, site, locator, connected, software, bootId, networks, host, "", page4, page6);
     }
 
     GatewayDocument withConnected(boolean now) {
-        return new GatewayDocument(name, site, locator, now, software, bootId, networks, host, sealKey);
+        return new GatewayDocument(name, site, locator, now, software, bootId, networks, host, sealKey, page4, page6);
     }
 }

@@ -28,13 +28,19 @@ final class Inventory {
     private static final int MIN_MTU = 1280; // RFC 8200, section 5
     private static final int MAX_MTU = 9000;
 
+    static final String OVERLAY = "overlay";
+    static final String PAGING = "paging";
+    private static final List<String> MECHANISMS = List.of(OVERLAY, PAGING);
+
     private final Realm realm;
+    private final PageNumbers pageNumbers;
     private final Function<String, Optional<String>> moveOfVm;
     private final Time time;
 
     /** @param moveOfVm the migration under way of a VM */
     Inventory(Realm realm, Function<String, Optional<String>> moveOfVm, Time time) {
         this.realm = realm;
+        this.pageNumbers = new PageNumbers(realm);
         this.moveOfVm = moveOfVm;
         this.time = time;
     }
@@ -47,12 +53,7 @@ final class Inventory {
         if (others.stream().anyMatch(n -> n.name().equals(name))) {
             throw new RefusalException(409, "exists", "network '" + name + "' exists already");
         }
-        if (wanted.mechanism() != null && !wanted.mechanism().equals("overlay")) {
-            throw new RefusalException(
-                    422,
-                    "mechanism-impossible",
-                    "mechanism '" + wanted.mechanism() + "' is not known here: use overlay");
-        }
+        String mechanism = mechanism(wanted.mechanism());
         int mtu = wanted.mtu() == null ? DEFAULT_MTU : wanted.mtu();
         if (mtu < MIN_MTU || mtu > MAX_MTU) {
             throw RefusalException.invalid("mtu " + mtu + ": must be " + MIN_MTU + " to " + MAX_MTU);
@@ -64,12 +65,23 @@ final class Inventory {
         Resource.Network network = new Resource.Network(
                 name,
                 vni(wanted.vni(), others),
-                "overlay",
+                mechanism == null ? OVERLAY : mechanism,
                 mtu,
                 wanted.isRelaxed() ? Resource.RELAXED : Resource.STRICT,
-                subnets(wanted.subnets()));
+                pageNumbers.numbered(subnets(wanted.subnets())));
         realm.store().commit(List.of(Write.create(Kind.NETWORK, name, Json.write(network))));
         return network;
+    }
+
+    /** Null: none is named. */
+    private static @Nullable String mechanism(@Nullable String wanted) {
+        if (wanted != null && !MECHANISMS.contains(wanted)) {
+            throw new RefusalException(
+                    422,
+                    "mechanism-impossible",
+                    "mechanism '" + wanted + "' is not known here: use " + String.join(" or ", MECHANISMS));
+        }
+        return wanted;
     }
 
     private static int vni(@Nullable Integer wanted, List<Resource.Network> others) {
@@ -116,7 +128,7 @@ final class Inventory {
             if (homeSite != null) {
                 checked("homeSite", () -> new SiteId(homeSite));
             }
-            subnets.add(new Resource.Subnet(prefix.toString(), gateway.toString(), subnet.homeSite()));
+            subnets.add(new Resource.Subnet(prefix.toString(), gateway.toString(), subnet.homeSite(), null));
         }
         return subnets;
     }
@@ -150,8 +162,13 @@ final class Inventory {
             throw new RefusalException(409, "exists", "VM '" + name + "' exists already: 'sojourn vm set' changes it");
         }
         GatewayDocument gateway = place(wanted.site(), wanted.gateway());
-        Resource.Vm vm =
-                registered(name, nics(name, wanted.nics()), wanted.hypervisor(), wanted.template(), wanted.filling());
+        Resource.Vm vm = registered(
+                name,
+                pageNumbers.numbered(nics(name, wanted.nics()), null),
+                wanted.hypervisor(),
+                wanted.template(),
+                wanted.filling(),
+                mechanism(wanted.mechanism()));
         Epoch epoch = realm.store().reserveEpoch(new VmId(name));
         realm.store()
                 .commit(List.of(
@@ -166,11 +183,13 @@ final class Inventory {
             List<Resource.Nic> nics,
             @Nullable String hypervisor,
             @Nullable String template,
-            java.util.Map<String, String> parameters) {
+            java.util.Map<String, String> parameters,
+            @Nullable String mechanism) {
         if (hypervisor != null) {
             checked("hypervisor", () -> HypervisorUri.qmpPath(hypervisor));
         }
-        return new Resource.Vm(name, nics, null, null, hypervisor, template, parameters, null, null, null, null);
+        return new Resource.Vm(
+                name, nics, null, null, hypervisor, template, parameters, mechanism, null, null, null, null);
     }
 
     synchronized Resource.Vm changeVm(String name, Resource.VmChange change) {
@@ -179,10 +198,11 @@ final class Inventory {
         refuseWhileMoving(name);
         Resource.Vm vm = registered(
                 name,
-                change.nics() == null ? old.nics() : nics(name, change.nics()),
+                pageNumbers.numbered(change.nics() == null ? old.nics() : nics(name, change.nics()), old),
                 change.hypervisor() == null ? old.hypervisor() : change.hypervisor(),
                 change.template() == null ? old.template() : change.template(),
-                change.parameters() == null ? old.filling() : change.parameters());
+                change.parameters() == null ? old.filling() : change.parameters(),
+                change.mechanism() == null ? old.mechanism() : mechanism(change.mechanism()));
         List<Write> writes = new ArrayList<>();
         writes.add(new Write.Put(Kind.VM, name, Json.write(vm), stored.version()));
         if (change.site() != null || change.gateway() != null) {
@@ -221,11 +241,22 @@ final class Inventory {
     /** The VM after a move: its hypervisor is the one that received it, its taps are not those of before. */
     static Resource.Vm landed(Resource.Vm vm, Optional<String> qmp) {
         List<Resource.Nic> nics = vm.nics().stream()
-                .map(nic -> new Resource.Nic(nic.mac(), nic.network(), nic.addresses(), null))
+                .map(nic -> new Resource.Nic(nic.mac(), nic.network(), nic.addresses(), null, nic.pageNumbers()))
                 .toList();
         String hypervisor = qmp.map(HypervisorUri::of).orElse(vm.hypervisor());
         return new Resource.Vm(
-                vm.name(), nics, null, null, hypervisor, vm.template(), vm.parameters(), null, null, null, null);
+                vm.name(),
+                nics,
+                null,
+                null,
+                hypervisor,
+                vm.template(),
+                vm.parameters(),
+                vm.mechanism(),
+                null,
+                null,
+                null,
+                null);
     }
 
     private GatewayDocument place(@Nullable String site, @Nullable String gateway) {
@@ -315,7 +346,7 @@ final class Inventory {
             }
             addresses.add(address.toString());
         }
-        return new Resource.Nic(mac.toString(), network, addresses, nic.tap());
+        return new Resource.Nic(mac.toString(), network, addresses, nic.tap(), null);
     }
 
     private static List<String> claims(Resource.Nic nic) {

@@ -234,11 +234,12 @@ final class MovePlanner {
             Resource.Network network = realm.network(nic.network())
                     .orElseThrow(() -> refuse(
                             "network-missing", "network '" + nic.network() + "' of VM '" + vm.name() + "' is gone"));
-            if (!"overlay".equals(network.mechanism())) {
+            String mechanism = vm.mechanism() == null ? network.mechanism() : vm.mechanism();
+            if (Inventory.PAGING.equals(mechanism) && !destination.hasPage()) {
                 throw refuse(
                         "mechanism-impossible",
-                        "network '" + network.name() + "' uses mechanism '" + network.mechanism()
-                                + "', which cannot carry a move yet");
+                        "VM '" + vm.name() + "' is paged, and gateway '" + destination.name()
+                                + "' has no page: add one to its gateway.yaml, as in page: [100.80.0.0/16, fd50:1::/48]");
             }
             if (!destination.networks().contains(nic.network())) {
                 throw refuse(

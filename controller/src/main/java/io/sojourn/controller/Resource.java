@@ -29,10 +29,12 @@ public sealed interface Resource {
                 : "ordering '" + ordering + "': must be strict or relaxed";
     }
 
+    /** @param pageNumber of its hosts in a page, assigned; null or 0: none */
     record Subnet(
             String prefix,
             @Nullable String gateway,
-            @Nullable String homeSite) {}
+            @Nullable String homeSite,
+            @Nullable Integer pageNumber) {}
 
     record Network(
             String name,
@@ -113,9 +115,15 @@ public sealed interface Resource {
             String mac,
             String network,
             List<String> addresses,
-            @Nullable String tap) {
+            @Nullable String tap,
+            @Nullable List<Integer> pageNumbers) {
         public Nic {
             addresses = list(addresses);
+            pageNumbers = list(pageNumbers);
+        }
+
+        List<Integer> numbers() {
+            return pageNumbers == null ? List.of() : pageNumbers;
         }
     }
 
@@ -127,6 +135,7 @@ public sealed interface Resource {
             @Nullable String hypervisor,
             @Nullable String template,
             @Nullable Map<String, String> parameters,
+            @Nullable String mechanism,
             @Nullable Long epoch,
             @Nullable String state,
             @Nullable String migration,
@@ -143,7 +152,19 @@ public sealed interface Resource {
         }
 
         Vm withoutHypervisor() {
-            return new Vm(name, nics, site, gateway, null, template, parameters, epoch, state, migration, warnings);
+            return new Vm(
+                    name,
+                    nics,
+                    site,
+                    gateway,
+                    null,
+                    template,
+                    parameters,
+                    mechanism,
+                    epoch,
+                    state,
+                    migration,
+                    warnings);
         }
 
         Map<String, String> filling() {
@@ -157,7 +178,8 @@ public sealed interface Resource {
             @Nullable String gateway,
             @Nullable String hypervisor,
             @Nullable String template,
-            @Nullable Map<String, String> parameters)
+            @Nullable Map<String, String> parameters,
+            @Nullable String mechanism)
             implements Resource {}
 
     record History(String vm, List<Line> items, List<Notice> notices) implements Resource {

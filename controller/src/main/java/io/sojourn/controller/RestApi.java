@@ -194,6 +194,7 @@ final class RestApi {
                 shown.hypervisor(),
                 shown.template(),
                 shown.parameters(),
+                shown.mechanism(),
                 shown.epoch(),
                 shown.state(),
                 shown.migration(),

@@ -86,6 +86,7 @@ final class Views {
                 vm.hypervisor(),
                 vm.template(),
                 vm.parameters(),
+                vm.mechanism(),
                 binding.map(b -> b.epoch().number()).orElse(null),
                 state(vm, gateway, migration),
                 migration,

@@ -42,7 +42,7 @@ final class BridgedTap implements LanDevice {
     @Override
     public int write(FrameRun run) {
         gather.clear().add(header, 0, LanPort.VNET_BYTES);
-        if (run.count() == 1) {
+        if (run.isInOnePiece()) {
             gather.add(run.memory(), run.frameAt(), run.frameLength());
         } else {
             run.prepareWhole();

@@ -15,6 +15,8 @@ final class Counters {
         LAN_OUT,
         WAN_IN,
         WAN_OUT,
+        NATIVE_IN,
+        NATIVE_OUT,
         RELAYED,
         HAIRPINNED,
         ARP_ANSWERED,

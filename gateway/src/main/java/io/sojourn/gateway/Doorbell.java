@@ -18,6 +18,8 @@ final class Doorbell {
 
     private static final int WAN = 1;
     private static final int FIRST_PORT = 2;
+    /** No descriptor. */
+    static final int NONE = -1;
 
     private final EventFd ring = new EventFd();
     private final AtomicBoolean rung = new AtomicBoolean();
@@ -26,6 +28,8 @@ final class Doorbell {
     private Poller all = ringOnly;
     /** What was found ready by the last sleep is still to be looked at; else everything is. */
     private boolean told;
+    /** The place of what paged packets come by, behind the ports. */
+    private int page = NONE;
 
     /** Wakes the forwarder; cheap when that has been done already. */
     void ring() {
@@ -35,12 +39,16 @@ final class Doorbell {
     }
 
     /** The descriptors have changed. */
-    void watch(int wanFd, List<LanPort> ports) {
-        int[] fds = new int[FIRST_PORT + ports.size()];
+    void watch(int wanFd, int pageFd, List<LanPort> ports) {
+        page = pageFd == NONE ? NONE : FIRST_PORT + ports.size();
+        int[] fds = new int[FIRST_PORT + ports.size() + (pageFd == NONE ? 0 : 1)];
         fds[RING] = ring.fd();
         fds[WAN] = wanFd;
         for (int i = 0; i < ports.size(); i++) {
             fds[FIRST_PORT + i] = ports.get(i).fd();
+        }
+        if (page != NONE) {
+            fds[page] = pageFd;
         }
         Poller old = all;
         all = new Poller(fds);
@@ -52,6 +60,10 @@ final class Doorbell {
 
     boolean isWanWorthALook() {
         return !told || isReady(WAN);
+    }
+
+    boolean isPageWorthALook() {
+        return !told || isReady(page);
     }
 
     boolean isPortWorthALook(int port) {

@@ -57,6 +57,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final Claims claims;
     private final Map<String, String> bridges = new HashMap<>();
     private final List<LanPort> ports = new ArrayList<>();
+    /** Null when this gateway has no page. */
+    private @Nullable PagePath pages;
+
     /** Dealt with since the last sleep. */
     private int frames;
 
@@ -95,6 +98,13 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         wan.watchedBy(witness);
         outside.watchedBy(witness);
         delivery.watchedBy(witness);
+        if (!config.page().isNone()) {
+            PagePort.Opened port = PagePort.open(config.page(), links, fdb);
+            pages = new PagePath(table, new PageTable(config.page()), port.device(), port.mac(), outside, counters);
+            pages.watchedBy(witness);
+            wan.pagedBy(pages);
+            outside.pagedBy(pages);
+        }
     }
 
     void start() {
@@ -167,6 +177,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     void table(TableUpdate update) {
         table.apply(update);
+        PagePath natively = pages;
+        if (natively != null) {
+            natively.tableChanged();
+        }
         sealing.peers(table.peers());
         outside.reindexPeers();
     }
@@ -175,7 +189,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         Threads.preciseTimers();
         rehearse();
         preferThisThread();
-        doorbell.watch(wan.fd(), ports);
+        watchPorts();
         long nextTickNs = System.nanoTime();
         while (running) {
             try {
@@ -204,6 +218,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             }
         }
         ports.forEach(LanPort::close);
+        if (pages != null) {
+            pages.close();
+        }
         wan.close();
     }
 
@@ -214,6 +231,11 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (doorbell.isWanWorthALook()) {
             frames += outside.poll(now);
             unread = outside.mayHaveMore();
+        }
+        PagePath natively = pages;
+        if (natively != null && doorbell.isPageWorthALook()) {
+            frames += natively.poll();
+            unread |= natively.mayHaveMore();
         }
         boolean backlog = false;
         for (int i = 0; i < ports.size(); i++) {
@@ -277,6 +299,11 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         return ran;
     }
 
+    private void watchPorts() {
+        PagePath natively = pages;
+        doorbell.watch(wan.fd(), natively == null ? Doorbell.NONE : natively.fd(), ports);
+    }
+
     void stop() {
         running = false;
         wake();
@@ -302,7 +329,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             network.port = LanPort.open(network, bridge, links, fdb, counters);
             network.port.superFrames(offloads.use().tap() != GatewayConfig.Offload.OFF);
             ports.add(network.port);
-            doorbell.watch(wan.fd(), ports);
+            watchPorts();
             LOG.info("network {}: on bridge {}", network, bridge);
         } catch (GatewayException | SyscallException e) {
             LOG.error("{}", e.getMessage());
@@ -315,7 +342,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (port != null) {
             ports.remove(port);
             network.port = null;
-            doorbell.watch(wan.fd(), ports);
+            watchPorts();
             port.close();
         }
     }

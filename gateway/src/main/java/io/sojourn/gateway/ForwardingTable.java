@@ -2,6 +2,7 @@
 package io.sojourn.gateway;
 
 import io.sojourn.handoff.Ordering;
+import io.sojourn.mechanism.Page;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.IpPrefix;
@@ -190,10 +191,20 @@ final class ForwardingTable {
             peers.put(id, known);
         }
         known.sealKey = gateway.getSealKey();
+        known.page = page(gateway);
         known.preshared = gateway.getPresharedList().stream()
                 .filter(k -> k.getKey().size() == PresharedKey.BYTES)
                 .map(k -> new PresharedKey(k.getGeneration(), k.getKey().toByteArray()))
                 .toList();
+    }
+
+    private static Page page(Gateway gateway) {
+        try {
+            return Page.parse(gateway.getPage4(), gateway.getPage6());
+        } catch (IllegalArgumentException e) {
+            LOG.warn("gateway {}: {}", gateway.getName(), e.getMessage());
+            return Page.NONE;
+        }
     }
 
     private void putNetwork(Network network) {
@@ -206,9 +217,13 @@ final class ForwardingTable {
         }
         entry.mtuBytes = network.getMtu() == 0 ? 1500 : network.getMtu();
         entry.ordering = Ordering.parse(network.getOrdering());
+        entry.mechanism = network.getMechanism();
         entry.subnets(network.getSubnetsList().stream()
                 .map(s -> new VirtualNetwork.Subnet(
-                        IpPrefix.parse(s.getPrefix()), IpAddress.parse(s.getGatewayAddress()), s.getHomeSite()))
+                        IpPrefix.parse(s.getPrefix()),
+                        IpAddress.parse(s.getGatewayAddress()),
+                        s.getHomeSite(),
+                        s.getPageNumber()))
                 .sorted(Comparator.comparingInt(s -> -s.prefix().length()))
                 .toList());
         if (isNew) {
@@ -225,6 +240,7 @@ final class ForwardingTable {
             entry = new VmEntry(id, List.of(), gateway, Epoch.NONE);
             vms.put(id, entry);
         }
+        entry.mechanism = vm.getMechanism();
         replaceNics(entry, nics(vm));
         // First the machines: what they do with it may differ from what a table would.
         changes.tableSays(entry, gateway, epoch);
@@ -272,7 +288,8 @@ final class ForwardingTable {
                     MacAddress.parse(nic.getMac()).bits(),
                     network,
                     nic.getAddressesList().stream().map(IpAddress::parse).toList(),
-                    nic.getTap()));
+                    nic.getTap(),
+                    List.copyOf(nic.getPageNumbersList())));
         }
         return List.copyOf(out);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.mechanism.Page;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
@@ -28,6 +29,7 @@ import java.util.Set;
  * @param copyBytesPerS ceiling of a memory stream while its guest still runs; 0: as {@code bandwidthBytesPerS}
  * @param limits what each VM may send
  * @param transport sealed or plain
+ * @param page by which members are named on the underlay while paging carries their packets here
  */
 public record GatewayConfig(
         GatewayId gateway,
@@ -44,7 +46,8 @@ public record GatewayConfig(
         long bandwidthBytesPerS,
         long copyBytesPerS,
         Limits limits,
-        Transport transport) {
+        Transport transport,
+        Page page) {
 
     /**
      * How packets to other gateways travel.

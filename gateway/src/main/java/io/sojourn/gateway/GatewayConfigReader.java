@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.mechanism.Page;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
@@ -45,7 +46,8 @@ public final class GatewayConfigReader {
             "plain-peers",
             "relays",
             "rekey-after-s",
-            "offload");
+            "offload",
+            "page");
 
     private static final List<String> OFFLOADS = List.of("segmentation", "merging", "tap");
 
@@ -87,7 +89,28 @@ public final class GatewayConfigReader {
                 bytesPerS(root, "bandwidth-mbit"),
                 bytesPerS(root, "copy-mbit"),
                 limits(root),
-                transport(root));
+                transport(root),
+                page(root.get("page")));
+    }
+
+    /** A list of at most one prefix a family. */
+    private Page page(@Nullable Object value) {
+        String[] prefixes = {"", ""};
+        for (Object item : list("page", value)) {
+            String text = String.valueOf(item);
+            int family = text.indexOf(':') < 0 ? 0 : 1;
+            if (!prefixes[family].isEmpty()) {
+                throw wrong(
+                        "page",
+                        "has two prefixes of the same family; give one each, as in [100.80.0.0/16, fd50:1::/48]");
+            }
+            prefixes[family] = text;
+        }
+        try {
+            return Page.parse(prefixes[0], prefixes[1]);
+        } catch (IllegalArgumentException e) {
+            throw wrong("page", ": " + e.getMessage());
+        }
     }
 
     private long bytesPerS(Map<?, ?> root, String megabits) {

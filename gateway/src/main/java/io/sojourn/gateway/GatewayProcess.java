@@ -365,6 +365,8 @@ public final class GatewayProcess implements AutoCloseable {
                                 : "")
                 .setSigningKey(identity.signKey().publicKey().hex())
                 .addAllHosted(guests.list());
+        config.page().v4().ifPresent(prefix -> hello.setPage4(prefix.toString()));
+        config.page().v6().ifPresent(prefix -> hello.setPage6(prefix.toString()));
         config.attachments().forEach(a -> hello.addNetworks(a.network()));
         hello.addAllUnfinished(takenUp);
         return hello.build();

@@ -233,7 +233,7 @@ final class Inside {
     }
 
     /** Computes the checksum that a station has left to us (virtio_net_hdr csum_start, csum_offset). */
-    private static boolean complete(MemorySegment s, long at, int length, long header) {
+    static boolean complete(MemorySegment s, long at, int length, long header) {
         int start = VirtioNetHeader.checksumStart(s, header);
         int field = start + VirtioNetHeader.checksumOffset(s, header);
         if (field + 2 > length) {
@@ -450,7 +450,7 @@ final class Inside {
         if (!oneHopLess(port, s)) {
             return;
         }
-        int mtu = PathFit.innerMtuBytes(peer, port.network);
+        int mtu = wan.innerMtuBytes(peer, port.network, s, at);
         clampMss(s, mtu);
         Ethernet.putDestination(s, at, mac);
         Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);

@@ -73,6 +73,7 @@ final class Outside {
     private boolean runPassedOn;
     private long nowNs;
     private Witness witness = new Witness();
+    private @Nullable PagePath pages;
 
     Outside(
             ForwardingTable table,
@@ -95,6 +96,11 @@ final class Outside {
 
     void watchedBy(Witness w) {
         witness = w;
+    }
+
+    /** Packets come by that path as well. */
+    void pagedBy(PagePath path) {
+        pages = path;
     }
 
     /** The table's peers have changed. */
@@ -176,8 +182,13 @@ final class Outside {
 
     private void ownDatagram(Peer peer, MemorySegment s, long at, int length) {
         switch (SojournDatagram.type(s, at, length)) {
-            case SojournDatagram.SIGNAL ->
+            case SojournDatagram.SIGNAL -> {
+                PagePath natively = pages;
+                if (natively != null) {
+                    natively.drain(); // what was sent before the signal and travelled beside it is before it
+                }
                 control.signal(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
+            }
             case SojournDatagram.STREAM_DATA, SojournDatagram.STREAM_ACK -> control.stream(peer, s, at, length, nowNs);
             case SojournDatagram.PATH_PROBE -> control.probe(peer, s, at, length);
             case SojournDatagram.PATH_PROBE_REPLY -> control.probeReply(peer, s, at, length, nowNs);
@@ -267,6 +278,16 @@ final class Outside {
             drop(DropReason.UNKNOWN_NETWORK, run);
             return;
         }
+        arrived(peer, network, runEpoch, runPassedOn, run);
+    }
+
+    /**
+     * Frames have come from another gateway, whichever way they travelled. No run may be under way.
+     *
+     * @param peer null: from somebody on the way
+     * @param epoch low 24 bits of that by which they were sent; 0: none
+     */
+    void arrived(@Nullable Peer peer, VirtualNetwork network, int epoch, boolean passedOn, FrameRun run) {
         DropReason bad = f.parse(run.memory(), run.frameAt(), run.frameLength());
         if (!bad.isDrop() && (!f.isIp() || f.isMulticastDestination())) {
             bad = f.isIp() ? DropReason.MULTICAST : DropReason.UNKNOWN_ETHER_TYPE;
@@ -279,17 +300,19 @@ final class Outside {
             return;
         }
         run.trim(f.unpaddedLength());
-        witness.fromWan(peer, runVni, runEpoch, run);
+        if (peer != null) {
+            witness.fromWan(peer, network.vni, epoch, run);
+        }
         VmEntry source = network.vmByAddress.get(f.isV6(), f.sourceHigh(), f.sourceLow());
-        if (source != null && !runPassedOn && !source.outboundHolds.isEmpty()) {
+        if (source != null && peer != null && !passedOn && !source.outboundHolds.isEmpty()) {
             Hold hold = source.outboundHolds.get(peer.id);
             if (hold != null) {
                 VmEntry other = network.vmByAddress.get(f.isV6(), f.destinationHigh(), f.destinationLow());
-                delivery.hold(source, hold, run, runEpoch, other);
+                delivery.hold(source, hold, run, epoch, other);
                 return;
             }
         }
-        inward(peer, network, runEpoch, runPassedOn ? null : source, run);
+        inward(peer, network, epoch, passedOn ? null : source, run);
     }
 
     private void drop(DropReason reason, FrameRun run) {

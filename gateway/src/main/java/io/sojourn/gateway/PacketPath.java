@@ -356,7 +356,7 @@ final class PacketPath {
 
     private void send(HoldBuffer frames, VirtualNetwork network, Peer to, long epoch) {
         int length = frames.frameLength();
-        int mtuBytes = PathFit.innerMtuBytes(to, network);
+        int mtuBytes = wan.innerMtuBytes(to, network, frames.frames(), frames.frameAt());
         if (length - Ethernet.HEADER_BYTES <= mtuBytes) {
             wan.sendCopy(to, frames.frames(), frames.frameAt(), length, network.vni, epoch);
             return;

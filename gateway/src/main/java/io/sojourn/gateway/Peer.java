@@ -2,6 +2,7 @@
 package io.sojourn.gateway;
 
 import io.sojourn.linux.PeerAddress;
+import io.sojourn.mechanism.Page;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
@@ -27,6 +28,8 @@ final class Peer {
     PeerAddress address;
     /** Its static public key in base64; empty: it has none. */
     String sealKey = "";
+    /** By which members are named on the underlay while they are reached through it. */
+    Page page = Page.NONE;
     /** An operator has said that nothing between it and us is sealed. */
     boolean plain;
     /** What sealing knows it by; null: plain, or it has no key. */

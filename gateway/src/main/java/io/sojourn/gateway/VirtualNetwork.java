@@ -10,13 +10,22 @@ import org.jspecify.annotations.Nullable;
 
 /** One virtual network: its subnets, its members by address and MAC, and its port on this site's bridge. Forwarder's thread. */
 final class VirtualNetwork {
-    /** @param homeSite where the subnet's unregistered hosts are; empty: nowhere */
-    record Subnet(IpPrefix prefix, IpAddress gatewayAddress, String homeSite) {}
+    static final String OVERLAY = "overlay";
+    static final String PAGING = "paging";
+
+    /**
+     * @param homeSite where the subnet's unregistered hosts are; empty: nowhere
+     * @param pageNumber of its hosts in a page; 0: none
+     */
+    record Subnet(IpPrefix prefix, IpAddress gatewayAddress, String homeSite, int pageNumber) {}
 
     final String name;
     final int vni;
     int mtuBytes;
     Ordering ordering = Ordering.STRICT;
+    /** How packets of its VMs are carried, if a VM does not say otherwise. */
+    String mechanism = OVERLAY;
+
     private List<Subnet> subnets = List.of();
     final VmTable vmByAddress = new VmTable();
     final Long2ObjectOpenHashMap<VmEntry> vmByMac = new Long2ObjectOpenHashMap<>();

@@ -20,8 +20,20 @@ import org.jspecify.annotations.Nullable;
 final class VmEntry extends Whereabouts {
     private static final long LATELY_NS = TimeUnit.SECONDS.toNanos(2);
 
-    /** One virtual NIC. {@code mac} is 48 bits; {@code tap} is empty when not told. */
-    record Nic(long mac, VirtualNetwork network, List<IpAddress> addresses, String tap) {
+    /**
+     * One virtual NIC. {@code mac} is 48 bits; {@code tap} is empty when not told.
+     *
+     * @param pageNumbers of each address in a page, in the order of addresses; 0 or absent: none
+     */
+    record Nic(long mac, VirtualNetwork network, List<IpAddress> addresses, String tap, List<Integer> pageNumbers) {
+        Nic(long mac, VirtualNetwork network, List<IpAddress> addresses, String tap) {
+            this(mac, network, addresses, tap, List.of());
+        }
+
+        int pageNumber(int address) {
+            return address < pageNumbers.size() ? pageNumbers.get(address) : 0;
+        }
+
         boolean has(boolean isV6, long high, long low) {
             for (int i = 0; i < addresses.size(); i++) {
                 IpAddress a = addresses.get(i);
@@ -35,6 +47,8 @@ final class VmEntry extends Whereabouts {
 
     final VmId id;
     List<Nic> nics;
+    /** How packets to it, and from it to hosts, are carried; empty: as its networks say. */
+    String mechanism = "";
     /** The binding that this gateway acts by. It may run ahead of the controller's table, never behind it. */
     GatewayId gateway;
 
@@ -174,6 +188,12 @@ final class VmEntry extends Whereabouts {
             }
         }
         return null;
+    }
+
+    /** Whether its packets in this network go natively, by page addresses. */
+    boolean isPaged(VirtualNetwork network) {
+        String by = mechanism.isEmpty() ? network.mechanism : mechanism;
+        return by.equals(VirtualNetwork.PAGING);
     }
 
     /** The NIC with this MAC address, if it is one of the VM's. */

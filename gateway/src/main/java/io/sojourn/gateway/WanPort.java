@@ -72,6 +72,8 @@ final class WanPort implements AutoCloseable {
 
     private long floor;
     private @Nullable Sealing sealing;
+    private @Nullable PagePath pages;
+    private final FrameRun built = new FrameRun();
     private Witness witness = new Witness();
     private final MemorySegment aside = Arena.ofAuto().allocate(SplitDatagram.WHOLE_MAX_BYTES);
 
@@ -99,6 +101,19 @@ final class WanPort implements AutoCloseable {
 
     void watchedBy(Witness w) {
         witness = w;
+    }
+
+    /** From now on packets that the path carries go by it, natively. */
+    void pagedBy(PagePath path) {
+        pages = path;
+    }
+
+    /** The largest inner IP packet of that kind that reaches the peer in one piece; the Ethernet frame stands at {@code at}. */
+    int innerMtuBytes(Peer peer, VirtualNetwork network, MemorySegment s, long at) {
+        PagePath natively = pages;
+        return natively != null && natively.carries(peer, network, s, at)
+                ? Math.min(network.mtuBytes, peer.underlayMtuBytes)
+                : PathFit.innerMtuBytes(peer, network);
     }
 
     /** Something is being said about a handoff: what costs the forwarder time is put off, if it can be. */
@@ -186,6 +201,12 @@ final class WanPort implements AutoCloseable {
 
     private void sendFrame(
             Peer peer, long from, int frameLength, int vni, long epoch, boolean partialChecksum, boolean passedOn) {
+        PagePath natively = pages;
+        if (natively != null
+                && natively.send(
+                        peer, built.frame(out.slab(), from, frameLength, partialChecksum), vni, epoch, passedOn)) {
+            return;
+        }
         witness.toWan(peer, vni, epoch, out.slab(), from, frameLength, 1);
         long at = mechanism.encapsulate(out.slab(), from, vni, epoch, partialChecksum, passedOn);
         int headerBytes = (int) (from - at);
@@ -212,6 +233,10 @@ final class WanPort implements AutoCloseable {
     }
 
     private void send(Peer peer, FrameRun run, int vni, long epoch, boolean passedOn) {
+        PagePath natively = pages;
+        if (natively != null && natively.send(peer, run, vni, epoch, passedOn)) {
+            return;
+        }
         boolean inPlace = run.memory().equals(out.slab());
         if (run.count() == 1) {
             long from = inPlace ? run.frameAt() : frameAt();

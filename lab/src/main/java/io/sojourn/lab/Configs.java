@@ -64,9 +64,9 @@ final class Configs {
     static Path wan(Run run, Topology topology, Map<String, Place> places, long seed) {
         List<Object> placeList = new ArrayList<>();
         for (Topology.Site site : topology.sites()) {
-            placeList.add(place(site.name(), site.number(), places));
+            placeList.add(place(site.name(), site.number(), places, List.of(site.page4(), site.page6())));
         }
-        placeList.add(place(Topology.CONTROLLER, Topology.CONTROLLER_NUMBER, places));
+        placeList.add(place(Topology.CONTROLLER, Topology.CONTROLLER_NUMBER, places, List.of()));
         List<Object> links = new ArrayList<>();
         for (Topology.Link link : topology.links()) {
             links.add(direction(link.a(), link.b(), link));
@@ -84,20 +84,14 @@ final class Configs {
         return run.folder().resolve("wan.sock");
     }
 
-    private static Map<String, Object> place(String name, int number, Map<String, Place> places) {
+    private static Map<String, Object> place(String name, int number, Map<String, Place> places, List<String> pages) {
+        List<String> prefixes = new ArrayList<>(List.of("100.64." + number + ".0/24", "fd64:" + number + "::/64"));
+        prefixes.addAll(pages);
         Place place = places.getOrDefault(name + Lab.NAT_SUFFIX, places.get(name));
         if (place == null) {
             throw new IllegalStateException("place " + name + " is not made yet");
         }
-        return Map.of(
-                "name",
-                name,
-                "netns",
-                place.namespace(),
-                "device",
-                Lab.WAN_DEVICE,
-                "prefixes",
-                List.of("100.64." + number + ".0/24", "fd64:" + number + "::/64"));
+        return Map.of("name", name, "netns", place.namespace(), "device", Lab.WAN_DEVICE, "prefixes", prefixes);
     }
 
     private static Map<String, Object> direction(String from, String to, Topology.Link link) {

@@ -20,6 +20,8 @@ import tools.jackson.databind.JsonNode;
 public final class Lab implements AutoCloseable {
     static final String NETWORK = "blue";
     static final String BRIDGE = "br-blue";
+    static final String OVERLAY = "overlay";
+    static final String PAGING = "paging";
     static final String WAN_DEVICE = "wan0";
     static final String NAT_SUFFIX = "-nat";
     private static final Duration START_BOUND = Duration.ofSeconds(60);
@@ -34,15 +36,20 @@ public final class Lab implements AutoCloseable {
     private final GuestImage image;
     private final List<String> networks;
     private final Scenario scenario;
+    private final String mechanism;
     private final Map<String, Place> places = new LinkedHashMap<>();
     private final List<Child> children = new ArrayList<>();
     private final Map<String, Server> servers = new LinkedHashMap<>();
     private @Nullable RestClient rest;
 
-    /** @param scenario says how the sites are furnished */
-    Lab(Run run, Topology topology, GuestImage image, Scenario scenario) {
+    /**
+     * @param scenario says how the sites are furnished
+     * @param mechanism how packets of all VMs are carried
+     */
+    Lab(Run run, Topology topology, GuestImage image, Scenario scenario, String mechanism) {
         this.scenario = scenario;
         this.networks = scenario.networks();
+        this.mechanism = mechanism;
         this.run = run;
         this.topology = topology;
         this.image = image;
@@ -83,6 +90,15 @@ public final class Lab implements AutoCloseable {
 
     public Topology topology() {
         return topology;
+    }
+
+    /** How packets of all VMs are carried. */
+    String mechanism() {
+        return mechanism;
+    }
+
+    boolean isPaged() {
+        return mechanism.equals(PAGING);
     }
 
     GuestImage image() {
@@ -131,6 +147,9 @@ public final class Lab implements AutoCloseable {
                 addNat(site);
             } else {
                 addWanEnd(place(site.name()), site.number());
+            }
+            if (isPaged()) {
+                place(site.name()).sysctl("net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1");
             }
         }
         scenario.furnish(this);
@@ -199,17 +218,20 @@ public final class Lab implements AutoCloseable {
                     site.name(),
                     "gateway",
                     "--config",
-                    Configs.gateway(
-                                    run,
-                                    site,
-                                    networks,
-                                    enrolmentToken(site),
-                                    acceleration,
-                                    scenario.gatewayExtras(site))
+                    Configs.gateway(run, site, networks, enrolmentToken(site), acceleration, extras(site))
                             .toString());
         }
         servers.values().forEach(server -> server.child().awaitReady(START_BOUND));
         awaitGateways();
+    }
+
+    private Map<String, Object> extras(Topology.Site site) {
+        Map<String, Object> extras = new LinkedHashMap<>();
+        if (isPaged()) {
+            extras.put("page", List.of(site.page4(), site.page6()));
+        }
+        extras.putAll(scenario.gatewayExtras(site));
+        return extras;
     }
 
     /** As an operator would get it; good for one gateway, once. */
@@ -288,7 +310,7 @@ public final class Lab implements AutoCloseable {
             subnets.add(Map.of("prefix", site.prefix6(), "gateway", site.lan6(1), "homeSite", site.name()));
         }
         for (String network : networks) {
-            rest().post("/v1/networks", Map.of("name", network, "mechanism", "overlay", "subnets", subnets));
+            rest().post("/v1/networks", Map.of("name", network, "mechanism", mechanism, "subnets", subnets));
         }
     }
 

@@ -53,11 +53,15 @@ public final class Labs {
         Thread atEnd = Thread.ofPlatform().unstarted(run::removeQuietly);
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean keep = options.keep();
-        try (Stage stage = Stage.set(new Lab(run, topology, image, options.scenario()), options, progress, startNs)) {
-            if (stage.isReadable()) {
+        try (Stage stage = Stage.set(
+                new Lab(run, topology, image, options.scenario(), options.mechanism()), options, progress, startNs)) {
+            if (stage.isReadable() && !stage.lab().isPaged()) {
                 findings.problems.add("what a guest sends can be read on the WAN");
             }
+            Optional<NativeWire> wire =
+                    stage.lab().isPaged() ? Optional.of(NativeWire.begin(stage.lab())) : Optional.empty();
             boolean goesOn = play.on(stage, findings) && !(keep && !findings.ok());
+            wire.ifPresent(watched -> watched.judge(stage, findings));
             keep &= !findings.ok();
             return goesOn;
         } finally {
@@ -81,7 +85,7 @@ public final class Labs {
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean stands = false;
         try {
-            Lab lab = new Lab(run, Topology.threeContinents(), image, Scenarios.DEMO);
+            Lab lab = new Lab(run, Topology.threeContinents(), image, Scenarios.DEMO, Lab.OVERLAY);
             Stage.setUp(lab, List.of(GuestPlan.web1(lab.topology())), seed, progress, System.nanoTime());
             run.letStand();
             stands = true;

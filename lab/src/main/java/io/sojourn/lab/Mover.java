@@ -248,7 +248,7 @@ final class Mover {
                 plan.name(),
                 from,
                 to,
-                "overlay",
+                lab.mechanism(),
                 ok,
                 new Report.Hypervisor(
                         acceleration,

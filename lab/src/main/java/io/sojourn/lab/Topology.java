@@ -37,6 +37,15 @@ public record Topology(List<Site> sites, List<Link> links) {
             return "fd10:10:" + number + "::" + host;
         }
 
+        /** By which the site's members are named on the WAN while they are paged. */
+        String page4() {
+            return "100." + (80 + number) + ".0.0/16";
+        }
+
+        String page6() {
+            return "fd50:" + number + "::/48";
+        }
+
         String prefix4() {
             return "10.10." + number + ".0/24";
         }

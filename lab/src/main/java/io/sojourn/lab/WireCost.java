@@ -25,7 +25,7 @@ final class WireCost {
     /**
      * What was found on the wire.
      *
-     * @param addedBytes octets added to each packet; 0 when no packet was seen
+     * @param addedBytes octets added to each packet; -1 when no packet was seen
      * @param readable the pattern inside could be seen from outside
      */
     record Found(int addedBytes, boolean readable) {}
@@ -68,7 +68,7 @@ final class WireCost {
             int length = file.getInt(at + 12);
             at += RECORD_HEADER_BYTES;
             int added = length - INNER_BYTES;
-            if (added > 0 && added < seen.length && at + captured <= pcap.length) {
+            if (added >= 0 && added < seen.length && at + captured <= pcap.length) {
                 seen[added]++;
                 readable |= hasPattern(file, at, at + captured);
             }
@@ -78,7 +78,7 @@ final class WireCost {
         for (int added = 1; added < seen.length; added++) {
             most = seen[added] > seen[most] ? added : most;
         }
-        return new Found(most, readable);
+        return new Found(seen[most] == 0 ? -1 : most, readable);
     }
 
     private static boolean hasPattern(ByteBuffer file, int from, int to) {

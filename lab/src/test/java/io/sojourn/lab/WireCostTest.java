@@ -24,7 +24,7 @@ class WireCostTest {
 
     @Test
     void nothingSeenIsNothingFound() {
-        assertThat(WireCost.found(capture(0))).isEqualTo(new WireCost.Found(0, false));
+        assertThat(WireCost.found(capture(0))).isEqualTo(new WireCost.Found(-1, false));
     }
 
     private static byte[] capture(int fill, int... lengths) {

@@ -21,6 +21,7 @@ public final class Links implements AutoCloseable {
     private static final int IFADDRMSG_BYTES = 8;
     private static final int IF_STATS_MSG_BYTES = 12;
     private static final int IFF_UP = 1;
+    private static final int IFF_NOARP = 0x80;
     private static final int IFLA_ADDRESS = 1;
     private static final int IFLA_MTU = 4;
     private static final int IFLA_MASTER = 10;
@@ -59,6 +60,12 @@ public final class Links implements AutoCloseable {
     public void up(int ifindex) {
         link(RTM_NEWLINK, ifindex).header32(8, IFF_UP).header32(12, IFF_UP);
         netlink.change("set interface " + ifindex + " up");
+    }
+
+    /** Nobody behind the interface is asked for link-layer addresses, by ARP or ND: what goes out is addressed to the interface itself. */
+    public void noArp(int ifindex) {
+        link(RTM_NEWLINK, ifindex).header32(8, IFF_NOARP).header32(12, IFF_NOARP);
+        netlink.change("turn ARP off at interface " + ifindex);
     }
 
     public void down(int ifindex) {

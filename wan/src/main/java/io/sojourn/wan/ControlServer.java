@@ -25,7 +25,7 @@ import tools.jackson.databind.node.ObjectNode;
  * <pre>
  * {"op":"link","from":..,"to":..,FIELDS}    change a link            {"op":"stats"}   counters
  * {"op":"partition","place":..,"down":B}    cut a place off, or back  {"op":"stop"}    end the process
- * {"op":"capture","place":..,"file":..,"on":B}
+ * {"op":"capture","place":..,"file":..,"on":B,"cut_port":N}
  * </pre>
  *
  * <p>Each is answered by {@code {"ok":true,...}} or {@code {"ok":false,"error":"..."}}.
@@ -139,7 +139,10 @@ final class ControlServer implements AutoCloseable {
             before.close();
         }
         if (on) {
-            place.capture = new PcapWriter(Path.of(request.path("file").asString()), System::nanoTime);
+            place.capture = new PcapWriter(
+                    Path.of(request.path("file").asString()),
+                    System::nanoTime,
+                    request.path("cut_port").asInt(0));
         }
         return MAPPER.createObjectNode().put("place", place.name).put("on", on).put("packets", packets);
     }

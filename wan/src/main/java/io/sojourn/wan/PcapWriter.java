@@ -23,7 +23,11 @@ final class PcapWriter implements AutoCloseable {
     private static final int RECORD_HEADER_BYTES = 16;
     private static final long NS_PER_S = 1_000_000_000L;
 
+    private static final int CUT_BYTES = 128;
+    private static final int UDP = 17;
+
     private final FileChannel file;
+    private final int cutPort;
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(256 * 1024).order(ByteOrder.nativeOrder());
     private final MemorySegment memory = MemorySegment.ofBuffer(buffer);
     private final long epochMinusNanoTime;
@@ -31,8 +35,10 @@ final class PcapWriter implements AutoCloseable {
     private long packets;
     private boolean failed;
 
-    PcapWriter(Path path, NanoClock clock) {
+    /** @param cutPort datagrams of this UDP port are cut short, as what they carry is not looked at; 0: none are */
+    PcapWriter(Path path, NanoClock clock, int cutPort) {
         this.clock = clock;
+        this.cutPort = cutPort;
         Instant now = Instant.now();
         epochMinusNanoTime = now.getEpochSecond() * NS_PER_S + now.getNano() - clock.nanoTime();
         try {
@@ -45,7 +51,8 @@ final class PcapWriter implements AutoCloseable {
         buffer.putInt(0).putInt(0).putInt(SNAP_BYTES).putInt(LINKTYPE_RAW);
     }
 
-    void write(MemorySegment segment, long offset, int bytes) {
+    void write(MemorySegment segment, long offset, int bytesOnWire) {
+        int bytes = isCut(segment, offset, bytesOnWire) ? CUT_BYTES : bytesOnWire;
         if (buffer.remaining() < RECORD_HEADER_BYTES + bytes) {
             flush();
         }
@@ -53,11 +60,26 @@ final class PcapWriter implements AutoCloseable {
         buffer.putInt((int) (ns / NS_PER_S))
                 .putInt((int) (ns % NS_PER_S))
                 .putInt(bytes)
-                .putInt(bytes);
+                .putInt(bytesOnWire);
         int at = buffer.position();
         MemorySegment.copy(segment, ValueLayout.JAVA_BYTE, offset, memory, ValueLayout.JAVA_BYTE, at, bytes);
         buffer.position(at + bytes);
         packets++;
+    }
+
+    private boolean isCut(MemorySegment s, long at, int bytes) {
+        if (cutPort == 0 || bytes <= CUT_BYTES) {
+            return false;
+        }
+        int first = s.get(ValueLayout.JAVA_BYTE, at);
+        boolean v6 = (first & 0xF0) == 0x60;
+        long ports = at + (v6 ? 40 : 4 * (first & 0xF));
+        return s.get(ValueLayout.JAVA_BYTE, at + (v6 ? 6 : 9)) == UDP
+                && (port(s, ports) == cutPort || port(s, ports + 2) == cutPort);
+    }
+
+    private static int port(MemorySegment s, long at) {
+        return (s.get(ValueLayout.JAVA_BYTE, at) & 0xFF) << 8 | s.get(ValueLayout.JAVA_BYTE, at + 1) & 0xFF;
     }
 
     long packets() {

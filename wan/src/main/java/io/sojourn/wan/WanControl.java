@@ -81,10 +81,16 @@ public final class WanControl implements AutoCloseable {
 
     /** Begins to write what enters from and leaves to a place into a pcap file; an earlier capture of the place ends. */
     public void capture(String place, Path file) {
+        capture(place, file, 0);
+    }
+
+    /** The same; datagrams of a UDP port are cut short, unless that is 0. */
+    public void capture(String place, Path file, int cutPort) {
         request(MAPPER.createObjectNode()
                 .put("op", "capture")
                 .put("place", place)
                 .put("file", file.toString())
+                .put("cut_port", cutPort)
                 .put("on", true));
     }
 

@@ -49,8 +49,18 @@ public final class AddressRewriter {
      */
     public boolean rewrite(MemorySegment s, ParsedFrame parsed, boolean partialChecksum) {
         changed = false;
-        if (parsed.isIp() && locate(s, parsed.l3At(), parsed.l3Length())) {
-            rewritePacket(s, parsed.l3At(), partialChecksum, false);
+        return parsed.isIp() && rewrite(s, parsed.l3At(), parsed.l3Length(), partialChecksum);
+    }
+
+    /**
+     * The same with the IP packet at {@code ip}, which has been found well formed before.
+     *
+     * @param length octets from there; what its own header does not count is left alone
+     */
+    public boolean rewrite(MemorySegment s, long ip, int length, boolean partialChecksum) {
+        changed = false;
+        if (locate(s, ip, length)) {
+            rewritePacket(s, ip, partialChecksum, false);
         }
         return changed;
     }

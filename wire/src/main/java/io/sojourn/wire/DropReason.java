@@ -34,6 +34,8 @@ public enum DropReason {
     LINK_LOCAL,
     MULTICAST,
     UNKNOWN_NETWORK,
+    /** Its destination is in our page, and stands for nobody. */
+    NO_PAGE,
     UNKNOWN_SOURCE,
     NO_ROUTE,
     NO_NEIGHBOR,

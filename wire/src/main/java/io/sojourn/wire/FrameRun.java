@@ -279,6 +279,11 @@ public final class FrameRun {
         return frameLength;
     }
 
+    /** Whether all its octets stand together at {@link #frameAt}, under headers that are those of the whole. */
+    public boolean isInOnePiece() {
+        return !collected;
+    }
+
     /** True when checksums are partial: all frames' are, or none's. */
     public boolean isPartial() {
         return partial;

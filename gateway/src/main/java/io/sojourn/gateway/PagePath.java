@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.gateway.Counters.Kind;
+import io.sojourn.gateway.PageTable.Member;
+import io.sojourn.linux.Tap;
+import io.sojourn.wire.AddressRewriter;
+import io.sojourn.wire.DropReason;
+import io.sojourn.wire.EtherType;
+import io.sojourn.wire.Ethernet;
+import io.sojourn.wire.FrameRun;
+import io.sojourn.wire.Icmp4;
+import io.sojourn.wire.Icmp6;
+import io.sojourn.wire.IpProtocol;
+import io.sojourn.wire.Ipv4;
+import io.sojourn.wire.Ipv6;
+import io.sojourn.wire.ParsedFrame;
+import io.sojourn.wire.VirtioNetHeader;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Packets of paged VMs between gateways: as they are, but for their addresses. Out: 1 who are they from and to, and is the one in question paged; 2 put both addresses, and
+ * those of a quoted packet, into the pages of this gateway and of the peer; 3 give it to the underlay's own routing. In: the same backwards, and on into
+ * {@link Outside} as if it had come from the peer whose page the source is in. What the page addresses of one packet cannot say goes by the overlay.
+ *
+ * <p>Super-frames pass whole: nothing is cut, and no payload is touched. Order: as called, and nothing waits here; what came before a signal is seen to before the signal
+ * ({@link #drain}). Ownership: frames are rewritten where they stand. Locking: forwarder's thread.
+ */
+final class PagePath implements AutoCloseable {
+    private static final int BURST = 64;
+    /** As many as the underlay's queue holds: a signal waits for what came before it, and for no more than that. */
+    private static final int DRAINED_MOST = 8 * PagePort.QUEUE_FRAMES;
+
+    private final ForwardingTable table;
+    private final PageTable pages;
+    private final LanDevice device;
+    private final long deviceMac;
+    private final Outside outside;
+    private final Counters counters;
+    private final PageTable.Outwards outwards;
+    private final PageTable.Inwards inwards;
+    private final AddressRewriter rewriteOut;
+    private final AddressRewriter rewriteIn;
+    private final ParsedFrame f = new ParsedFrame();
+    private final FrameRun one = new FrameRun();
+    private final FrameRun arriving = new FrameRun();
+    private final MemorySegment in = Arena.ofAuto().allocate(LanPort.VNET_BYTES + WanPort.frameBytes(), 64);
+    private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes(), 64);
+    private Witness witness = new Witness();
+    private boolean more;
+
+    /** The last packet that was asked about: bulk has the same addresses many times over. */
+    private @Nullable VirtualNetwork lastNetwork;
+
+    private boolean lastV6;
+    private long lastSourceHigh;
+    private long lastSourceLow;
+    private long lastDestinationHigh;
+    private long lastDestinationLow;
+    private @Nullable Member lastSource;
+    private @Nullable Member lastDestination;
+
+    /** @param deviceMac of the port's own end: what is written must be addressed to it */
+    PagePath(
+            ForwardingTable table,
+            PageTable pages,
+            LanDevice device,
+            long deviceMac,
+            Outside outside,
+            Counters counters) {
+        this.table = table;
+        this.pages = pages;
+        this.device = device;
+        this.deviceMac = deviceMac;
+        this.outside = outside;
+        this.counters = counters;
+        this.outwards = pages.new Outwards();
+        this.inwards = pages.new Inwards();
+        this.rewriteOut = new AddressRewriter(outwards);
+        this.rewriteIn = new AddressRewriter(inwards);
+    }
+
+    void watchedBy(Witness w) {
+        witness = w;
+    }
+
+    int fd() {
+        return device.fd();
+    }
+
+    /** The forwarding table has changed. */
+    void tableChanged() {
+        lastNetwork = null;
+        pages.rebuild(table);
+    }
+
+    // --- out
+
+    /** Whether the IP packet in the Ethernet frame goes to the peer natively. */
+    boolean carries(Peer peer, VirtualNetwork network, MemorySegment s, long frameAt) {
+        int type = Ethernet.type(s, frameAt);
+        long ip = frameAt + Ethernet.HEADER_BYTES;
+        boolean v6 = type == EtherType.IPV6;
+        if (!v6 && type != EtherType.IPV4 || !bothHaveAPage(peer, v6)) {
+            return false;
+        }
+        find(
+                network,
+                v6,
+                v6 ? Ipv6.sourceHigh(s, ip) : 0,
+                v6 ? Ipv6.sourceLow(s, ip) : Ipv4.source(s, ip),
+                v6 ? Ipv6.destinationHigh(s, ip) : 0,
+                v6 ? Ipv6.destinationLow(s, ip) : Ipv4.destination(s, ip));
+        Member source = lastSource;
+        Member destination = lastDestination;
+        if (source == null || destination == null) {
+            return false;
+        }
+        VmEntry vm = destination.vm() == null ? source.vm() : destination.vm();
+        return vm != null && vm.isPaged(network);
+    }
+
+    private boolean bothHaveAPage(Peer peer, boolean v6) {
+        return v6
+                ? peer.page.v6().isPresent() && pages.own().v6().isPresent()
+                : peer.page.v4().isPresent() && pages.own().v4().isPresent();
+    }
+
+    private void find(
+            VirtualNetwork network,
+            boolean v6,
+            long sourceHigh,
+            long sourceLow,
+            long destinationHigh,
+            long destinationLow) {
+        if (network == lastNetwork
+                && v6 == lastV6
+                && sourceLow == lastSourceLow
+                && destinationLow == lastDestinationLow
+                && sourceHigh == lastSourceHigh
+                && destinationHigh == lastDestinationHigh) {
+            return;
+        }
+        lastNetwork = network;
+        lastV6 = v6;
+        lastSourceHigh = sourceHigh;
+        lastSourceLow = sourceLow;
+        lastDestinationHigh = destinationHigh;
+        lastDestinationLow = destinationLow;
+        lastSource = pages.member(network, v6, sourceHigh, sourceLow);
+        lastDestination = pages.member(network, v6, destinationHigh, destinationLow);
+    }
+
+    /**
+     * Sends a run natively, if that is how it goes. It is rewritten where it stands.
+     *
+     * @return false when it goes by the overlay, and has not been touched
+     */
+    boolean send(Peer peer, FrameRun run, int vni, long epoch, boolean passedOn) {
+        VirtualNetwork network = table.network(vni);
+        if (network == null || !carries(peer, network, run.memory(), run.frameAt())) {
+            return false;
+        }
+        Member source = lastSource;
+        Member destination = lastDestination;
+        if (source == null || destination == null) {
+            return false;
+        }
+        witness.toWan(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
+        outwards.set(source, destination, lastDestinationHigh, lastDestinationLow, peer.page, epoch, passedOn);
+        if (run.isInOnePiece()) {
+            write(run);
+        } else {
+            for (int i = 0; i < run.count(); i++) {
+                write(one.frame(scratch, 0, run.copySegment(i, scratch, 0), false));
+            }
+        }
+        counters.add(Kind.NATIVE_OUT, run.count());
+        return true;
+    }
+
+    private void write(FrameRun run) {
+        MemorySegment s = run.memory();
+        long at = run.frameAt();
+        rewriteOut.rewrite(s, at + Ethernet.HEADER_BYTES, run.frameLength() - Ethernet.HEADER_BYTES, run.isPartial());
+        Ethernet.putDestination(s, at, deviceMac);
+        Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
+        int n = device.write(run);
+        if (n < 0) {
+            for (int i = 0; i < run.count(); i++) {
+                counters.drop(n == Tap.AGAIN ? DropReason.SOCKET_FULL : DropReason.TAP_ERROR);
+            }
+        }
+    }
+
+    // --- in
+
+    /** Takes at most a burst; how many frames it was. */
+    int poll() {
+        int n = take(BURST);
+        more = n == BURST;
+        return n;
+    }
+
+    /** Whether the last poll has left something. */
+    boolean mayHaveMore() {
+        return more;
+    }
+
+    /** Takes all that has come until now. */
+    void drain() {
+        take(DRAINED_MOST);
+    }
+
+    private int take(int most) {
+        for (int n = 0; n < most; n++) {
+            int length = device.read(in, 0, (int) in.byteSize()) - LanPort.VNET_BYTES;
+            if (length <= 0) {
+                return n;
+            }
+            DropReason bad = frame(LanPort.VNET_BYTES, length);
+            if (bad.isDrop()) {
+                counters.drop(bad);
+            }
+        }
+        return most;
+    }
+
+    private DropReason frame(long at, int length) {
+        int type = VirtioNetHeader.gsoType(in, 0);
+        int segmentBytes = VirtioNetHeader.gsoSize(in, 0);
+        boolean partial = (VirtioNetHeader.flags(in, 0) & VirtioNetHeader.NEEDS_CHECKSUM) != 0;
+        if (type == VirtioNetHeader.GSO_NONE
+                && partial
+                && one.frame(in, at, length, true).isPartialInVain()) {
+            if (!Inside.complete(in, at, length, 0)) {
+                return DropReason.BAD_TRANSPORT_LENGTH;
+            }
+            partial = false;
+        }
+        DropReason bad = f.parse(in, at, length);
+        if (bad.isDrop()) {
+            return bad;
+        }
+        if (!f.isIp() || f.isMulticastDestination()) {
+            return f.isIp() ? DropReason.MULTICAST : DropReason.UNKNOWN_ETHER_TYPE;
+        }
+        if (!inwards.find(f.isV6(), f.destinationHigh(), f.destinationLow()) || inwards.peer() != null) {
+            return DropReason.NO_PAGE;
+        }
+        Member destination = inwards.member();
+        int epoch = inwards.epoch();
+        boolean known = inwards.find(f.isV6(), f.sourceHigh(), f.sourceLow());
+        Peer peer = known ? inwards.peer() : null;
+        Member source = known ? inwards.member() : null;
+        boolean passedOn = inwards.isPassedOn();
+        if (destination == null
+                || peer == null && !isError()
+                || source != null && source.network() != destination.network()) {
+            return DropReason.UNKNOWN_PEER;
+        }
+        rewriteIn.rewrite(in, f, partial);
+        FrameRun run = arriving;
+        if (type == VirtioNetHeader.GSO_NONE) {
+            run.frame(in, at, f.unpaddedLength(), partial);
+        } else if (!run.whole(in, f, segmentBytes)) {
+            return DropReason.BAD_TRANSPORT_LENGTH;
+        }
+        VirtualNetwork network = destination.network();
+        Ethernet.putDestination(in, at, destination.mac());
+        Ethernet.putSource(in, at, LanPort.ANYCAST_MAC);
+        counters.add(Kind.NATIVE_IN, run.count());
+        outside.arrived(peer, network, epoch, passedOn, run);
+        return DropReason.NONE;
+    }
+
+    /** Routers on the way speak from addresses of their own. */
+    private boolean isError() {
+        return f.isV6()
+                ? f.protocol() == IpProtocol.ICMPV6 && Icmp6.isError(f.icmpType())
+                : f.protocol() == IpProtocol.ICMP && Icmp4.isError(f.icmpType());
+    }
+
+    @Override
+    public void close() {
+        device.close();
+    }
+}

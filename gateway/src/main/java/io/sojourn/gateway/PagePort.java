@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.linux.BridgeFdb;
+import io.sojourn.linux.Links;
+import io.sojourn.linux.SyscallException;
+import io.sojourn.linux.Tap;
+import io.sojourn.mechanism.Page;
+import io.sojourn.model.identity.IpPrefix;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Set;
+
+/**
+ * The gateway's end of the underlay's own routing: a device of this host behind which its page is. The kernel routes what is for the page to it, and what comes from it to
+ * wherever other pages are; it merges and divides super-frames at the underlay's interface, and nowhere else.
+ */
+final class PagePort {
+    static final int QUEUE_FRAMES = 4096;
+    private static final String NAME = "sjpage";
+    /** Whatever the underlay carries fits: 65,535 octets with the Ethernet header. */
+    private static final int MTU_BYTES = 65_521;
+
+    private static final Path SETTINGS = Path.of("/proc/sys/net");
+
+    /** @param mac of the device */
+    record Opened(LanDevice device, long mac) {}
+
+    private PagePort() {}
+
+    static Opened open(Page page, Links links, BridgeFdb fdb) {
+        page.v4().ifPresent(prefix -> requireForwarding(prefix, "ipv4/ip_forward", "net.ipv4.ip_forward"));
+        page.v6()
+                .ifPresent(prefix ->
+                        requireForwarding(prefix, "ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding"));
+        try {
+            Tap tap = Tap.openTap(NAME, Set.of(Tap.Flag.VNET_HDR));
+            BridgedTap.superFrames(tap, true);
+            int ifindex = tap.ifindex();
+            links.setMtu(ifindex, MTU_BYTES);
+            links.setTxQueueLength(ifindex, QUEUE_FRAMES);
+            // Behind it is nobody to ask for an address: the kernel sends everything to the device's own.
+            links.noArp(ifindex);
+            if (page.v6().isPresent()) {
+                set("ipv6/conf/" + NAME + "/addr_gen_mode", "1"); // no link-local address, no announcements
+                set("ipv6/conf/" + NAME + "/disable_ipv6", "0");
+            }
+            links.up(ifindex);
+            page.v4().ifPresent(prefix -> address(links, ifindex, prefix));
+            page.v6().ifPresent(prefix -> address(links, ifindex, prefix));
+            long mac = 0;
+            for (byte octet : links.mac(ifindex)) {
+                mac = mac << 8 | octet & 0xFF;
+            }
+            return new Opened(new BridgedTap(0, tap, fdb), mac);
+        } catch (SyscallException e) {
+            throw new GatewayException(
+                    "page: cannot make the device " + NAME + " (" + e.getMessage()
+                            + "); run as root, and see that no other gateway runs on this host",
+                    e);
+        }
+    }
+
+    /** The first address of the page, which is nobody's, with the prefix: that is the route. */
+    private static void address(Links links, int ifindex, IpPrefix prefix) {
+        byte[] first = prefix.address().toBytes();
+        first[first.length - 1] |= 1;
+        links.addAddress(ifindex, first, prefix.length());
+    }
+
+    private static void requireForwarding(IpPrefix prefix, String setting, String name) {
+        try {
+            if (!Files.readString(SETTINGS.resolve(setting)).strip().equals("0")) {
+                return;
+            }
+        } catch (IOException e) {
+            throw new GatewayException("page " + prefix + ": cannot read " + name + ": " + e.getMessage(), e);
+        }
+        throw new GatewayException("page " + prefix
+                + ": this host forwards no packets of that family; set it with: sysctl -w " + name + "=1");
+    }
+
+    private static void set(String setting, String value) {
+        try {
+            Files.writeString(SETTINGS.resolve(setting), value);
+        } catch (IOException e) {
+            throw new GatewayException(
+                    "page: cannot set " + SETTINGS.resolve(setting) + " to " + value + ": " + e.getMessage(), e);
+        }
+    }
+}
