@@ -358,7 +358,7 @@ final class WanPort implements AutoCloseable {
 
     /** Sends what the caller has built straight there, whatever way the peer's datagrams take, and in a message of its own. */
     void sendDirect(Peer peer, PeerAddress to, int length) {
-        put(HEADROOM, length);
+        put(next, HEADROOM, length);
         if (sealing != null && sealing.seal(peer, out, filled)) {
             alone = true;
             commit(to);
