@@ -67,6 +67,7 @@ public final class Bench {
         return switch (options.kind()) {
             case THROUGHPUT -> new Throughput(ways, options, progress).run();
             case LATENCY -> new Latency(ways, options, progress).run();
+            case IDLE -> new IdleCost(ways, options, progress).run();
             case PPS -> new PacketRate(ways, options, progress).run();
             case FLOWS -> throw new IllegalStateException("has no ways");
         };

@@ -27,6 +27,7 @@ public record BenchOptions(
         THROUGHPUT,
         LATENCY,
         PPS,
+        IDLE,
         FLOWS
     }
 

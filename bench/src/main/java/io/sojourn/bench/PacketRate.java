@@ -9,8 +9,10 @@ import java.util.Map;
 
 /** The most 64-byte packets a second that arrive, whatever is offered; and the most with at most 1 % lost. */
 final class PacketRate {
-    private static final List<Integer> OFFERED =
-            List.of(50_000, 100_000, 150_000, 200_000, 300_000, 400_000, 550_000, 750_000, 1_000_000, 1_400_000);
+    private static final List<Integer> OFFERED = List.of(
+            50_000, 100_000, 125_000, 150_000, 175_000, 200_000, 250_000, 300_000, 400_000, 550_000, 750_000,
+            1_000_000);
+
     private static final double OVERLOADED = 0.5;
     private static final double CLEAN = 0.99;
 
@@ -33,6 +35,9 @@ final class PacketRate {
                 double bestClean = 0;
                 for (int offered : options.offered().isEmpty() ? OFFERED : options.offered()) {
                     Flood.Result result = Flood.run(way, offered, options.seconds());
+                    progress.say(String.format(
+                            "round %d  %-14s %8d offered %8.0f sent %8.0f received a second",
+                            round, way.name(), offered, result.sentPerS(), result.receivedPerS()));
                     best = Math.max(best, result.receivedPerS());
                     if (result.receivedPerS() >= CLEAN * result.sentPerS()) {
                         bestClean = Math.max(bestClean, result.receivedPerS());

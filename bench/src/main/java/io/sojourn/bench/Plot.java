@@ -21,12 +21,14 @@ final class Plot {
         String field = switch (kind) {
             case "latency" -> "idle.rtt_p50_us";
             case "pps" -> "median_pps";
+            case "idle" -> "median_idle_percent";
             case "flows" -> "ns_per_packet";
             default -> "median_gbit";
         };
         String title = switch (kind) {
             case "latency" -> "Round trip of a UDP packet, idle path, median (us; less is better)";
             case "pps" -> "64-byte UDP packets a second, one flow (more is better)";
+            case "idle" -> "The busier gateway while no packet comes (% of a processor; less is better)";
             case "flows" -> "Forwarding cost by number of bindings (ns a packet; less is better)";
             default -> "One TCP stream, both hosts and both gateways on the same 2 processors (Gbit/s; more is better)";
         };

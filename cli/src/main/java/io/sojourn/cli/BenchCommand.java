@@ -25,6 +25,7 @@ import picocli.CommandLine.Spec;
             "throughput  one TCP stream (or more), CPU seconds per Gbit, the first second of a fresh gateway",
             "latency     UDP round trips, idle and while a stream saturates the path",
             "pps         64-byte packets a second",
+            "idle        processor time of a gateway while no packet comes",
             "flows       cost of a packet with 10 to 1,000,000 bindings",
             "",
             "Examples:",
@@ -35,7 +36,7 @@ final class BenchCommand implements Callable<Integer> {
     @Mixin
     HelpOption helpOption = new HelpOption();
 
-    @Parameters(paramLabel = "WHAT", description = "throughput, latency, pps or flows.")
+    @Parameters(paramLabel = "WHAT", description = "throughput, latency, pps, idle or flows.")
     BenchOptions.Kind what = BenchOptions.Kind.THROUGHPUT;
 
     @Option(names = "--rounds", description = "Each path is measured so often, in turn (default: ${DEFAULT-VALUE}).")

@@ -29,6 +29,9 @@ import org.jspecify.annotations.Nullable;
  *                                             ^ frameAt                            '- tail: a piece of the payload
  * </pre>
  *
+ * Several may be read before the first is sent, each behind the other's {@link #behind end}: while they are {@link #reserve reserved}, what is built
+ * is built behind them.
+ *
  * <p>Order: datagrams leave in the order of the calls. Ownership: the place belongs to the caller until it is sent or abandoned
  * by simply not sending it; a run's payload must stay until {@link #flush}. Locking: none, the forwarder's thread only.
  */
@@ -43,6 +46,12 @@ final class WanPort implements AutoCloseable {
     static final int HEADROOM = 64;
     /** Free at {@link #frameAt} at least: a whole frame, and behind it its segments' headers, or its segments sealed. */
     private static final int ROOM = HEADROOM + FRAME_BYTES + (112 << 10);
+
+    /** Frames that may be read before the first of them is sent, and how long all but the last may be. */
+    static final int AHEAD = 16;
+
+    static final int AHEAD_BYTES = 2048;
+    private static final int AHEAD_ROOM = AHEAD * (AHEAD_BYTES + 3 * HEADROOM);
 
     private static final int DATAGRAMS_FREE = FrameRun.COLLECTED_MAX;
     private static final int HEADERS_FREE = 4 << 10;
@@ -157,6 +166,29 @@ final class WanPort implements AutoCloseable {
         return next + HEADROOM;
     }
 
+    /** The same, with room for {@link #AHEAD} frames. */
+    long aheadAt() {
+        if (SLAB_BYTES - next < ROOM + AHEAD_ROOM) {
+            flush();
+        }
+        return frameAt();
+    }
+
+    /** Where a frame belongs that is read behind another. */
+    static long behind(long frameAt, int frameLength) {
+        return aligned(frameAt + frameLength + HEADROOM) + HEADROOM;
+    }
+
+    /** What stands before {@code end} stays as it is until {@link #release}. */
+    void reserve(long end) {
+        next = end - HEADROOM;
+        floor = next;
+    }
+
+    void release() {
+        floor = 0;
+    }
+
     /** Room for the next outgoing frame. */
     static int frameBytes() {
         return FRAME_BYTES;
@@ -164,20 +196,21 @@ final class WanPort implements AutoCloseable {
 
     /** Sends the frame that stands at {@link #frameAt}, whole and with its checksums. */
     void sendFrame(Peer peer, int frameLength, int vni, long epoch) {
-        sendFrame(peer, frameLength, vni, epoch, false, false);
+        sendFrame(peer, frameAt(), frameLength, vni, epoch, false, false);
     }
 
-    private void sendFrame(Peer peer, int frameLength, int vni, long epoch, boolean partialChecksum, boolean passedOn) {
+    private void sendFrame(
+            Peer peer, long from, int frameLength, int vni, long epoch, boolean partialChecksum, boolean passedOn) {
         PagePath natively = pages;
         if (natively != null
                 && natively.send(
-                        peer, built.frame(out.slab(), frameAt(), frameLength, partialChecksum), vni, epoch, passedOn)) {
+                        peer, built.frame(out.slab(), from, frameLength, partialChecksum), vni, epoch, passedOn)) {
             return;
         }
-        witness.toWan(peer, vni, epoch, out.slab(), frameAt(), frameLength, 1);
-        long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, partialChecksum, passedOn);
-        int headerBytes = (int) (frameAt() - at);
-        put(HEADROOM - headerBytes, frameLength + headerBytes);
+        witness.toWan(peer, vni, epoch, out.slab(), from, frameLength, 1);
+        long at = mechanism.encapsulate(out.slab(), from, vni, epoch, partialChecksum, passedOn);
+        int headerBytes = (int) (from - at);
+        put(from - HEADROOM, HEADROOM - headerBytes, frameLength + headerBytes);
         send(peer);
         makeRoom();
         counters.add(Kind.WAN_OUT);
@@ -186,10 +219,10 @@ final class WanPort implements AutoCloseable {
     /** Copies in a frame that others have sent and passes it on; it is whole and has its checksums. */
     void sendCopy(Peer peer, MemorySegment from, long at, int frameLength, int vni, long epoch) {
         MemorySegment.copy(from, at, out.slab(), frameAt(), frameLength);
-        sendFrame(peer, frameLength, vni, epoch, false, true);
+        sendFrame(peer, frameAt(), frameLength, vni, epoch, false, true);
     }
 
-    /** Sends a run, which may stand at {@link #frameAt} or anywhere else. */
+    /** Sends a run, which may stand at {@link #frameAt}, among those that are reserved, or in other memory. */
     void send(Peer peer, FrameRun run, int vni, long epoch) {
         send(peer, run, vni, epoch, false);
     }
@@ -204,18 +237,19 @@ final class WanPort implements AutoCloseable {
         if (natively != null && natively.send(peer, run, vni, epoch, passedOn)) {
             return;
         }
-        boolean inPlace = run.frameAt() == frameAt() && run.memory().equals(out.slab());
+        boolean inPlace = run.memory().equals(out.slab());
         if (run.count() == 1) {
+            long from = inPlace ? run.frameAt() : frameAt();
             if (!inPlace) {
-                MemorySegment.copy(run.memory(), run.frameAt(), out.slab(), frameAt(), run.frameLength());
+                MemorySegment.copy(run.memory(), run.frameAt(), out.slab(), from, run.frameLength());
             }
-            sendFrame(peer, run.frameLength(), vni, epoch, run.isPartial(), passedOn);
+            sendFrame(peer, from, run.frameLength(), vni, epoch, run.isPartial(), passedOn);
             return;
         }
         witness.toWan(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
         long before = floor;
         if (inPlace) {
-            next = aligned(frameAt() + run.frameLength());
+            next = Math.max(next, aligned(run.frameAt() + run.frameLength()));
             floor = next; // a flush on the way must leave the payload alone
         }
         for (int i = 0; i < run.count(); i++) {
@@ -224,13 +258,13 @@ final class WanPort implements AutoCloseable {
             int added = (int) (frameAt() - at);
             boolean fits = headerBytes + added + run.pieceLength(i) + peer.outerHeaderBytes() <= peer.underlayMtuBytes;
             if (peer.plain && fits) {
-                put(HEADROOM - added, headerBytes + added);
+                put(next, HEADROOM - added, headerBytes + added);
                 out.tail(filled, run.memory(), run.pieceAt(i), run.pieceLength(i));
             } else {
                 // A cipher reads what it seals in one piece.
                 int length = run.pieceLength(i);
                 MemorySegment.copy(run.memory(), run.pieceAt(i), out.slab(), frameAt() + headerBytes, length);
-                put(HEADROOM - added, headerBytes + added + length);
+                put(next, HEADROOM - added, headerBytes + added + length);
             }
             send(peer);
         }
@@ -241,14 +275,14 @@ final class WanPort implements AutoCloseable {
 
     /** Sends what the caller has built at {@link #frameAt} as it stands: a datagram of Sojourn's own. */
     void sendBuilt(Peer peer, int length) {
-        put(HEADROOM, length);
+        put(next, HEADROOM, length);
         send(peer);
         makeRoom();
     }
 
     /** The same, in a message of its own: it may be too big, and must not take others with it. */
     void sendAlone(Peer peer, int length) {
-        put(HEADROOM, length);
+        put(next, HEADROOM, length);
         alone = true;
         send(peer);
         alone = false;
@@ -263,13 +297,13 @@ final class WanPort implements AutoCloseable {
     /** Sends octets as they are: the seal's own handshakes. */
     void sendRaw(PeerAddress to, byte[] datagram) {
         MemorySegment.copy(datagram, 0, out.slab(), ValueLayout.JAVA_BYTE, frameAt(), datagram.length);
-        put(HEADROOM, datagram.length);
+        put(next, HEADROOM, datagram.length);
         commit(to);
         makeRoom();
     }
 
-    private void put(int start, int length) {
-        out.place(filled, next);
+    private void put(long place, int start, int length) {
+        out.place(filled, place);
         out.start(filled, start);
         out.length(filled, length);
     }
@@ -293,7 +327,7 @@ final class WanPort implements AutoCloseable {
         MemorySegment.copy(out.slab(), out.offset(filled), aside, 0, length);
         to.splitNumber = to.splitNumber + 1 & 0xFFFF;
         for (int half = 0; half < 2; half++) {
-            put(HEADROOM, SplitDatagram.write(out.slab(), frameAt(), aside, 0, length, to.splitNumber, half));
+            put(next, HEADROOM, SplitDatagram.write(out.slab(), frameAt(), aside, 0, length, to.splitNumber, half));
             sendWhole(to);
         }
         counters.add(Kind.SPLIT);
@@ -324,7 +358,7 @@ final class WanPort implements AutoCloseable {
 
     /** Sends what the caller has built straight there, whatever way the peer's datagrams take, and in a message of its own. */
     void sendDirect(Peer peer, PeerAddress to, int length) {
-        put(HEADROOM, length);
+        put(next, HEADROOM, length);
         if (sealing != null && sealing.seal(peer, out, filled)) {
             alone = true;
             commit(to);
@@ -359,7 +393,7 @@ final class WanPort implements AutoCloseable {
     }
 
     private void advance() {
-        next = aligned(out.offset(filled) + out.length(filled));
+        next = Math.max(next, aligned(out.offset(filled) + out.length(filled)));
         if (++filled == DATAGRAMS || SLAB_BYTES - next < HEADERS_FREE) {
             flush();
         }

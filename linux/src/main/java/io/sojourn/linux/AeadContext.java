@@ -2,6 +2,8 @@
 package io.sojourn.linux;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import java.lang.foreign.Arena;
@@ -20,22 +22,38 @@ import java.util.Objects;
 public final class AeadContext {
     /** Those of the sealed transport. */
     public enum Algorithm {
-        AES_256_GCM,
-        CHACHA20_POLY1305
+        AES_256_GCM("AES-256-GCM"),
+        CHACHA20_POLY1305("ChaCha20-Poly1305");
+
+        private final String opensslName;
+
+        Algorithm(String opensslName) {
+            this.opensslName = opensslName;
+        }
     }
 
     public static final int TAG_BYTES = 16;
     public static final int KEY_BYTES = 32;
 
     private static final int NONCE_BYTES = 12;
-    /** EVP_CTRL_AEAD_GET_TAG and EVP_CTRL_AEAD_SET_TAG, openssl/evp.h. */
-    private static final int GET_TAG = 0x10;
+    // struct ossl_param_st { key; unsigned data_type; data; size_t data_size; size_t return_size }: one, and the end of
+    // the list.
+    private static final int PARAMETERS_BYTES = 80;
+    private static final int PARAMETER_TYPE = 8;
+    private static final int PARAMETER_DATA = 16;
+    private static final int PARAMETER_SIZE = 24;
+    /** OSSL_PARAM_OCTET_STRING, openssl/core.h. */
+    private static final int OCTET_STRING = 5;
 
-    private static final int SET_TAG = 0x11;
+    private static final MemorySegment TAG_NAME = Arena.global().allocateFrom("tag");
     private static final ValueLayout.OfLong NET_LONG = JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
+    private final Libcrypto.Functions functions;
+    private final MemorySegment init;
     private final MemorySegment context;
-    private final boolean sealing;
+    /** Where the tag is to be written, or stands: OSSL_CIPHER_PARAM_AEAD_TAG. */
+    private final MemorySegment tag;
+
     private final MemorySegment nonce;
     private final MemorySegment written;
 
@@ -44,16 +62,24 @@ public final class AeadContext {
         if (key.length != KEY_BYTES) {
             throw new IllegalArgumentException("a key has " + KEY_BYTES + " octets, not " + key.length);
         }
-        this.sealing = sealing;
+        Libcrypto.Functions f = Libcrypto.functions(algorithm.opensslName);
+        functions = f;
+        init = sealing ? f.sealInit() : f.openInit();
         Arena arena = Arena.ofAuto();
         nonce = arena.allocate(NONCE_BYTES, Long.BYTES);
-        written = arena.allocate(Integer.BYTES, Integer.BYTES);
-        context = MemorySegment.ofAddress(Libcrypto.contextNew())
-                .reinterpret(1, arena, c -> Libcrypto.contextFree(c.address()));
+        written = arena.allocate(Long.BYTES, Long.BYTES);
+        tag = arena.allocate(PARAMETERS_BYTES, Long.BYTES);
+        tag.set(JAVA_LONG, 0, TAG_NAME.address());
+        tag.set(JAVA_INT, PARAMETER_TYPE, OCTET_STRING);
+        tag.set(JAVA_LONG, PARAMETER_SIZE, TAG_BYTES);
+        context = MemorySegment.ofAddress(Libcrypto.newContext(f))
+                .reinterpret(1, arena, c -> Libcrypto.freeContext(f, c.address()));
         try (Arena brief = Arena.ofConfined()) {
             MemorySegment secret = brief.allocateFrom(JAVA_BYTE, key);
-            int ok = Libcrypto.init(
-                    context.address(), Libcrypto.cipher(algorithm), secret.address(), nonce.address(), sealing);
+            int ok = context.address() == 0
+                    ? 0
+                    : Libcrypto.init(
+                            init, context.address(), secret.address(), KEY_BYTES, nonce.address(), NONCE_BYTES, 0);
             secret.fill((byte) 0);
             if (ok != 1) {
                 throw new UnsupportedOperationException("OpenSSL refuses " + algorithm);
@@ -80,10 +106,11 @@ public final class AeadContext {
     public int seal(long number, MemorySegment in, long at, int bytes, MemorySegment out, long outAt) {
         long from = address(in, at, bytes);
         long to = address(out, outAt, bytes + TAG_BYTES);
-        begin(number);
-        int ok = bytes == 0 ? 1 : Libcrypto.update(context.address(), to, written.address(), from, bytes);
-        ok &= Libcrypto.end(context.address(), to + bytes, written.address());
-        ok &= Libcrypto.control(context.address(), GET_TAG, TAG_BYTES, to + bytes);
+        int ok = begin(number, 0);
+        ok &= bytes == 0 ? 1 : Libcrypto.update(functions, context.address(), to, written.address(), from, bytes);
+        ok &= Libcrypto.end(functions, context.address(), to + bytes, written.address());
+        tag.set(JAVA_LONG, PARAMETER_DATA, to + bytes);
+        ok &= Libcrypto.get(functions, context.address(), tag.address());
         fence(in, out);
         if (ok != 1) {
             throw new IllegalStateException("OpenSSL cannot seal");
@@ -99,19 +126,17 @@ public final class AeadContext {
         }
         long from = address(in, at, bytes);
         long to = address(out, outAt, inner);
-        begin(number);
-        int ok = Libcrypto.control(context.address(), SET_TAG, TAG_BYTES, from + inner);
-        ok &= inner == 0 ? 1 : Libcrypto.update(context.address(), to, written.address(), from, inner);
-        ok &= Libcrypto.end(context.address(), to + inner, written.address());
+        tag.set(JAVA_LONG, PARAMETER_DATA, from + inner);
+        int ok = begin(number, tag.address());
+        ok &= inner == 0 ? 1 : Libcrypto.update(functions, context.address(), to, written.address(), from, inner);
+        ok &= Libcrypto.end(functions, context.address(), to + inner, written.address());
         fence(in, out);
         return ok == 1 ? inner : -1;
     }
 
-    private void begin(long number) {
+    private int begin(long number, long parameters) {
         nonce.set(NET_LONG, Integer.BYTES, number);
-        if (Libcrypto.init(context.address(), 0, 0, nonce.address(), sealing) != 1) {
-            throw new IllegalStateException("OpenSSL cannot begin");
-        }
+        return Libcrypto.init(init, context.address(), 0, 0, nonce.address(), NONCE_BYTES, parameters);
     }
 
     private static long address(MemorySegment s, long at, int bytes) {
