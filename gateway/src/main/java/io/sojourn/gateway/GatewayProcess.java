@@ -264,7 +264,8 @@ public final class GatewayProcess implements AutoCloseable {
         process.forwarder.offloads(OffloadSelfTest.run(config.transport().offloads()));
         enrolling.ifPresent(process::awaitEnrolment);
         HostCiphers.sayWhatIsMissing();
-        // What the rehearsal left is swept now, and what stays becomes old: a collection among packets finds little to copy.
+        // What the rehearsal left is swept now, and what stays becomes old: a collection among packets finds little to
+        // copy.
         System.gc();
         process.forwarder.start();
         lastKnown.ifPresent(process::known);

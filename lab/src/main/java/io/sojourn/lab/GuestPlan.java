@@ -63,7 +63,8 @@ record GuestPlan(
                         "1",
                         "-m",
                         "${memory}",
-                        // What a guest touches for the first time just after it was resumed is there already: on a virtualised
+                        // What a guest touches for the first time just after it was resumed is there already: on a
+                        // virtualised
                         // host a huge page can take 10 ms.
                         "-mem-prealloc",
                         "-kernel",
