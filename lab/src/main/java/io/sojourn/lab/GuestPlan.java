@@ -28,7 +28,7 @@ record GuestPlan(
     static GuestPlan web(int number, Topology.Site home) {
         int host = 9 + number;
         String mac = String.format("52:54:00:10:%02x:%02x", home.number(), host);
-        return new GuestPlan("web" + number, Lab.NETWORK, mac, home.lan4(host), home.lan6(host), home, 128);
+        return new GuestPlan("web" + number, Lab.NETWORK, mac, home.lan4(host), home.lan6(host), home, 96);
     }
 
     /** Another VM with the same MAC and addresses, in another network. */

@@ -289,6 +289,8 @@ final class Mover {
         double pauseMs = pause.map(RunStates.Pause::ms).orElse(0.0);
         String site = path.correspondent().substring(0, path.correspondent().length() - "-c".length());
         double longerMs = direct.oneWayMs(site, now) - direct.oneWayMs(site, from);
+        // A guest that comes nearer by more than its pause is not silent at all, but no less than that.
+        double inherentMs = Math.max(0, pauseMs + longerMs);
         ProbeFigures figures = path.figures();
         return new Report.Correspondent(
                 site,
@@ -299,7 +301,7 @@ final class Mover {
                 figures.duplicated(),
                 figures.reordered(),
                 Report.round(figures.gapMs()),
-                Report.round(figures.gapMs() - pauseMs - longerMs),
+                Report.round(figures.gapMs() - inherentMs),
                 Report.round(pause.map(p -> (wallUs(figures.gapAtNs()) - p.pausedUs()) / 1_000.0)
                         .orElse(0.0)),
                 Report.round(path.rttBeforeMs()),
