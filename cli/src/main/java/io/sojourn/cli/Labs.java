@@ -37,8 +37,7 @@ final class Labs {
         if (reportFile != null) {
             requireWritable(reportFile);
         }
-        // The lab shares the machine with the guests that it measures, and must not measure its own collections.
-        Threads.setCompilersLast();
+        // The lab must not measure its own collections.
         Threads.setCollectorFirst();
         Report report = io.sojourn.lab.Labs.run(options, progress());
         if (reportFile != null) {

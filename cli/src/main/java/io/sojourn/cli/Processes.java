@@ -4,7 +4,6 @@ package io.sojourn.cli;
 import io.sojourn.controller.ControllerConfig;
 import io.sojourn.controller.ControllerProcess;
 import io.sojourn.gateway.GatewayProcess;
-import io.sojourn.linux.Threads;
 import io.sojourn.wan.WanProcess;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,7 +13,6 @@ final class Processes {
     private Processes() {}
 
     static int controller(Path config) {
-        Threads.setCompilersLast();
         return ControllerProcess.run(ControllerConfig.load(config));
     }
 

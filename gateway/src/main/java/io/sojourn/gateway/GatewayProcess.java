@@ -272,8 +272,6 @@ public final class GatewayProcess implements AutoCloseable {
         process.link.start();
         process.housekeeping.scheduleWithFixedDelay(process::keepHouse, 1, 1, TimeUnit.SECONDS);
         process.questions.scheduleWithFixedDelay(process.access::renewIfDue, 1, 60, TimeUnit.MINUTES);
-        // What is compiled from now on can wait; the guests that share this host's processors cannot.
-        Threads.setCompilersLast();
         System.out.println("ready gateway=" + config.gateway() + " site=" + config.site() + " udp=" + config.listen());
         System.out.flush();
         return process;

@@ -36,7 +36,6 @@ public final class Threads {
     private static final int SCHED_FIFO = 1 | SCHED_RESET_ON_FORK;
     private static final int SCHED_RR = 2 | SCHED_RESET_ON_FORK;
     private static final int CPU_SET_BYTES = 128;
-    private static final int SCHED_IDLE = 5;
     private static final Path OWN_THREADS = Path.of("/proc/self/task");
 
     private Threads() {}
@@ -102,20 +101,9 @@ public final class Threads {
     }
 
     /**
-     * Has HotSpot's compiler threads run only when nobody else wants the processor (SCHED_IDLE; a processor that runs only such threads counts as idle): a method that is compiled a little later costs microseconds, a compiler that
-     * takes the processor from a guest that was just resumed costs its correspondents tens of milliseconds. Compiler threads that start later are started by
-     * these and inherit it. Does nothing where the threads cannot be told.
-     *
-     * @return how many there are
-     */
-    public static int setCompilersLast() {
-        // The kernel cuts names after 15 octets: "C2 CompilerThread0".
-        return setOwn("C[12] CompilerThre.*", SCHED_IDLE, 0);
-    }
-
-    /**
      * Has HotSpot's own thread and the collector's run before all ordinary ones, as those do that stand still until a collection is over: it takes
-     * milliseconds, and ten times that if its thread must wait for a processor. Needs root.
+     * milliseconds, and ten times that if its thread must wait for a processor. The compilers stay ordinary: they hold locks that a packet's thread may need,
+     * and as SCHED_IDLE they kept it waiting for 164 ms behind their own process's streams. Needs root.
      *
      * @return how many there are
      */
