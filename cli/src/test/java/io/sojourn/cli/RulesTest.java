@@ -26,6 +26,7 @@ class RulesTest {
         "io.sojourn.seal..",
         "io.sojourn.certificate..",
         "io.sojourn.handoff..",
+        "io.sojourn.ilnp..",
         "io.sojourn.mechanism.."
     };
     private static final int LONGEST_FILE_LINES = 700;
