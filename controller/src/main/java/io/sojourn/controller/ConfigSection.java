@@ -68,6 +68,12 @@ final class ConfigSection {
         return new ConfigException(file + ": " + (path.isEmpty() ? key : path + "." + key) + ": " + problem);
     }
 
+    /** Whether it says anything of the key. */
+    boolean has(String key) {
+        known.add(key);
+        return values.containsKey(key);
+    }
+
     Optional<String> text(String key) {
         known.add(key);
         Object value = values.get(key);

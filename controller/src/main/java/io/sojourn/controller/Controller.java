@@ -21,6 +21,7 @@ final class Controller implements AutoCloseable {
     private static final int HYPERVISORS_S = 2;
     private static final int LONGEST_LOOK_S = 60;
 
+    private final Realm realm;
     private final ForwardingTable table;
     private final Gateways gateways;
     private final Orchestrator orchestrator;
@@ -33,6 +34,7 @@ final class Controller implements AutoCloseable {
             Thread.ofPlatform().daemon().name("housekeeping").factory());
     private final EnrolmentService enrolment;
     private Optional<HttpServer> http = Optional.empty();
+    private Optional<Names> names = Optional.empty();
 
     /** @param admission who may attach, of those that are well-formed */
     Controller(
@@ -43,7 +45,7 @@ final class Controller implements AutoCloseable {
             ControllerConfig.Timeouts timeouts,
             Clock clock) {
         Time time = new Time(clock);
-        Realm realm = new Realm(store);
+        realm = new Realm(store);
         preshared = new PresharedKeys(realm, time);
         table = new ForwardingTable(realm);
         SigningKeys keys = new SigningKeys(realm, time);
@@ -114,12 +116,20 @@ final class Controller implements AutoCloseable {
         return server.port();
     }
 
+    /** @return the port; 0: it only publishes */
+    int serveNames(DnsConfig config) {
+        Names started = new Names(realm, table, config);
+        names = Optional.of(started);
+        return started.start();
+    }
+
     /** Ends everything but the store, which belongs to the caller. Moves under way are left to the gateways and to the next start. */
     @Override
     public void close() {
         housekeeping.shutdownNow();
         events.close();
         http.ifPresent(HttpServer::close);
+        names.ifPresent(Names::close);
         orchestrator.close(); // first: that we end is not a fault of any gateway, and must not look like one to a move
         gateways.endAll();
         table.close();

@@ -21,6 +21,7 @@ import java.util.Set;
  *   command-s: 10
  *   arm-destination-s: 90     # it may start a QEMU
  *   gateway-grace-s: 30       # how long a move waits for a gateway that is away
+ * dns: ...                    # optional: VMs by name, see DnsConfig
  * </pre>
  *
  * @param rest address and port; port 0 takes a free one
@@ -34,7 +35,8 @@ public record ControllerConfig(
         Set<String> names,
         Path stateDir,
         Timeouts timeouts,
-        Duration presharedKeyLife) {
+        Duration presharedKeyLife,
+        Optional<DnsConfig> dns) {
 
     ControllerConfig(
             InetSocketAddress rest,
@@ -43,7 +45,7 @@ public record ControllerConfig(
             Set<String> names,
             Path stateDir,
             Timeouts timeouts) {
-        this(rest, grpc, apiToken, names, stateDir, timeouts, Duration.ZERO);
+        this(rest, grpc, apiToken, names, stateDir, timeouts, Duration.ZERO, Optional.empty());
     }
 
     /**
@@ -84,8 +86,9 @@ public record ControllerConfig(
                 timeouts.seconds(
                         "gateway-grace-s", (int) byDefault.gatewayGrace().toSeconds()));
         timeouts.refuseUnknownKeys();
+        Optional<DnsConfig> dns = DnsConfig.read(root);
         root.refuseUnknownKeys();
-        return new ControllerConfig(rest, grpc, apiToken, names, stateDir, read, presharedKeyLife);
+        return new ControllerConfig(rest, grpc, apiToken, names, stateDir, read, presharedKeyLife, dns);
     }
 
     @Override

@@ -39,14 +39,21 @@ public final class ControllerProcess implements AutoCloseable {
     private final Server grpc;
     private final ExecutorService handlers;
     private final int restPort;
+    private final int dnsPort;
 
     private ControllerProcess(
-            SqliteStore store, Controller controller, Server grpc, ExecutorService handlers, int restPort) {
+            SqliteStore store,
+            Controller controller,
+            Server grpc,
+            ExecutorService handlers,
+            int restPort,
+            int dnsPort) {
         this.store = store;
         this.controller = controller;
         this.grpc = grpc;
         this.handlers = handlers;
         this.restPort = restPort;
+        this.dnsPort = dnsPort;
     }
 
     /**
@@ -115,6 +122,7 @@ public final class ControllerProcess implements AutoCloseable {
             controller.start();
             controller.presharedKeys(config.presharedKeyLife());
             controller.hourly(identity::renewIfDue);
+            int dnsPort = config.dns().map(controller::serveNames).orElse(0);
             boolean open = !config.rest().getAddress().isLoopbackAddress();
             int restPort = controller.serveRest(
                     config.rest(), config.apiToken(), open ? Optional.of(identity.forOperators()) : Optional.empty());
@@ -131,7 +139,7 @@ public final class ControllerProcess implements AutoCloseable {
                     .addService(controller.enrolment())
                     .build()
                     .start();
-            return new ControllerProcess(store, controller, grpc, handlers, restPort);
+            return new ControllerProcess(store, controller, grpc, handlers, restPort, dnsPort);
         } catch (IOException e) {
             giveUp(store, controller, handlers);
             throw taken("grpc", config.grpc(), e);
@@ -177,6 +185,11 @@ public final class ControllerProcess implements AutoCloseable {
 
     public int restPort() {
         return restPort;
+    }
+
+    /** 0: it answers no names. */
+    public int dnsPort() {
+        return dnsPort;
     }
 
     public int grpcPort() {

@@ -39,6 +39,29 @@ class ControllerConfigTest {
     }
 
     @Test
+    void namesAreAnsweredOrPublished() throws IOException {
+        ControllerConfig config = load("""
+                state-dir: s
+                dns:
+                  zone: vms.example.net
+                  listen: "127.0.0.1:5353"
+                  nameserver: ns1.example.net
+                  nameserver-address: [192.0.2.53, "2001:db8::53"]
+                  nsid: controller-1
+                  locator-ttl-s: 0
+                  publish: {server: "192.0.2.1:53", key-name: k, key-secret: c2VjcmV0LXdvcmQ=}
+                """);
+        DnsConfig dns = config.dns().orElseThrow();
+        assertThat(dns.listen().orElseThrow().getPort()).isEqualTo(5353);
+        assertThat(dns.zone().nameserver()).hasToString("ns1.example.net.");
+        assertThat(dns.zone().nameserverAddresses()).hasSize(2);
+        assertThat(dns.zone().locatorTtlS()).isZero();
+        assertThat(dns.outside()).isPresent();
+        assertThat(dns.toString()).doesNotContain("c2VjcmV0LXdvcmQ");
+        assertThat(load("state-dir: s\n").dns()).isEmpty();
+    }
+
+    @Test
     void aStateDirIsEnough() throws IOException {
         ControllerConfig config = load("state-dir: s\n");
         assertThat(config.rest().toString()).contains("127.0.0.1:7480");
@@ -57,6 +80,11 @@ class ControllerConfigTest {
             {state-dir: s, timeouts: {command-s: 0}} | timeouts.command-s: '0' is not a number of seconds
             {state-dir: s, timeouts: {comand-s: 5}} | timeouts.comand-s: unknown key
             {state-dir: s, timeouts: 5}             | timeouts: must be a mapping
+            {state-dir: s, dns: {listen: '127.0.0.1:53'}} | dns.zone: is missing
+            {state-dir: s, dns: {zone: a.net}}      | dns.listen: is missing, and so is 'publish'
+            {state-dir: s, dns: {zone: 'a..net', listen: '127.0.0.1:53'}} | dns.zone: 'a..net' is no domain name
+            {state-dir: s, dns: {zone: a.net, listen: '127.0.0.1:53', locator-ttl-s: -1}} | dns.locator-ttl-s: '-1' is not a number of seconds
+            {state-dir: s, dns: {zone: a.net, publish: {server: '1.2.3.4:53', key-name: k}}} | dns.publish.key-secret: is missing
             {api-token: [t], state-dir: s}                    | api-token: must be a single value
             {api-token: '', state-dir: s}                     | api-token: is empty
             [a, b]                                            | must be a mapping

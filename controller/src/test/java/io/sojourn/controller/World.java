@@ -88,6 +88,11 @@ final class World implements AutoCloseable {
                 .start();
     }
 
+    /** @return the port that names are answered at */
+    int serveNames(DnsConfig config) {
+        return controller.serveNames(config);
+    }
+
     private void end() throws Exception {
         controller.close();
         grpc.shutdownNow().awaitTermination(5, TimeUnit.SECONDS);

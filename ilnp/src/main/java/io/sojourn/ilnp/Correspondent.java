@@ -39,6 +39,8 @@ public final class Correspondent {
     private long sentMs;
     private int sentWithNonce;
     private long nonceUntilMs = RemoteLocator.NEVER;
+    /** Of ours, the one that it sends to, as far as we know; 0: it has not been said. */
+    private long ours;
 
     /** The next with the same identifier, which then is not universal. */
     @Nullable
@@ -104,6 +106,15 @@ public final class Correspondent {
     void isPlain() {
         mode = Mode.PLAIN;
         inbound = null;
+    }
+
+    /** The locator of the local node that it knows, and that packets to it come from; 0: none yet. */
+    public long ours() {
+        return ours;
+    }
+
+    void knowsUsAt(long locator) {
+        ours = locator;
     }
 
     // --- locators

@@ -12,14 +12,14 @@ import java.util.function.Supplier;
 /**
  * A node's cache on its way to the gateway that the node moves to. It must be there before the node runs: who has not got the nonces cannot tell anybody where the node is now.
  *
- * <p>Big-endian: version 1: 8, zero: 24, the node's identifier: 64, count: 32, then each correspondent: identifier: 64, known as: 64, mode: 8, octets of our nonce: 8, of its nonce or 0: 8,
+ * <p>Big-endian: version 1: 8, zero: 24, the node's identifier: 64, count: 32, then each correspondent: identifier: 64, known as: 64, what it knows us at: 64, mode: 8, octets of our nonce: 8, of its nonce or 0: 8,
  * locators: 8, packets sent with nonce: 32, then in milliseconds before (heard, sent) or after (nonce in every packet until) the moment of export: 3 * 64; our nonce 96, its nonce 96;
  * each locator: 64, preference: 16, replaced: 8, zero: 8, lifetime left in ms: 64, replaced before ms: 64. Times are relative, as no two hosts have one clock.
  */
 public final class IlccState {
     private static final int VERSION = 1;
     private static final int HEADER_BYTES = 16;
-    private static final int CORRESPONDENT_BYTES = 8 + 8 + 4 + 4 + 24 + 12 + 12;
+    private static final int CORRESPONDENT_BYTES = 8 + 8 + 8 + 4 + 4 + 24 + 12 + 12;
     private static final int LOCATOR_BYTES = 8 + 4 + 16;
 
     private IlccState() {}
@@ -37,7 +37,7 @@ public final class IlccState {
     }
 
     private static void put(ByteBuffer out, Correspondent c, long now) {
-        out.putLong(c.nidBits()).putLong(c.knownAsBits());
+        out.putLong(c.nidBits()).putLong(c.knownAsBits()).putLong(c.ours());
         out.put((byte) c.mode().ordinal()).put((byte) c.outbound().bytes());
         int inboundBytes = c.inbound().map(Nonce::bytes).orElse(0);
         out.put((byte) inboundBytes).put((byte) c.locators().size());
@@ -81,6 +81,7 @@ public final class IlccState {
     private static Correspondent correspondent(ByteBuffer in, IlccTiming timing, long now) {
         long nid = in.getLong();
         long knownAs = in.getLong();
+        long ours = in.getLong();
         int mode = in.get();
         int outboundBytes = in.get();
         int inboundBytes = in.get();
@@ -96,6 +97,7 @@ public final class IlccState {
         Nonce inbound = new Nonce(inboundBytes == 0 ? 4 : inboundBytes, in.getInt(), in.getLong());
         Correspondent c = new Correspondent(
                 nid, knownAs, Mode.values()[mode], outbound, inboundBytes == 0 ? null : inbound, heardMs, sentMs);
+        c.knowsUsAt(ours);
         c.restoreSending(Math.max(0, sentWithNonce), nonceUntilMs);
         for (int i = 0; i < locators; i++) {
             c.locators().add(locator(in, now));

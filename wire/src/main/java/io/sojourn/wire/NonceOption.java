@@ -59,6 +59,40 @@ public final class NonceOption {
         }
     }
 
+    /**
+     * Puts a nonce into an IPv6 packet, in a header of its own directly behind the IPv6 header: what stands before that moves to the front. No checksum changes.
+     *
+     * @param frameAt where what stands before the packet begins, such as an Ethernet header; there must be room for {@link #headerBytes} in front of it
+     * @param ip of the IPv6 header
+     * @return where it now begins
+     */
+    public static long insert(MemorySegment s, long frameAt, long ip, int nonceBytes, int high, long low) {
+        int bytes = headerBytes(nonceBytes);
+        long front = ip + Ipv6.HEADER_BYTES - frameAt;
+        MemorySegment.copy(s, frameAt, s, frameAt - bytes, front);
+        long moved = ip - bytes;
+        write(s, moved + Ipv6.HEADER_BYTES, Ipv6.nextHeader(s, moved), nonceBytes, high, low);
+        BigEndian.putU8(s, moved + Ipv6.NEXT_HEADER_OFFSET, IpProtocol.DESTINATION_OPTIONS);
+        BigEndian.putU16(s, moved + Ipv6.PAYLOAD_LENGTH_OFFSET, Ipv6.payloadLength(s, moved) + bytes);
+        return frameAt - bytes;
+    }
+
+    /**
+     * Takes the header with the nonce out of a packet, for a node that would discard the packet for it: the reverse of {@link #insert}. Only when {@link IlnpHeaders#isNonceAlone}.
+     *
+     * @return where what stands before the packet now begins
+     */
+    public static long remove(MemorySegment s, long frameAt, long ip, IlnpHeaders headers) {
+        int bytes = headers.optionsHeaderBytes();
+        int offset = headers.optionsHeaderOffset();
+        int next = BigEndian.u8(s, ip + offset);
+        MemorySegment.copy(s, frameAt, s, frameAt + bytes, ip + offset - frameAt);
+        long moved = ip + bytes;
+        BigEndian.putU8(s, moved + headers.nextHeaderOffset(), next);
+        BigEndian.putU16(s, moved + Ipv6.PAYLOAD_LENGTH_OFFSET, Ipv6.payloadLength(s, moved) - bytes);
+        return frameAt + bytes;
+    }
+
     static int high(MemorySegment s, long option, int nonceBytes) {
         return nonceBytes == LONG_BYTES ? BigEndian.i32(s, option + 2) : 0;
     }

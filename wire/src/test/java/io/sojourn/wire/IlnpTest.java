@@ -221,6 +221,23 @@ class IlnpTest {
     }
 
     @Test
+    void aNonceIsPutInAndTakenOut() {
+        byte[] golden = Samples.ilnp("udp-nid-only-nonce-32");
+        int length = golden.length;
+        MemorySegment.copy(MemorySegment.ofArray(golden), 0, out, 64, length);
+        assertThat(headers.read(out, 64 + IP, length - IP)).isEqualTo(DropReason.NONE);
+        long at = NonceOption.remove(out, 64, 64 + IP, headers);
+        assertThat(at).isEqualTo(72);
+        assertThat(headers.read(out, at + IP, length - 8 - IP)).isEqualTo(DropReason.NONE);
+        assertThat(headers.nonceBytes()).isZero();
+        assertThat(headers.protocol()).isEqualTo(IpProtocol.UDP);
+        assertThat(Ipv6.payloadLength(out, at + IP)).isEqualTo(13);
+        assertThat(NonceOption.insert(out, at, at + IP, NonceOption.SHORT_BYTES, 0, 0xDEAD_BEEFL))
+                .isEqualTo(64);
+        assertThat(Samples.octets(out, 64, length)).isEqualTo(golden);
+    }
+
+    @Test
     void hostileOctetsNeverThrowAndAreNeverReadOutside() {
         List<byte[]> seeds = List.copyOf(Samples.ILNP.values());
         int[] readable = new int[1];
