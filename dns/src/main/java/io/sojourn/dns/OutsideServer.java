@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.dns;
 
+import java.io.BufferedOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.time.Duration;
+import java.net.Socket;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -15,7 +18,6 @@ import org.xbill.DNS.Message;
 import org.xbill.DNS.Name;
 import org.xbill.DNS.Rcode;
 import org.xbill.DNS.Record;
-import org.xbill.DNS.SimpleResolver;
 import org.xbill.DNS.TSIG;
 import org.xbill.DNS.Type;
 import org.xbill.DNS.Update;
@@ -26,14 +28,12 @@ import org.xbill.DNS.Update;
  */
 public final class OutsideServer {
     private static final int[] TYPES = {Type.A, Type.AAAA, Type.NID, Type.L32, Type.L64, Type.LP};
-    private static final Duration TIMEOUT = Duration.ofSeconds(5);
-    /** Twice: a connection that was kept from the last time may have been closed at the other end. Saying the same again does no harm. */
-    private static final int ATTEMPTS = 2;
-
+    private static final int TIMEOUT_MS = 5_000;
     /** A message over TCP has room for thousands of records; this keeps it clear of that. */
     private static final int NAMES_A_MESSAGE = 200;
 
-    private final SimpleResolver resolver;
+    private final InetSocketAddress address;
+    private final TSIG key;
     /** What the server has confirmed; nothing of a name: it may hold something from before. */
     private final SortedMap<Name, List<Record>> published = new TreeMap<>();
 
@@ -44,16 +44,12 @@ public final class OutsideServer {
      */
     public OutsideServer(InetSocketAddress address, String keyName, String algorithm, String secret) {
         IlnpRecords.register();
-        TSIG key;
+        this.address = address;
         try {
             key = new TSIG(algorithm, keyName, secret);
         } catch (RuntimeException e) {
             throw new IllegalArgumentException("key '" + keyName + "' of " + algorithm + ": " + e.getMessage(), e);
         }
-        resolver = new SimpleResolver(address);
-        resolver.setTCP(true);
-        resolver.setTimeout(TIMEOUT);
-        resolver.setTSIGKey(key);
     }
 
     /**
@@ -94,18 +90,36 @@ public final class OutsideServer {
             Arrays.stream(TYPES).forEach(type -> update.delete(name, type));
             wanted.getOrDefault(name, List.of()).forEach(update::add);
         }
-        IOException failure = new IOException("not sent");
-        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-            try {
-                Message answer = resolver.send(update);
-                return answer.getRcode() == Rcode.NOERROR
-                        ? Optional.empty()
-                        : Optional.of("the update of " + names.size() + " names was answered "
-                                + Rcode.string(answer.getRcode()));
-            } catch (IOException e) {
-                failure = e;
-            }
+        try {
+            Message answer = exchange(update);
+            return answer.getRcode() == Rcode.NOERROR
+                    ? Optional.empty()
+                    : Optional.of(
+                            "the update of " + names.size() + " names was answered " + Rcode.string(answer.getRcode()));
+        } catch (IOException e) {
+            return Optional.of("the update of " + names.size() + " names failed: " + e);
         }
-        return Optional.of("the update of " + names.size() + " names failed: " + failure);
+    }
+
+    /** By a connection of its own: one that was kept from the last time the other end may have closed. */
+    private Message exchange(Message update) throws IOException {
+        key.apply(update, null);
+        byte[] query = update.toWire();
+        try (Socket socket = new Socket()) {
+            socket.connect(address, TIMEOUT_MS);
+            socket.setSoTimeout(TIMEOUT_MS);
+            DataOutputStream out = new DataOutputStream(new BufferedOutputStream(socket.getOutputStream()));
+            out.writeShort(query.length);
+            out.write(query);
+            out.flush();
+            DataInputStream in = new DataInputStream(socket.getInputStream());
+            byte[] octets = new byte[in.readUnsignedShort()];
+            in.readFully(octets);
+            Message answer = new Message(octets);
+            if (answer.getRcode() == Rcode.NOERROR && key.verify(answer, octets, update.getTSIG()) != Rcode.NOERROR) {
+                throw new IOException("the answer is not signed with the key");
+            }
+            return answer;
+        }
     }
 }

@@ -13,6 +13,7 @@ import io.sojourn.wire.Ipv6;
 import io.sojourn.wire.LocatorUpdate;
 import it.unimi.dsi.fastutil.longs.Long2ObjectOpenHashMap;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -56,6 +57,11 @@ public final class BorderRouter {
                 int operation,
                 List<Advertised> listed);
     }
+
+    /** Of a locator that is being left. */
+    private static final int PREFERENCE_LEFT = 1000;
+
+    private static final int OVERLAP_S = 30;
 
     private final SiteLocators site;
     private final IlccTiming timing;
@@ -117,7 +123,9 @@ public final class BorderRouter {
             LocalNode node = new LocalNode(internal.bits(), cache, transparency);
             nodes.put(cache.local().bits(), node);
             if (transparency == Transparency.VISIBLE) {
-                cache.moved(now);
+                if (handover == Handover.HARD) {
+                    cache.moved(now);
+                }
                 tell(node, handover, now);
             }
             return node;
@@ -136,7 +144,7 @@ public final class BorderRouter {
 
     private void tell(LocalNode node, Handover handover, long now) {
         node.cache().forEach(c -> {
-            List<Advertised> listed = site.listed(node.nid(), c.nid());
+            List<Advertised> listed = listed(node, c, handover);
             if (listed.isEmpty()) {
                 return; // nothing to be reached by: there is nothing to say
             }
@@ -149,6 +157,29 @@ public final class BorderRouter {
                 c.knowsUsAt(listed.getFirst().locator().bits());
             }
         });
+    }
+
+    /** All that is valid (RFC 6743): the old site's locator too while it is still used, last and for a short time, so that it need not be taken back. */
+    private List<Advertised> listed(LocalNode node, Correspondent c, Handover handover) {
+        List<Advertised> listed = new ArrayList<>(site.listed(node.nid(), c.nid()));
+        boolean overlaps = handover == Handover.SOFT && c.ours() != 0 && !site.isOurs(c.ours());
+        if (overlaps && !listed.isEmpty()) {
+            listed.add(new Advertised(new Locator64(c.ours()), PREFERENCE_LEFT, OVERLAP_S));
+        }
+        return listed;
+    }
+
+    /** Somebody has shown that he knows ILNP, after the node had come here: he may have the direct way, too. */
+    private void upgrade(LocalNode node, Correspondent c, long now) {
+        if (node.transparency() == Transparency.VISIBLE
+                && c.mode() == Mode.ILNP
+                && !site.isOurs(c.ours())
+                && !node.telling().containsKey(c)) {
+            List<Advertised> listed = listed(node, c, Handover.SOFT);
+            if (!listed.isEmpty()) {
+                node.telling().put(c, UpdateSending.SETTLED.tell(listed, now, 0));
+            }
+        }
     }
 
     // --- out
@@ -254,6 +285,9 @@ public final class BorderRouter {
         if (c != null && c.ours() == 0) {
             c.knowsUsAt(to);
         }
+        if (c != null && headers.nonceBytes() != 0) {
+            upgrade(node, c, now);
+        }
         if (headers.nonceBytes() != 0 && headers.protocol() == IpProtocol.NO_NEXT_HEADER) {
             return Way.CONSUMED;
         }
@@ -274,8 +308,11 @@ public final class BorderRouter {
     /** The option that it speaks of is ours, not the node's: it would not know what is meant. */
     private boolean isRefusalOfNonce(LocalNode node, MemorySegment s, long ip, int length) {
         int upper = headers.upperOffset();
-        if (headers.protocol() != IpProtocol.ICMPV6 || !headers.isNonceUnknown(s, ip)) {
-            DropReason _ = headers.read(s, ip, length);
+        if (headers.protocol() != IpProtocol.ICMPV6) {
+            return false;
+        }
+        if (!headers.isNonceUnknown(s, ip)) {
+            DropReason _ = headers.read(s, ip, length); // what it quotes has taken its place
             return false;
         }
         long quoted = ip + upper + 8;
@@ -354,9 +391,14 @@ public final class BorderRouter {
         }
     }
 
-    /** Forgets what nothing has been heard of for long. */
+    /** Forgets what nothing has been heard of for long. Who was sent nonces since the last time, and has sent none, is taken for plain until he does. */
     public void prune(long now) {
         for (LocalNode node : nodes.values()) {
+            node.cache().forEach(c -> {
+                if (c.sentWithNonce() >= timing.nonceFirstPackets()) {
+                    node.cache().silent(c);
+                }
+            });
             if (node.cache().prune(now) > 0) {
                 node.telling().keySet().retainAll(node.cache().correspondents());
             }

@@ -14,11 +14,12 @@ import org.junit.jupiter.api.Test;
 /** Stories of RFC 6748 between sites of one process, with real packets whose checksums are looked at where they arrive. */
 class BorderRouterTest {
     private final IlnpWorld world = new IlnpWorld();
+    private int said;
 
     /** The guest says hello to the correspondent, and is answered, once a millisecond. */
     private void talk(int times) {
         for (int i = 0; i < times; i++) {
-            world.guestSays(i);
+            world.guestSays(said++);
             world.run(1);
         }
     }
@@ -45,7 +46,10 @@ class BorderRouterTest {
                 .doesNotHaveDuplicates();
         assertThat(world.guestHeard).hasSize(205);
         assertThat(world.peer.updates).hasSize(1);
-        assertThat(world.peer.updates.getFirst().getFirst().locator()).isEqualTo(IlnpWorld.B1);
+        assertThat(world.peer.updates.getFirst())
+                .as("all that is valid, the new one first")
+                .extracting(Advertised::locator)
+                .containsExactly(IlnpWorld.B1, IlnpWorld.A1);
         assertThat(world.ways)
                 .as("by way of the old site until it was confirmed")
                 .contains(Way.RELAY);
@@ -65,6 +69,31 @@ class BorderRouterTest {
         assertThat(world.peer.sources).containsOnly(IlnpWorld.A1);
         assertThat(world.peer.updates).isEmpty();
         assertThat(world.ways.getLast()).isEqualTo(Way.RELAY);
+    }
+
+    @Test
+    void whoShowsOnlyAfterAMoveThatHeKnowsIlnpIsToldThen() {
+        talk(5);
+        world.move(Transparency.VISIBLE, Handover.SOFT);
+        talk(20);
+        assertThat(world.ways.getLast()).isEqualTo(Way.RELAY);
+        world.peer.speaksIlnp();
+        talk(20);
+        assertThat(world.peer.updates).hasSize(1);
+        assertThat(world.ways.getLast()).isEqualTo(Way.DIRECT);
+        assertThat(world.peer.heard).hasSize(45).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void whoDoesNotAnswerToNoncesIsTakenForPlain() {
+        talk(5);
+        for (int i = 0; i < IlccTiming.DEFAULT.nonceFirstPackets(); i++) {
+            assertThat(world.nonceOfLast()).isNotNull();
+        }
+        world.borderA.prune(world.now);
+        assertThat(world.correspondent().mode()).isEqualTo(Mode.PLAIN);
+        world.guestSays(5);
+        assertThat(world.nonceOfLast()).isNull();
     }
 
     @Test
@@ -208,6 +237,9 @@ class BorderRouterTest {
     void afterAHardMoveEverythingCarriesTheNonceForAWhile() {
         world.peer.speaksIlnp();
         talk(10);
+        for (int i = 0; i < IlccTiming.DEFAULT.nonceFirstPackets(); i++) {
+            assertThat(world.nonceOfLast()).isNotNull();
+        }
         assertThat(world.nonceOfLast()).isNull();
         world.move(Transparency.VISIBLE, Handover.HARD);
         world.guestSays(99);

@@ -173,7 +173,7 @@ final class IlnpWorld {
 
     void move(Transparency transparency, Handover handover) {
         byte[] state = borderA.export(borderA.node(GUEST).orElseThrow(), now);
-        borderB.adopt(state, INSIDE, transparency, handover, now).orElseThrow();
+        assertThat(borderB.adopt(state, INSIDE, transparency, handover, now)).isPresent();
         borderA.detach(GUEST);
         home = borderB;
     }
@@ -342,6 +342,9 @@ final class IlnpWorld {
 
         private void takeUpdate(MemorySegment s, Locator64 from) {
             assertThat(IlnpMessages.checkUpdate(s, 0, headers)).isEqualTo(DropReason.NONE);
+            if (LocatorUpdate.operation(s, headers.upperOffset()) == LocatorUpdate.ACKNOWLEDGEMENT) {
+                return;
+            }
             List<Advertised> listed = IlnpMessages.listed(s, 0, headers);
             if (updates.isEmpty() || !updates.getLast().equals(listed)) {
                 updates.add(listed);
