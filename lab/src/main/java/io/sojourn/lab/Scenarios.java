@@ -26,7 +26,8 @@ final class Scenarios {
             new Firewall(),
             new Nat(),
             new HostileWan(),
-            new NoisyNeighbour(),
+            NoisyNeighbour.limited(),
+            NoisyNeighbour.unlimited(),
             new CorruptOffload());
 
     private Scenarios() {}
