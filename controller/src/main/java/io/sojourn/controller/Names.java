@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -38,6 +39,7 @@ final class Names implements AutoCloseable {
     private final ScheduledExecutorService publishing = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().daemon().name("dns-publish").factory());
     private final AtomicBoolean due = new AtomicBoolean();
+    private final Runnable wake = this::publishSoon;
     private @Nullable DnsServer server;
     private volatile @Nullable Dated last;
     private String lastProblem = "";
@@ -51,8 +53,8 @@ final class Names implements AutoCloseable {
     /** @return the port that it answers at; 0: it only publishes @throws ConfigException if it cannot listen */
     int start() {
         config.outside().ifPresent(outside -> {
-            table.wakeOnChange(() -> publishSoon(outside));
-            publishSoon(outside);
+            table.wakeOnChange(wake);
+            publishSoon();
             var _ = publishing.scheduleWithFixedDelay(() -> publish(outside), AGAIN_S, AGAIN_S, TimeUnit.SECONDS);
         });
         if (config.listen().isEmpty()) {
@@ -71,12 +73,17 @@ final class Names implements AutoCloseable {
         }
     }
 
-    private void publishSoon(OutsideServer outside) {
-        if (due.compareAndSet(false, true)) {
+    private void publishSoon() {
+        if (!due.compareAndSet(false, true)) {
+            return;
+        }
+        try {
             publishing.execute(() -> {
                 due.set(false);
-                publish(outside);
+                config.outside().ifPresent(this::publish);
             });
+        } catch (RejectedExecutionException e) {
+            // we are ending, and so is whoever wakes us
         }
     }
 
@@ -140,6 +147,7 @@ final class Names implements AutoCloseable {
 
     @Override
     public void close() {
+        table.forget(wake);
         publishing.shutdownNow();
         DnsServer running = server;
         if (running != null) {

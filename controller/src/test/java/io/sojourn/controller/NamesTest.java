@@ -3,6 +3,7 @@ package io.sojourn.controller;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
+import static org.awaitility.Awaitility.await;
 
 import io.sojourn.dns.ZoneSettings;
 import io.sojourn.model.identity.IpAddress;
@@ -10,6 +11,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -78,6 +80,7 @@ class NamesTest {
         assertThat(ask("web1", Type.A).getRcode()).isEqualTo(Rcode.NXDOMAIN);
         world.post("/v1/networks", NETWORK, 201);
         world.post("/v1/vms", VM, 201);
+        awaitRcode(Rcode.NOERROR);
         assertThat(answers("web1", Type.A)).containsExactly("10.10.1.10");
         assertThat(answers("web1", Type.AAAA)).containsExactly("fd10:1:0:1:5054:ff:fe00:10a");
         assertThat(answers("web1", Type.NID)).containsExactly(NID);
@@ -88,7 +91,13 @@ class NamesTest {
                         "20 subnet-1.blue.networks.vms.example.net.", "20 subnet-2.blue.networks.vms.example.net.");
         assertThat(answers("subnet-2.blue.networks", Type.L64)).containsExactly("10 fd10:0001:0000:0001");
         world.expect("DELETE", "/v1/vms/web1", "", 204);
-        assertThat(ask("web1", Type.A).getRcode()).isEqualTo(Rcode.NXDOMAIN);
+        awaitRcode(Rcode.NXDOMAIN);
+    }
+
+    /** The registry tells of a commit a moment after it has answered for it. */
+    private void awaitRcode(int rcode) {
+        await().atMost(Duration.ofSeconds(10))
+                .untilAsserted(() -> assertThat(ask("web1", Type.A).getRcode()).isEqualTo(rcode));
     }
 
     /** Somebody else's resolver as judge. */
@@ -98,6 +107,7 @@ class NamesTest {
         assumeThat(DIG).isExecutable();
         world.post("/v1/networks", NETWORK, 201);
         world.post("/v1/vms", VM, 201);
+        awaitRcode(Rcode.NOERROR);
         for (String transport : List.of("+notcp", "+tcp")) {
             assertThat(dig(transport, "+short", "TYPE104")).as(transport).contains("10 5054:ff:fe00:10a");
             assertThat(dig(transport, "+short", "TYPE105")).contains("10 10.10.1.0");

@@ -156,6 +156,7 @@ class BorderRouterTest {
         world.peer.speaksIlnp();
         talk(5);
         world.peer.moveTo(IlnpWorld.PEER_NEXT);
+        world.run(1); // what is on its way to where it was is lost: nobody relays for it
         talk(10);
         assertThat(world.acknowledged).isEqualTo(1);
         assertThat(world.guestSources).containsOnly(IlnpWorld.PEER_AT);
@@ -181,6 +182,7 @@ class BorderRouterTest {
         talk(5);
         world.siteA.set(IlnpWorld.A1, false);
         world.borderA.locatorsChanged(Handover.HARD, world.now);
+        world.run(1); // what is on its way to the locator that is gone is lost
         talk(50);
         assertThat(world.peer.updates).hasSize(1);
         assertThat(world.peer.updates.getFirst())
@@ -197,6 +199,7 @@ class BorderRouterTest {
         talk(5);
         world.siteA.set(IlnpWorld.A1, false);
         world.borderA.locatorsChanged(Handover.HARD, world.now);
+        world.run(1); // what is on its way to the locator that is gone is lost
         talk(5);
         for (int i = 0; i < 1_000; i++) {
             assertThat(world.flood(IlnpWorld.A1)).isEqualTo(Way.DROP);
