@@ -53,7 +53,7 @@ public record DnsConfig(
                     try {
                         return IpAddress.parse(text);
                     } catch (IllegalArgumentException e) {
-                        throw dns.complaint("nameserver-address", e.getMessage());
+                        throw dns.complaint("nameserver-address", String.valueOf(e.getMessage()));
                     }
                 })
                 .toList();
@@ -65,7 +65,7 @@ public record DnsConfig(
                     ttl(dns, "locator-ttl-s", 5),
                     ttl(dns, "identifier-ttl-s", 3600));
         } catch (IllegalArgumentException e) {
-            throw dns.complaint("zone", e.getMessage());
+            throw dns.complaint("zone", String.valueOf(e.getMessage()));
         }
     }
 

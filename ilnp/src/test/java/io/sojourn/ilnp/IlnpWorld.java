@@ -92,7 +92,8 @@ final class IlnpWorld {
         BigEndian.putU32(s, 40, 5000L << 16 | 6000);
         BigEndian.putU16(s, 44, UDP_BYTES);
         BigEndian.putU32(s, 48, number);
-        BigEndian.putU16(s, 46, Checksum.finish(sum(s)));
+        int checksum = Checksum.finish(sum(s));
+        BigEndian.putU16(s, 46, checksum == 0 ? 0xFFFF : checksum); // RFC 768: 0 would say that there is none
         return packet;
     }
 
