@@ -237,6 +237,9 @@ final class Mover {
                 ? MoveVerdict.detected(
                         done, BehindOurBack.inTime(migration, pause, lab.topology().oneWayMs(from, to)), window)
                 : MoveVerdict.asked(done, certificate, window);
+        if (!failed.isEmpty()) {
+            problems.addAll(certificate.events());
+        }
         Incident incident = failed.isEmpty()
                 ? Incident.NONE
                 : Incident.of(lab, plan.name(), migration.path("epoch").asLong(), problems);
