@@ -235,7 +235,9 @@ final class Mover {
         Certified certificate = detected ? Certified.NONE : Certified.of(lab.rest(), id, problems);
         List<String> failed = detected
                 ? MoveVerdict.detected(
-                        done, BehindOurBack.inTime(migration, pause, lab.topology().oneWayMs(from, to)), window)
+                        done,
+                        BehindOurBack.inTime(migration, pause, lab.topology().oneWayMs(from, to)),
+                        window)
                 : MoveVerdict.asked(done, certificate, window);
         if (!failed.isEmpty()) {
             problems.addAll(certificate.events());

@@ -35,7 +35,8 @@ class ReportTest {
                 ok ? List.of() : List.of("1 lost"),
                 ok
                         ? Incident.NONE
-                        : new Incident(List.of("web1-e2.hiroshima.events"), Map.of("web1-e2.hiroshima.events", "told")));
+                        : new Incident(
+                                List.of("web1-e2.hiroshima.events"), Map.of("web1-e2.hiroshima.events", "told")));
     }
 
     private static Report report(boolean ok) {

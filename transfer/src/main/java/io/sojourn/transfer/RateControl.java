@@ -85,8 +85,7 @@ final class RateControl {
     double paceBytesPerS() {
         double pace = switch (mode) {
             // A copy that its hypervisor or its ceiling holds back never leaves the startup.
-            case STARTUP ->
-                Math.max(parameters.initialBytesPerS(), Math.max(expeditedGain, startupGain()) * maxRate);
+            case STARTUP -> Math.max(parameters.initialBytesPerS(), Math.max(expeditedGain, startupGain()) * maxRate);
             case DRAIN -> DRAIN_GAIN * maxRate;
             default -> expeditedGain * cruiseGain() * maxRate / (1 - acceptedLoss());
         };
