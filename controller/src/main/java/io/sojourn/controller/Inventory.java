@@ -30,7 +30,8 @@ final class Inventory {
 
     static final String OVERLAY = "overlay";
     static final String PAGING = "paging";
-    private static final List<String> MECHANISMS = List.of(OVERLAY, PAGING);
+    static final String SEGMENT = "segment";
+    private static final List<String> MECHANISMS = List.of(OVERLAY, PAGING, SEGMENT);
 
     private final Realm realm;
     private final PageNumbers pageNumbers;

@@ -3,6 +3,7 @@ package io.sojourn.gateway;
 
 import io.sojourn.linux.BridgeFdb;
 import io.sojourn.linux.Links;
+import io.sojourn.linux.PeerAddress;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Threads;
 import io.sojourn.mechanism.Mechanism;
@@ -55,10 +56,14 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final PathProber prober;
     private final Handoffs handoffs;
     private final Claims claims;
-    private final Map<String, String> bridges = new HashMap<>();
+    private final Map<String, GatewayConfig.Attachment> attachments = new HashMap<>();
+    private final List<GatewayConfig.Edge> edges;
     private final List<LanPort> ports = new ArrayList<>();
     /** Null when this gateway has no page. */
     private @Nullable PagePath pages;
+
+    /** Null when no network has a segment here. */
+    private @Nullable SegmentPath segments;
 
     /** Dealt with since the last sleep. */
     private int frames;
@@ -69,7 +74,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     Forwarder(
             GatewayConfig config, SealPrivateKey key, Handoffs.Surroundings surroundings, Claims.Surroundings guests) {
-        config.attachments().forEach(a -> bridges.put(a.network(), a.bridge()));
+        config.attachments().forEach(a -> attachments.put(a.network(), a));
+        edges = config.edges();
         table = new ForwardingTable(config.gateway(), config.site(), this);
         try {
             wan = WanPort.bind(config.listen().toSocketAddress(), mechanism, counters);
@@ -102,8 +108,13 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             PagePort.Opened port = PagePort.open(config.page(), links, fdb);
             pages = new PagePath(table, new PageTable(config.page()), port.device(), port.mac(), outside, counters);
             pages.watchedBy(witness);
-            wan.pagedBy(pages);
+            wan.bypassedBy(pages);
             outside.pagedBy(pages);
+        }
+        if (config.attachments().stream().anyMatch(a -> a.segmentVni() != 0)) {
+            segments = new SegmentPath(table, wan, inside, counters);
+            wan.bypassedBy(segments);
+            outside.segmentedBy(segments);
         }
     }
 
@@ -164,6 +175,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         return prober;
     }
 
+    Explanation explanation() {
+        return new Explanation(table, wan);
+    }
+
     void key(byte[] key) {
         prober.key(key);
         handoffs.signals().key(key);
@@ -180,6 +195,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         PagePath natively = pages;
         if (natively != null) {
             natively.tableChanged();
+        }
+        SegmentPath plainly = segments;
+        if (plainly != null) {
+            plainly.tableChanged();
         }
         sealing.peers(table.peers());
         outside.reindexPeers();
@@ -202,6 +221,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 long probeNs = prober.tick(now);
                 if (now - nextTickNs >= 0) {
                     ports.forEach(port -> port.neighbours.tick(now));
+                    table.networks().forEach(network -> network.edges.forEach(edge -> edge.port().neighbours.tick(now)));
                     offloads.tick(table.peers(), now);
                     nextTickNs = now + TICK_NS;
                 }
@@ -321,10 +341,16 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     @Override
     public void networkAdded(VirtualNetwork network) {
-        String bridge = bridges.get(network.name);
-        if (bridge == null) {
+        GatewayConfig.Attachment attachment = attachments.get(network.name);
+        if (attachment == null) {
             return;
         }
+        network.segmentVni = attachment.segmentVni();
+        network.edges = edges.stream()
+                .filter(edge -> edge.network().equals(network.name))
+                .map(edge -> edge(network, edge))
+                .toList();
+        String bridge = attachment.bridge();
         try {
             network.port = LanPort.open(network, bridge, links, fdb, counters);
             network.port.superFrames(offloads.use().tap() != GatewayConfig.Offload.OFF);
@@ -334,6 +360,13 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         } catch (GatewayException | SyscallException e) {
             LOG.error("{}", e.getMessage());
         }
+    }
+
+    private Edge edge(VirtualNetwork network, GatewayConfig.Edge edge) {
+        EdgeDevice device = new EdgeDevice(wan, network, PeerAddress.of(edge.address().toSocketAddress()));
+        LanPort port = new LanPort(network, device, counters);
+        LOG.info("network {}: hosts of site {} by VXLAN {} at {}", network, edge.site(), network.segmentVni, edge.address());
+        return new Edge(edge.site(), device, port);
     }
 
     @Override

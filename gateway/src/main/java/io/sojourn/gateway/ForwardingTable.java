@@ -192,6 +192,7 @@ final class ForwardingTable {
         }
         known.sealKey = gateway.getSealKey();
         known.page = page(gateway);
+        known.segments = Map.copyOf(gateway.getSegmentsMap());
         known.preshared = gateway.getPresharedList().stream()
                 .filter(k -> k.getKey().size() == PresharedKey.BYTES)
                 .map(k -> new PresharedKey(k.getGeneration(), k.getKey().toByteArray()))

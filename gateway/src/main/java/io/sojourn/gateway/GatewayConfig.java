@@ -29,6 +29,7 @@ import java.util.Set;
  * @param copyBytesPerS ceiling of a memory stream while its guest still runs; 0: as {@code bandwidthBytesPerS}
  * @param limits what each VM may send
  * @param transport sealed or plain
+ * @param edges VXLAN devices that are not ours, with hosts of networks behind them
  * @param page by which members are named on the underlay while paging carries their packets here
  */
 public record GatewayConfig(
@@ -47,7 +48,16 @@ public record GatewayConfig(
         long copyBytesPerS,
         Limits limits,
         Transport transport,
-        Page page) {
+        Page page,
+        List<Edge> edges) {
+
+    /**
+     * A place of a network behind a VXLAN device that is not ours.
+     *
+     * @param site by which the network's subnets name it as their home
+     * @param address where its VXLAN packets go; what comes from there may have any port
+     */
+    public record Edge(String network, String site, Locator address) {}
 
     /**
      * How packets to other gateways travel.
@@ -94,8 +104,12 @@ public record GatewayConfig(
         public static final Offloads AUTO = new Offloads(Offload.AUTO, Offload.AUTO, Offload.AUTO);
     }
 
-    /** A virtual network and the bridge that its guests at this site hang on. */
-    public record Attachment(String network, String bridge) {}
+    /**
+     * A virtual network and the bridge that its guests at this site hang on.
+     *
+     * @param segmentVni of its segment at this place, in the whole realm nobody else's; 0: none
+     */
+    public record Attachment(String network, String bridge, int segmentVni) {}
 
     /** The words of a QEMU command line, with {@code ${variables}}. */
     public record Template(List<String> command) {}

@@ -6,6 +6,7 @@ import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
 import io.sojourn.rpc.EnrolmentToken;
+import io.sojourn.wire.Vxlan;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -47,7 +48,8 @@ public final class GatewayConfigReader {
             "relays",
             "rekey-after-s",
             "offload",
-            "page");
+            "page",
+            "edges");
 
     private static final List<String> OFFLOADS = List.of("segmentation", "merging", "tap");
 
@@ -90,7 +92,26 @@ public final class GatewayConfigReader {
                 bytesPerS(root, "copy-mbit"),
                 limits(root),
                 transport(root),
-                page(root.get("page")));
+                page(root.get("page")),
+                edges(root.get("edges")));
+    }
+
+    private List<GatewayConfig.Edge> edges(@Nullable Object value) {
+        List<GatewayConfig.Edge> out = new ArrayList<>();
+        int i = 0;
+        for (Object item : list("edges", value)) {
+            String at = "edges[" + i++ + "]";
+            Map<?, ?> entry = map(at, item);
+            try {
+                out.add(new GatewayConfig.Edge(
+                        text(entry, at, "network"),
+                        text(entry, at, "site"),
+                        Locator.parse(text(entry, at, "address"))));
+            } catch (IllegalArgumentException e) {
+                throw wrong(at + ".address", e.getMessage());
+            }
+        }
+        return List.copyOf(out);
     }
 
     /** A list of at most one prefix a family. */
@@ -232,9 +253,22 @@ public final class GatewayConfigReader {
         for (Object item : list("networks", value)) {
             String at = "networks[" + i++ + "]";
             Map<?, ?> entry = map(at, item);
-            out.add(new GatewayConfig.Attachment(text(entry, at, "name"), text(entry, at, "bridge")));
+            out.add(new GatewayConfig.Attachment(
+                    text(entry, at, "name"), text(entry, at, "bridge"), segmentVni(entry, at)));
         }
         return List.copyOf(out);
+    }
+
+    private int segmentVni(Map<?, ?> entry, String at) {
+        if (!entry.containsKey("segment")) {
+            return 0;
+        }
+        String text = text(entry, at, "segment");
+        int vni = text.matches("[0-9]{1,8}") ? Integer.parseInt(text) : 0;
+        if (vni < 1 || vni > Vxlan.VNI_MAX) {
+            throw wrong(at + ".segment", "is '" + text + "'; give the VNI of its segment here, 1 to " + Vxlan.VNI_MAX);
+        }
+        return vni;
     }
 
     private Map<String, GatewayConfig.Template> templates(@Nullable Object value) {

@@ -368,7 +368,12 @@ public final class GatewayProcess implements AutoCloseable {
                 .addAllHosted(guests.list());
         config.page().v4().ifPresent(prefix -> hello.setPage4(prefix.toString()));
         config.page().v6().ifPresent(prefix -> hello.setPage6(prefix.toString()));
-        config.attachments().forEach(a -> hello.addNetworks(a.network()));
+        config.attachments().forEach(a -> {
+            hello.addNetworks(a.network());
+            if (a.segmentVni() != 0) {
+                hello.putSegments(a.network(), a.segmentVni());
+            }
+        });
         hello.addAllUnfinished(takenUp);
         return hello.build();
     }

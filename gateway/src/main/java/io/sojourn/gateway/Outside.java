@@ -74,6 +74,7 @@ final class Outside {
     private long nowNs;
     private Witness witness = new Witness();
     private @Nullable PagePath pages;
+    private @Nullable SegmentPath segments;
 
     Outside(
             ForwardingTable table,
@@ -101,6 +102,11 @@ final class Outside {
     /** Packets come by that path as well. */
     void pagedBy(PagePath path) {
         pages = path;
+    }
+
+    /** Packets come in segments as well. */
+    void segmentedBy(SegmentPath path) {
+        segments = path;
     }
 
     /** The table's peers have changed. */
@@ -139,7 +145,11 @@ final class Outside {
         plainAt = i;
         plainFrom = peer;
         if (peer == null) {
-            counters.drop(DropReason.UNKNOWN_PEER);
+            if (segments == null || !segments.fromEdge(in, i, nowNs)) {
+                counters.drop(DropReason.UNKNOWN_PEER);
+            }
+        } else if (segments != null && segments.accepts(peer, in.slab(), in.offset(i), in.length(i))) {
+            segmentFrame(segments, peer, in, i);
         } else if (!peer.plain) {
             counters.drop(DropReason.UNSEALED);
         } else {
@@ -243,16 +253,27 @@ final class Outside {
         endRun();
     }
 
-    /** A frame joins the run if it would take the same way, which is decided when the run ends. */
     private void frame(Peer peer, MemorySegment s, long datagramAt, int datagramLength) {
-        DropReason bad = mechanism.decapsulate(s, datagramAt, datagramLength, inbound);
+        collect(peer, s, mechanism.decapsulate(s, datagramAt, datagramLength, inbound), inbound.vni());
+    }
+
+    private void segmentFrame(SegmentPath by, Peer peer, DatagramBatch in, int i) {
+        MemorySegment s = in.slab();
+        DropReason bad = in.truncated(i) ? DropReason.TOO_SHORT : by.decapsulate(s, in.offset(i), in.length(i), inbound);
+        VirtualNetwork network = by.network(inbound.vni());
+        counters.add(Kind.WAN_IN);
+        collect(peer, s, bad, network == null ? 0 : network.vni);
+    }
+
+    /** A frame joins the run if it would take the same way, which is decided when the run ends. */
+    private void collect(Peer peer, MemorySegment s, DropReason bad, int vni) {
         if (bad.isDrop()) {
             endRun();
             counters.drop(bad);
             return;
         }
         if (runFrom == peer
-                && runVni == inbound.vni()
+                && runVni == vni
                 && runEpoch == inbound.epoch()
                 && runPassedOn == inbound.isPassedOn()
                 && run.join(s, inbound.frameAt(), inbound.frameLength(), inbound.isPartialChecksum())) {
@@ -260,7 +281,7 @@ final class Outside {
         }
         endRun();
         runFrom = peer;
-        runVni = inbound.vni();
+        runVni = vni;
         runEpoch = inbound.epoch();
         runPassedOn = inbound.isPassedOn();
         run.begin(s, inbound.frameAt(), inbound.frameLength(), inbound.isPartialChecksum());

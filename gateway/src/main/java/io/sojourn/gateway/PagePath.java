@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Super-frames pass whole: nothing is cut, and no payload is touched. Order: as called, and nothing waits here; what came before a signal is seen to before the signal
  * ({@link #drain}). Ownership: frames are rewritten where they stand. Locking: forwarder's thread.
  */
-final class PagePath implements AutoCloseable {
+final class PagePath implements Bypass, AutoCloseable {
     private static final int BURST = 64;
     /** As many as the underlay's queue holds: a signal waits for what came before it, and for no more than that. */
     private static final int DRAINED_MOST = 8 * PagePort.QUEUE_FRAMES;
@@ -98,8 +98,8 @@ final class PagePath implements AutoCloseable {
 
     // --- out
 
-    /** Whether the IP packet in the Ethernet frame goes to the peer natively. */
-    boolean carries(Peer peer, VirtualNetwork network, MemorySegment s, long frameAt) {
+    @Override
+    public boolean carries(Peer peer, VirtualNetwork network, MemorySegment s, long frameAt) {
         int type = Ethernet.type(s, frameAt);
         long ip = frameAt + Ethernet.HEADER_BYTES;
         boolean v6 = type == EtherType.IPV6;
@@ -153,12 +153,26 @@ final class PagePath implements AutoCloseable {
         lastDestination = pages.member(network, v6, destinationHigh, destinationLow);
     }
 
-    /**
-     * Sends a run natively, if that is how it goes. It is rewritten where it stands.
-     *
-     * @return false when it goes by the overlay, and has not been touched
-     */
-    boolean send(Peer peer, FrameRun run, int vni, long epoch, boolean passedOn) {
+    @Override
+    public String explain(Peer peer, VirtualNetwork network, MemorySegment s, long frameAt, long epoch) {
+        if (!carries(peer, network, s, frameAt) || lastSource == null || lastDestination == null) {
+            return "";
+        }
+        Member source = lastSource;
+        Member destination = lastDestination;
+        outwards.set(source, destination, lastDestinationHigh, lastDestinationLow, peer.page, epoch, false);
+        return "paging: natively, rewritten in place to " + outwards.shown(lastV6, lastSourceHigh, lastSourceLow) + " > "
+                + outwards.shown(lastV6, lastDestinationHigh, lastDestinationLow) + ", by the host's own routing";
+    }
+
+    @Override
+    public int mtuBytes(Peer peer) {
+        return peer.underlayMtuBytes;
+    }
+
+    /** It is rewritten where it stands. */
+    @Override
+    public boolean send(Peer peer, FrameRun run, int vni, long epoch, boolean passedOn) {
         VirtualNetwork network = table.network(vni);
         if (network == null || !carries(peer, network, run.memory(), run.frameAt())) {
             return false;

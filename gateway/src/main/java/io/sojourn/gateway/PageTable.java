@@ -189,6 +189,11 @@ final class PageTable {
                             passedOn);
         }
 
+        /** The address that stands for a member's on the underlay. */
+        IpAddress shown(boolean isV6, long h, long l) {
+            return find(isV6, h, l) ? new IpAddress(isV6, high, low) : new IpAddress(isV6, h, l);
+        }
+
         private boolean put(Page page, Member member, long h, long l, long bound, boolean marked) {
             IpPrefix prefix = prefix(page, member.isV6());
             if (prefix == null) {

@@ -107,7 +107,7 @@ class PagePathTest {
         Page page = Page.parse("100." + (80 + number) + ".0.0/16", "fd50:" + number + "::/48");
         PagePath path =
                 new PagePath(stage.table, new PageTable(page), underlay, DEVICE_MAC, stage.outside, stage.counters);
-        stage.wan.pagedBy(path);
+        stage.wan.bypassedBy(path);
         stage.outside.pagedBy(path);
         return path;
     }

@@ -26,6 +26,8 @@ final class Scenarios {
             new Firewall(),
             new Nat(),
             new HostileWan(),
+            new MechanismChange(),
+            new KernelPeer(),
             new NoisyNeighbour(),
             new CorruptOffload());
 
