@@ -51,7 +51,7 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--mechanism",
             paramLabel = "NAME",
-            description = "How packets are carried: overlay or paging (default: ${DEFAULT-VALUE}).")
+            description = "How packets are carried: overlay, paging, segment or mat (default: ${DEFAULT-VALUE}).")
     String mechanism = "overlay";
 
     @Option(names = "--json", description = "Print the report to stdout instead of the table.")

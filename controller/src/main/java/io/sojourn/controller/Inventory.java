@@ -31,7 +31,8 @@ final class Inventory {
     static final String OVERLAY = "overlay";
     static final String PAGING = "paging";
     static final String SEGMENT = "segment";
-    private static final List<String> MECHANISMS = List.of(OVERLAY, PAGING, SEGMENT);
+    static final String MAT = "mat";
+    private static final List<String> MECHANISMS = List.of(OVERLAY, PAGING, SEGMENT, MAT);
 
     private final Realm realm;
     private final PageNumbers pageNumbers;

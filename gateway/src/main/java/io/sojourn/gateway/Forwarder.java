@@ -10,6 +10,7 @@ import io.sojourn.mechanism.Mechanism;
 import io.sojourn.mechanism.Overlay;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.location.GatewayId;
+import io.sojourn.rpc.Mat;
 import io.sojourn.rpc.TableUpdate;
 import io.sojourn.seal.SealPrivateKey;
 import java.lang.foreign.MemorySegment;
@@ -20,6 +21,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -61,6 +63,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final List<LanPort> ports = new ArrayList<>();
     /** Null when this gateway has no page. */
     private @Nullable PagePath pages;
+
+    /** Null when this gateway has no page. */
+    private @Nullable Mappings mappings;
 
     /** Null when no network has a segment here. */
     private @Nullable SegmentPath segments;
@@ -106,7 +111,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         delivery.watchedBy(witness);
         if (!config.page().isNone()) {
             PagePort.Opened port = PagePort.open(config.page(), links, fdb);
-            pages = new PagePath(table, new PageTable(config.page()), port.device(), port.mac(), outside, counters);
+            PageTable numbers = new PageTable(config.page());
+            pages = new PagePath(table, numbers, port.device(), port.mac(), outside, counters);
+            mappings = new Mappings(table, numbers, new MappingUpdates(table, wan, counters), counters);
+            pages.mappedBy(mappings);
             pages.watchedBy(witness);
             wan.bypassedBy(pages);
             outside.pagedBy(pages);
@@ -182,6 +190,26 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     void key(byte[] key) {
         prober.key(key);
         handoffs.signals().key(key);
+        Mappings known = mappings;
+        if (known != null) {
+            known.updates().key(key);
+        }
+    }
+
+    /** Where mappings are registered and asked for. */
+    void ims(Consumer<Mat> server) {
+        Mappings known = mappings;
+        if (known != null) {
+            known.ims(server);
+        }
+    }
+
+    /** The mapping server's word. */
+    void heard(Mat message) {
+        Mappings known = mappings;
+        if (known != null) {
+            known.heard(message, System.nanoTime());
+        }
     }
 
     /** What an operator says, at any time. */
@@ -224,6 +252,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                     table.networks().forEach(network -> network.edges.forEach(edge -> edge.port().neighbours.tick(now)));
                     offloads.tick(table.peers(), now);
                     nextTickNs = now + TICK_NS;
+                }
+                if (mappings != null) {
+                    mappings.tick(now);
                 }
                 work += streams.poll(now);
                 wan.flush();
@@ -406,6 +437,16 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     }
 
     // --- Outside.Control
+
+    @Override
+    public void mapping(Peer from, byte[] datagram, long nowNs) {
+        Mappings known = mappings;
+        if (known != null) {
+            known.updates().heard(from, datagram, known::learn, nowNs);
+        } else {
+            counters.drop(io.sojourn.wire.DropReason.UNKNOWN_DATAGRAM);
+        }
+    }
 
     @Override
     public void damaged(Peer at, long nowNs) {

@@ -16,6 +16,7 @@ import io.sojourn.rpc.FromGateway;
 import io.sojourn.rpc.Heartbeat;
 import io.sojourn.rpc.Hello;
 import io.sojourn.rpc.MigrationReport;
+import io.sojourn.rpc.Mat;
 import io.sojourn.rpc.PathReport;
 import io.sojourn.rpc.Sighting;
 import io.sojourn.rpc.TableUpdate;
@@ -155,7 +156,15 @@ public final class GatewayProcess implements AutoCloseable {
             public void command(Command command) {
                 commands().run(command);
             }
+
+            @Override
+            public void mat(Mat message) {
+                forwarder.post(() -> forwarder.heard(message));
+            }
         });
+        ControllerLink toServer = link;
+        forwarder.ims(message ->
+                toServer.send(FromGateway.newBuilder().setMat(message).build()));
         notary = new Notary(
                 identity.signKey(),
                 config.gateway().name(),

@@ -43,6 +43,9 @@ final class Outside {
         /** Datagrams that we sent to a peer arrive damaged there. */
         void damaged(Peer at, long nowNs);
 
+        /** A Mapping Update, or its answer. */
+        default void mapping(Peer from, byte[] datagram, long nowNs) {}
+
         /** A peer still sends here what belongs elsewhere. */
         void late(VmEntry vm, Peer from, long nowNs);
     }
@@ -205,6 +208,8 @@ final class Outside {
             case SojournDatagram.RELAY -> relays.handOn(peer, s, at, length);
             case SojournDatagram.RELAYED -> relayed(peer, s, at, length);
             case SojournDatagram.SPLIT -> half(peer, s, at, length);
+            case SojournDatagram.MAPPING ->
+                control.mapping(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
             case SojournDatagram.DAMAGE -> control.damaged(peer, nowNs);
             default -> counters.drop(DropReason.UNKNOWN_DATAGRAM);
         }

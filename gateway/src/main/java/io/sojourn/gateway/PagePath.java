@@ -49,6 +49,7 @@ final class PagePath implements Bypass, AutoCloseable {
     private final MemorySegment in = Arena.ofAuto().allocate(LanPort.VNET_BYTES + WanPort.frameBytes(), 64);
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes(), 64);
     private Witness witness = new Witness();
+    private @Nullable Mappings mappings;
     private boolean more;
 
     /** The last packet that was asked about: bulk has the same addresses many times over. */
@@ -94,6 +95,16 @@ final class PagePath implements Bypass, AutoCloseable {
     void tableChanged() {
         lastNetwork = null;
         pages.rebuild(table);
+        Mappings known = mappings;
+        if (known != null) {
+            known.tableChanged();
+        }
+    }
+
+    /** MAT's control, from now on. */
+    void mappedBy(Mappings known) {
+        mappings = known;
+        pages.mappedBy(known);
     }
 
     // --- out
@@ -119,7 +130,12 @@ final class PagePath implements Bypass, AutoCloseable {
             return false;
         }
         VmEntry vm = destination.vm() == null ? source.vm() : destination.vm();
-        return vm != null && vm.isPaged(network);
+        return vm != null && (vm.isPaged(network) || vm.isMat(network) && isMapped(destination, peer));
+    }
+
+    private static boolean isMapped(Member destination, Peer peer) {
+        Mappings.Mapping mapping = destination.mapping();
+        return mapping != null && mapping.leadsTo(peer);
     }
 
     private boolean bothHaveAPage(Peer peer, boolean v6) {
@@ -161,7 +177,10 @@ final class PagePath implements Bypass, AutoCloseable {
         Member source = lastSource;
         Member destination = lastDestination;
         outwards.set(source, destination, lastDestinationHigh, lastDestinationLow, peer.page, epoch, false);
-        return "paging: natively, rewritten in place to " + outwards.shown(lastV6, lastSourceHigh, lastSourceLow) + " > "
+        Mappings.Mapping mapping = destination.mapping();
+        VmEntry vm = destination.vm() == null ? source.vm() : destination.vm();
+        boolean byMapping = mapping != null && vm != null && vm.isMat(network);
+        return (byMapping ? "mat: " + mapping.shown() + "; " : "paging: ") + "natively, rewritten in place to " + outwards.shown(lastV6, lastSourceHigh, lastSourceLow) + " > "
                 + outwards.shown(lastV6, lastDestinationHigh, lastDestinationLow) + ", by the host's own routing";
     }
 

@@ -13,6 +13,7 @@ final class VirtualNetwork {
     static final String OVERLAY = "overlay";
     static final String PAGING = "paging";
     static final String SEGMENT = "segment";
+    static final String MAT = "mat";
 
     /**
      * @param homeSite where the subnet's unregistered hosts are; empty: nowhere

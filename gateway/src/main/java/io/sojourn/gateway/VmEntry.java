@@ -195,6 +195,11 @@ final class VmEntry extends Whereabouts {
         return mechanismIn(network).equals(VirtualNetwork.PAGING);
     }
 
+    /** Whether they go natively where a mapping says so. */
+    boolean isMat(VirtualNetwork network) {
+        return mechanismIn(network).equals(VirtualNetwork.MAT);
+    }
+
     /** Whether they go in a segment of the network. */
     boolean isSegmented(VirtualNetwork network) {
         return mechanismIn(network).equals(VirtualNetwork.SEGMENT);

@@ -86,7 +86,7 @@ final class KernelPeer extends Scenario {
                     "addr add " + ADDRESS4 + "/32 dev " + device,
                     "link set " + device + " mtu 1450 up"));
             far.sysctl("net/ipv4/conf/" + device + "/rp_filter=0");
-            far.ip(List.of("-6 addr add " + ADDRESS6 + "/128 dev " + device + " nodad"));
+            far.ip(List.of("addr add " + ADDRESS6 + "/128 dev " + device + " nodad"));
         }
     }
 
@@ -96,7 +96,7 @@ final class KernelPeer extends Scenario {
                 .ip(List.of(
                         "route replace " + home.prefix4() + " via " + home.lan4(1) + " dev vx" + at.number()
                                 + " onlink src " + ADDRESS4,
-                        "-6 route replace " + home.prefix6() + " via " + home.lan6(1) + " dev vx" + at.number()
+                        "route replace " + home.prefix6() + " via " + home.lan6(1) + " dev vx" + at.number()
                                 + " onlink src " + ADDRESS6));
     }
 

@@ -23,6 +23,7 @@ public final class Lab implements AutoCloseable {
     static final String OVERLAY = "overlay";
     static final String PAGING = "paging";
     static final String SEGMENT = "segment";
+    static final String MAT = "mat";
     static final String WAN_DEVICE = "wan0";
     static final String NAT_SUFFIX = "-nat";
     private static final Duration START_BOUND = Duration.ofSeconds(60);
@@ -102,8 +103,14 @@ public final class Lab implements AutoCloseable {
         return mechanism.equals(other) || scenario.alsoBy().contains(other);
     }
 
+    /** By addresses of pages, if by any. */
+    private boolean needsPages() {
+        return isPaged() || carriesBy(PAGING) || carriesBy(MAT);
+    }
+
+    /** VMs and those they talk to are known by addresses of pages on the WAN. */
     boolean isPaged() {
-        return mechanism.equals(PAGING);
+        return mechanism.equals(PAGING) || mechanism.equals(MAT);
     }
 
     GuestImage image() {
@@ -153,7 +160,7 @@ public final class Lab implements AutoCloseable {
             } else {
                 addWanEnd(place(site.name()), site.number());
             }
-            if (carriesBy(PAGING)) {
+            if (needsPages()) {
                 place(site.name()).sysctl("net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1");
             }
         }
@@ -233,7 +240,7 @@ public final class Lab implements AutoCloseable {
 
     private Map<String, Object> extras(Topology.Site site) {
         Map<String, Object> extras = new LinkedHashMap<>();
-        if (carriesBy(PAGING)) {
+        if (needsPages()) {
             extras.put("page", List.of(site.page4(), site.page6()));
         }
         if (carriesBy(SEGMENT)) {

@@ -38,6 +38,7 @@ public final class Labs {
                 findings.moves,
                 findings.cells,
                 findings.summary,
+                findings.switches,
                 findings.problems);
     }
 

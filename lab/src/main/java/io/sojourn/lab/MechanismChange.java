@@ -19,14 +19,14 @@ final class MechanismChange extends Scenario {
     MechanismChange() {
         super(
                 "mechanism-change",
-                "a VM goes from overlay to paging and segment and back, under traffic, and moves in between",
+                "a VM goes from overlay to paging, segment and mat and back, under traffic, and moves in between",
                 1,
                 1);
     }
 
     @Override
     List<String> alsoBy() {
-        return List.of(Lab.PAGING, Lab.SEGMENT);
+        return List.of(Lab.PAGING, Lab.SEGMENT, Lab.MAT);
     }
 
     @Override
@@ -38,6 +38,7 @@ final class MechanismChange extends Scenario {
             change(stage, Lab.PAGING, findings);
             stage.tour(List.of(topology.sites().get(1).name()), findings);
             change(stage, Lab.SEGMENT, findings);
+            change(stage, Lab.MAT, findings);
             change(stage, Lab.OVERLAY, findings);
             return false;
         };

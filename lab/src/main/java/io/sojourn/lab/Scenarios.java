@@ -28,6 +28,7 @@ final class Scenarios {
             new HostileWan(),
             new MechanismChange(),
             new KernelPeer(),
+            new RuleSwitch(),
             new NoisyNeighbour(),
             new CorruptOffload());
 
