@@ -330,7 +330,7 @@ final class Inside {
         }
         VmEntry vm = network.vmByAddress.get(isV6, high, low);
         if (vm != null) {
-            return !vm.local;
+            return !vm.local || port != network.port;
         }
         Subnet subnet = network.subnetOf(isV6, high, low);
         return subnet != null && !subnet.homeSite().isEmpty() && !isLocalSubnet(port, isV6, high, low);

@@ -109,9 +109,15 @@ final class MappingUpdates {
     }
 
     private void send(Peer peer, int kind, long updateNumber, byte[] mapping) {
+        if (mac != null) {
+            wan.sendBytes(peer, datagram(kind, updateNumber, mapping));
+        }
+    }
+
+    byte[] datagram(int kind, long updateNumber, byte[] mapping) {
         Mac m = mac;
         if (m == null) {
-            return;
+            throw new IllegalStateException("no key yet");
         }
         ByteBuffer datagram = ByteBuffer.allocate(HEADER_BYTES + mapping.length + TAG_BYTES);
         datagram.put((byte) SojournDatagram.MAGIC)
@@ -122,7 +128,7 @@ final class MappingUpdates {
                 .putLong(Peer.numberOf(table.self()))
                 .put(mapping);
         datagram.put(tag(m, datagram.array(), datagram.position()), 0, TAG_BYTES);
-        wan.sendBytes(peer, datagram.array());
+        return datagram.array();
     }
 
     private static byte[] tag(Mac mac, byte[] datagram, int length) {

@@ -14,11 +14,12 @@ import io.sojourn.rpc.MatRefusal;
 import io.sojourn.rpc.MatRegistered;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -133,10 +134,13 @@ final class Mappings {
         Map<String, Own> before = own;
         own = new HashMap<>();
         boolean any = false;
+        Set<String> known = new HashSet<>();
         for (Member member : pages.members()) {
             VmEntry vm = member.vm();
             any |= vm != null && vm.isMat(member.network());
+            known.add(key(member.network().name, member.home()));
         }
+        mappings.keySet().retainAll(known);
         for (Member member : pages.members()) {
             VmEntry vm = member.vm();
             if (vm != null ? vm.isMat(member.network()) : any && member.isOurs()) {
@@ -292,11 +296,5 @@ final class Mappings {
         mapping.lifetimeNs = TimeUnit.SECONDS.toNanos(Math.clamp(told.getLifetimeS(), 1, 3_600));
         counters.add(Kind.MAPPINGS_LEARNT);
         return true;
-    }
-
-    /** What is known of the way to a member; null: nothing. */
-    @Nullable
-    Mapping known(Member member) {
-        return mappings.get(key(member.network().name, member.home()));
     }
 }

@@ -24,6 +24,10 @@ final class KernelPeer extends Scenario {
     private static final double RTT_MS = 60;
     private static final String ADDRESS4 = "10.10.7.20";
     private static final String ADDRESS6 = "fd10:10:7::20";
+    /** Of its own subnet; every gateway answers for it. */
+    private static final String GATEWAY4 = "10.10.7.1";
+
+    private static final String GATEWAY6 = "fd10:10:7::1";
     private static final Duration WATCHED = Duration.ofSeconds(3);
 
     KernelPeer() {
@@ -51,8 +55,8 @@ final class KernelPeer extends Scenario {
     @Override
     List<Object> subnets() {
         return List.of(
-                Map.of("prefix", "10.10.7.0/24", "gateway", "10.10.7.1", "homeSite", FAR),
-                Map.of("prefix", "fd10:10:7::/64", "gateway", "fd10:10:7::1", "homeSite", FAR));
+                Map.of("prefix", "10.10.7.0/24", "gateway", GATEWAY4, "homeSite", FAR),
+                Map.of("prefix", "fd10:10:7::/64", "gateway", GATEWAY6, "homeSite", FAR));
     }
 
     @Override
@@ -94,9 +98,9 @@ final class KernelPeer extends Scenario {
     private static void bind(Lab lab, Topology.Site home, Topology.Site at) {
         lab.place(FAR)
                 .ip(List.of(
-                        "route replace " + home.prefix4() + " via " + home.lan4(1) + " dev vx" + at.number()
+                        "route replace " + home.prefix4() + " via " + GATEWAY4 + " dev vx" + at.number()
                                 + " onlink src " + ADDRESS4,
-                        "route replace " + home.prefix6() + " via " + home.lan6(1) + " dev vx" + at.number()
+                        "route replace " + home.prefix6() + " via " + GATEWAY6 + " dev vx" + at.number()
                                 + " onlink src " + ADDRESS6));
     }
 
