@@ -69,8 +69,10 @@ final class SojournWay implements Way, AutoCloseable {
 
     /** As the underlay's routers would. */
     private void routePages() {
-        bed.gatewayA.ip(List.of("route add " + page4(2) + " via " + Bed.WAN_B, "route add " + page6(2) + " via fd64::2"));
-        bed.gatewayB.ip(List.of("route add " + page4(1) + " via " + Bed.WAN_A, "route add " + page6(1) + " via fd64::1"));
+        bed.gatewayA.ip(
+                List.of("route add " + page4(2) + " via " + Bed.WAN_B, "route add " + page6(2) + " via fd64::2"));
+        bed.gatewayB.ip(
+                List.of("route add " + page4(1) + " via " + Bed.WAN_A, "route add " + page6(1) + " via fd64::1"));
     }
 
     private void registerHostB() {
@@ -81,8 +83,7 @@ final class SojournWay implements Way, AutoCloseable {
                         "name",
                         "host-b",
                         "nics",
-                        List.of(Map.of(
-                                "mac", mac, "network", "blue", "addresses", List.of(Bed.HOST_B, Bed.HOST_B_6))),
+                        List.of(Map.of("mac", mac, "network", "blue", "addresses", List.of(Bed.HOST_B, Bed.HOST_B_6))),
                         "site",
                         "b"));
     }

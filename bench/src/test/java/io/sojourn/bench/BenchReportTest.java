@@ -58,8 +58,8 @@ class BenchReportTest {
 
     @Test
     void refusesToMeasureNothing() {
-        assertThatThrownBy(
-                        () -> new BenchOptions(BenchOptions.Kind.PPS, 0, 5, 1, false, false, List.of(), 3, List.of(), ""))
+        assertThatThrownBy(() ->
+                        new BenchOptions(BenchOptions.Kind.PPS, 0, 5, 1, false, false, List.of(), 3, List.of(), ""))
                 .hasMessageContaining("rounds");
     }
 }

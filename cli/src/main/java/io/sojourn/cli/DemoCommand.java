@@ -61,8 +61,8 @@ final class DemoCommand implements Callable<Integer> {
     public Integer call() {
         Privileges.requireRoot("./sojourn demo", "it makes network namespaces and taps");
         if (!ScenarioOptions.MECHANISMS.contains(mechanism)) {
-            throw CommandFailure.wrongUse("--mechanism " + mechanism + ": there are "
-                    + String.join(", ", ScenarioOptions.MECHANISMS));
+            throw CommandFailure.wrongUse(
+                    "--mechanism " + mechanism + ": there are " + String.join(", ", ScenarioOptions.MECHANISMS));
         }
         Labs labs = new Labs(spec.commandLine().getOut(), headless, json);
         int status = labs.run(ScenarioOptions.demo(mechanism), report);

@@ -45,8 +45,9 @@ final class Explanations {
             }
         }
         if (ways.isEmpty()) {
-            throw RefusalException.invalid("from '" + from + "' is no VM, address or site that shares a network and a family"
-                    + " of addresses with VM '" + name + "'");
+            throw RefusalException.invalid(
+                    "from '" + from + "' is no VM, address or site that shares a network and a family"
+                            + " of addresses with VM '" + name + "'");
         }
         return new Resource.Explanation(name, from, ways);
     }
@@ -73,8 +74,8 @@ final class Explanations {
         }
         for (Resource.Vm candidate : realm.vms()) {
             boolean its = candidate.nics().stream()
-                    .anyMatch(nic -> nic.network().equals(network)
-                            && nic.addresses().contains(given.toString()));
+                    .anyMatch(nic ->
+                            nic.network().equals(network) && nic.addresses().contains(given.toString()));
             if (its) {
                 return gatewayOfVm(candidate.name()).map(gateway -> new Sender(given, gateway));
             }

@@ -61,10 +61,12 @@ record GatewayDocument(
     }
 
     GatewayDocument withoutKey() {
-        return new GatewayDocument(name, site, locator, connected, software, bootId, networks, host, "", page4, page6, segments);
+        return new GatewayDocument(
+                name, site, locator, connected, software, bootId, networks, host, "", page4, page6, segments);
     }
 
     GatewayDocument withConnected(boolean now) {
-        return new GatewayDocument(name, site, locator, now, software, bootId, networks, host, sealKey, page4, page6, segments);
+        return new GatewayDocument(
+                name, site, locator, now, software, bootId, networks, host, sealKey, page4, page6, segments);
     }
 }

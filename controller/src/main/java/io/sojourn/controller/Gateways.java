@@ -217,8 +217,8 @@ final class Gateways {
                         message.getClock().getSentUs(), message.getClock().getAtUs(), time.nowUs());
             case MAT ->
                 mappings.heard(from.gateway(), message.getMat())
-                        .ifPresent(answer -> from.send(
-                                ToGateway.newBuilder().setMat(answer).build()));
+                        .ifPresent(answer ->
+                                from.send(ToGateway.newBuilder().setMat(answer).build()));
             case HELLO, MESSAGE_NOT_SET -> log.debug("gateway {} sent {}", from.gateway(), message.getMessageCase());
         }
     }

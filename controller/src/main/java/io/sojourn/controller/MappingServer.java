@@ -75,8 +75,7 @@ final class MappingServer {
             home.sequence = wanted.getSequence();
             home.mobiles.values().removeIf(other -> other.sequence() < wanted.getSequence());
         }
-        home.mobiles.put(
-                gateway, new Registered(mobile, wanted.getSequence(), nowUs + lifetimeS * US_PER_S));
+        home.mobiles.put(gateway, new Registered(mobile, wanted.getSequence(), nowUs + lifetimeS * US_PER_S));
         home.correspondents.values().removeIf(endsUs -> endsUs < nowUs);
         return Mat.newBuilder()
                 .setRegistered(MatRegistered.newBuilder()
@@ -130,12 +129,15 @@ final class MappingServer {
     private String wrong(String gateway, MatMapping wanted) {
         Optional<GatewayDocument> document = realm.gateway(gateway);
         List<MatMobile> mobiles = wanted.getMobileList();
-        if (document.isEmpty() || mobiles.size() != 1 || !mobiles.getFirst().getGateway().equals(gateway)) {
+        if (document.isEmpty()
+                || mobiles.size() != 1
+                || !mobiles.getFirst().getGateway().equals(gateway)) {
             return "a gateway registers one mobile address, its own";
         }
         try {
             IpAddress mobile = IpAddress.parse(mobiles.getFirst().getAddress());
-            String page = mobile.isV6() ? document.get().page6() : document.get().page4();
+            String page =
+                    mobile.isV6() ? document.get().page6() : document.get().page4();
             if (page == null || page.isEmpty() || !IpPrefix.parse(page).contains(mobile)) {
                 return mobile + " is not in the page of gateway " + gateway;
             }
@@ -166,7 +168,8 @@ final class MappingServer {
     private boolean isComing(String vm, String gateway) {
         return realm.moves().stream()
                 .map(MoveDocument::shown)
-                .anyMatch(move -> move.vm().equals(vm) && move.toGateway().equals(gateway) && move.finishedAt() == null);
+                .anyMatch(
+                        move -> move.vm().equals(vm) && move.toGateway().equals(gateway) && move.finishedAt() == null);
     }
 
     private String wrongHosts(String site, MatMapping wanted) {

@@ -87,7 +87,8 @@ final class RestApi {
         routes.add(get("/v1/vms/{name}/history", r -> views.history(name(r))));
         routes.add(get(
                 "/v1/vms/{name}/explain",
-                r -> explanations.toVm(name(r), r.query().first("from").asOptional().orElse(null))));
+                r -> explanations.toVm(
+                        name(r), r.query().first("from").asOptional().orElse(null))));
         routes.add(get("/v1/vms/{name}/landings", r -> {
             realm.knownVm(name(r));
             return listed(() -> realm.landings(name(r)));

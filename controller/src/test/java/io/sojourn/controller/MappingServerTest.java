@@ -56,8 +56,7 @@ class MappingServerTest {
         for (int i = 1; i <= 3; i++) {
             String name = List.of("a", "b", "c").get(i - 1);
             store.commit(List.of(Write.put(Kind.GATEWAY, name, """
-                    {"name":"%s","site":"%s","locator":"192.0.2.1:7400","software":"","networks":[],"page4":"100.8%d.0.0/16"}"""
-                    .formatted(name, name, i))));
+                    {"name":"%s","site":"%s","locator":"192.0.2.1:7400","software":"","networks":[],"page4":"100.8%d.0.0/16"}""".formatted(name, name, i))));
         }
         store.commit(List.of(Write.put(Kind.NETWORK, "blue", """
                 {"name":"blue","subnets":[{"prefix":"10.10.3.0/24","homeSite":"c"}]}""")));
@@ -100,7 +99,8 @@ class MappingServerTest {
         return ims.heard(
                         gateway,
                         Mat.newBuilder()
-                                .setQuery(MatQuery.newBuilder().setNetwork("blue").setHome(home))
+                                .setQuery(
+                                        MatQuery.newBuilder().setNetwork("blue").setHome(home))
                                 .build())
                 .orElseThrow();
     }
@@ -142,7 +142,9 @@ class MappingServerTest {
         assertThat(register("a", HOME, 1, 100, "nonsense").hasRefuse()).isTrue();
         assertThat(register("a", "10.10.1.11", 1, 100, "100.81.5.2").getRefuse().getReason())
                 .isEqualTo("no VM has that address");
-        assertThat(register("a", "10.10.3.0/24", 0, 100, "100.81.5.2").getRefuse().getReason())
+        assertThat(register("a", "10.10.3.0/24", 0, 100, "100.81.5.2")
+                        .getRefuse()
+                        .getReason())
                 .contains("not at home");
         assertThat(register("c", "10.10.3.0/24", 0, 100, "100.83.5.2").hasRegistered())
                 .isTrue();

@@ -123,8 +123,7 @@ final class Commands {
                 IpAddress from = IpAddress.parse(command.getExplain().getSource());
                 IpAddress to = IpAddress.parse(command.getExplain().getDestination());
                 String network = command.getExplain().getNetwork();
-                reply.setExplained(
-                        forwarder.ask(() -> forwarder.explanation().of(network, from, to)));
+                reply.setExplained(forwarder.ask(() -> forwarder.explanation().of(network, from, to)));
             }
             case COMMAND_NOT_SET ->
                 throw new GatewayException("this gateway is older than its controller: unknown command");

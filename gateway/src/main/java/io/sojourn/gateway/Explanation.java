@@ -36,15 +36,16 @@ final class Explanation {
         Explained.Builder told = Explained.newBuilder();
         VmEntry vm = network.vmByAddress.get(destination.isV6(), destination.high(), destination.low());
         if (vm == null) {
-            VirtualNetwork.Subnet subnet =
-                    network.subnetOf(destination.isV6(), destination.high(), destination.low());
+            VirtualNetwork.Subnet subnet = network.subnetOf(destination.isV6(), destination.high(), destination.low());
             if (subnet == null || subnet.homeSite().isEmpty()) {
                 return told.addLines("no route: " + destination + " is in no subnet of network " + networkName)
                         .build();
             }
-            told.addLines("route: " + destination + " is a host of " + subnet.prefix() + ", at site " + subnet.homeSite());
+            told.addLines(
+                    "route: " + destination + " is a host of " + subnet.prefix() + ", at site " + subnet.homeSite());
             if (table.isOwnSite(subnet.homeSite())) {
-                return told.addLines("delivery: on this LAN, its MAC address by ARP or ND").build();
+                return told.addLines("delivery: on this LAN, its MAC address by ARP or ND")
+                        .build();
             }
             return towards(told, table.gatewayOf(subnet.homeSite()), network, source, destination, 0);
         }

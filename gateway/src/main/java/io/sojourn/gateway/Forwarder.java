@@ -249,7 +249,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 long probeNs = prober.tick(now);
                 if (now - nextTickNs >= 0) {
                     ports.forEach(port -> port.neighbours.tick(now));
-                    table.networks().forEach(network -> network.edges.forEach(edge -> edge.port().neighbours.tick(now)));
+                    table.networks()
+                            .forEach(network -> network.edges.forEach(
+                                    edge -> edge.port().neighbours.tick(now)));
                     offloads.tick(table.peers(), now);
                     nextTickNs = now + TICK_NS;
                 }
@@ -394,9 +396,15 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     }
 
     private Edge edge(VirtualNetwork network, GatewayConfig.Edge edge) {
-        EdgeDevice device = new EdgeDevice(wan, network, PeerAddress.of(edge.address().toSocketAddress()));
+        EdgeDevice device =
+                new EdgeDevice(wan, network, PeerAddress.of(edge.address().toSocketAddress()));
         LanPort port = new LanPort(network, device, counters);
-        LOG.info("network {}: hosts of site {} by VXLAN {} at {}", network, edge.site(), network.segmentVni, edge.address());
+        LOG.info(
+                "network {}: hosts of site {} by VXLAN {} at {}",
+                network,
+                edge.site(),
+                network.segmentVni,
+                edge.address());
         return new Edge(edge.site(), device, port);
     }
 

@@ -161,8 +161,7 @@ final class MappingUpdates {
             return;
         }
         try {
-            MatMapping mapping =
-                    MatMapping.parseFrom(Arrays.copyOfRange(datagram, HEADER_BYTES, length));
+            MatMapping mapping = MatMapping.parseFrom(Arrays.copyOfRange(datagram, HEADER_BYTES, length));
             send(from, learner.learn(mapping, nowNs) ? ACKNOWLEDGE : REFUSE, which, new byte[0]);
         } catch (InvalidProtocolBufferException | IllegalArgumentException e) {
             counters.drop(DropReason.MALFORMED_CONTROL);

@@ -210,7 +210,8 @@ final class Mappings {
                 .setLifetimeS(LIFETIME_S)
                 .addMobile(MatMobile.newBuilder()
                         .setGateway(table.self().name())
-                        .setAddress(pages.mobileAddress(mine.member, mine.sequence).toString())
+                        .setAddress(
+                                pages.mobileAddress(mine.member, mine.sequence).toString())
                         .setPreference(mine.preference))
                 .build();
     }

@@ -264,7 +264,8 @@ final class Outside {
 
     private void segmentFrame(SegmentPath by, Peer peer, DatagramBatch in, int i) {
         MemorySegment s = in.slab();
-        DropReason bad = in.truncated(i) ? DropReason.TOO_SHORT : by.decapsulate(s, in.offset(i), in.length(i), inbound);
+        DropReason bad =
+                in.truncated(i) ? DropReason.TOO_SHORT : by.decapsulate(s, in.offset(i), in.length(i), inbound);
         VirtualNetwork network = by.network(inbound.vni());
         counters.add(Kind.WAN_IN);
         collect(peer, s, bad, network == null ? 0 : network.vni);

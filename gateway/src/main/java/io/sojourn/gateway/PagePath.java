@@ -180,7 +180,8 @@ final class PagePath implements Bypass, AutoCloseable {
         Mappings.Mapping mapping = destination.mapping();
         VmEntry vm = destination.vm() == null ? source.vm() : destination.vm();
         boolean byMapping = mapping != null && vm != null && vm.isMat(network);
-        return (byMapping ? "mat: " + mapping.shown() + "; " : "paging: ") + "natively, rewritten in place to " + outwards.shown(lastV6, lastSourceHigh, lastSourceLow) + " > "
+        return (byMapping ? "mat: " + mapping.shown() + "; " : "paging: ") + "natively, rewritten in place to "
+                + outwards.shown(lastV6, lastSourceHigh, lastSourceLow) + " > "
                 + outwards.shown(lastV6, lastDestinationHigh, lastDestinationLow) + ", by the host's own routing";
     }
 

@@ -88,9 +88,8 @@ final class PageTable {
                     ? new IpAddress(true, high | Page.hosts6(member.number(), false), 0)
                     : new IpAddress(true, high, Page.vm6(member.number(), epoch, false));
         }
-        long below = member.vm() == null
-                ? Page.host4(member.number(), 0, false)
-                : Page.vm4(member.number(), epoch, false);
+        long below =
+                member.vm() == null ? Page.host4(member.number(), 0, false) : Page.vm4(member.number(), epoch, false);
         return new IpAddress(false, 0, prefix.address().low() + below);
     }
 
@@ -122,8 +121,7 @@ final class PageTable {
         table.vms().forEach(this::addVm);
     }
 
-    private void addHosts(
-            VirtualNetwork network, VirtualNetwork.Subnet subnet, boolean ours, List<Member> ofNetwork) {
+    private void addHosts(VirtualNetwork network, VirtualNetwork.Subnet subnet, boolean ours, List<Member> ofNetwork) {
         IpPrefix prefix = subnet.prefix();
         IpAddress first = prefix.address();
         int number = subnet.pageNumber();

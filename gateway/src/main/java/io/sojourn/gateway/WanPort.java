@@ -115,9 +115,7 @@ final class WanPort implements AutoCloseable {
     /** The largest inner IP packet of that kind that reaches the peer in one piece; the Ethernet frame stands at {@code at}. */
     int innerMtuBytes(Peer peer, VirtualNetwork network, MemorySegment s, long at) {
         Bypass way = bypass(peer, network, s, at);
-        return way == null
-                ? PathFit.innerMtuBytes(peer, network)
-                : Math.min(network.mtuBytes, way.mtuBytes(peer));
+        return way == null ? PathFit.innerMtuBytes(peer, network) : Math.min(network.mtuBytes, way.mtuBytes(peer));
     }
 
     /** The way beside the overlay by which that packet would go; null: by the overlay. */
@@ -289,8 +287,7 @@ final class WanPort implements AutoCloseable {
      * @param outerVni what the mechanism is to write
      * @param vni of the network
      */
-    void sendPlain(
-            Peer peer, FrameRun run, Mechanism by, int outerVni, int vni, long epoch, boolean passedOn) {
+    void sendPlain(Peer peer, FrameRun run, Mechanism by, int outerVni, int vni, long epoch, boolean passedOn) {
         witness.toWan(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
         boolean inPlace = run.memory().equals(out.slab());
         long before = floor;

@@ -80,8 +80,8 @@ class MappingsTest {
     }
 
     private Mappings.Mapping mapping() {
-        PageTable.Member member = requireNonNull(
-                pages.member(requireNonNull(a.table.network(1)), false, 0, 0xC000_0202L));
+        PageTable.Member member =
+                requireNonNull(pages.member(requireNonNull(a.table.network(1)), false, 0, 0xC000_0202L));
         return requireNonNull(member.mapping());
     }
 
@@ -111,8 +111,9 @@ class MappingsTest {
     void aMappingIsAskedForOnceWhenAPacketWantsIt() {
         assertThat(mapping().leadsTo(a.peer(b))).isFalse();
         assertThat(mapping().leadsTo(a.peer(b))).isFalse();
-        assertThat(said).singleElement().satisfies(m -> assertThat(m.getQuery().getHome())
-                .isEqualTo(HOME));
+        assertThat(said)
+                .singleElement()
+                .satisfies(m -> assertThat(m.getQuery().getHome()).isEqualTo(HOME));
 
         answer(told(1, 100, "b", "100.82.5.34"));
         assertThat(mapping().leadsTo(a.peer(b))).isTrue();
@@ -128,7 +129,9 @@ class MappingsTest {
         mappings.learn(told(2, 100, "c", "100.83.5.36"), nowNs);
         assertThat(mapping().leadsTo(a.peer(b))).isFalse();
         answer(told(1, 100, "b", "100.82.5.34"));
-        assertThat(mapping().leadsTo(a.peer(c))).as("an old answer changes nothing").isTrue();
+        assertThat(mapping().leadsTo(a.peer(c)))
+                .as("an old answer changes nothing")
+                .isTrue();
     }
 
     @Test

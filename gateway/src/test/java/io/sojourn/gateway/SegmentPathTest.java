@@ -50,7 +50,9 @@ class SegmentPathTest {
         PathStage.bind(2, "b", 0x1_00_00_05L, a, b);
         for (PathStage stage : List.of(a, b)) {
             network(stage).mechanism = "segment";
-            stage.table.peers().forEach(peer -> peer.plain = false); // what is in the open is a segment's, or is dropped
+            stage.table
+                    .peers()
+                    .forEach(peer -> peer.plain = false); // what is in the open is a segment's, or is dropped
         }
     }
 
@@ -64,9 +66,9 @@ class SegmentPathTest {
                         .addGateways(Gateway.newBuilder()
                                 .setName(other.id.name())
                                 .setSite(other.id.name())
-                                .setLocator(new io.sojourn.model.location.Locator(
-                                                address.getAddress(), address.getPort())
-                                        .toString())
+                                .setLocator(
+                                        new io.sojourn.model.location.Locator(address.getAddress(), address.getPort())
+                                                .toString())
                                 .putSegments(PathStage.NETWORK, other == a ? ofA : ofB))
                         .build());
             }
@@ -170,7 +172,10 @@ class SegmentPathTest {
         Vxlan.write(s, 0, vni, 0);
         byte[] bytes = s.asSlice(0, 8L + length).toArray(ValueLayout.JAVA_BYTE);
         device.send(new DatagramPacket(
-                bytes, bytes.length, InetAddress.getLoopbackAddress(), a.wan.localAddress().getPort()));
+                bytes,
+                bytes.length,
+                InetAddress.getLoopbackAddress(),
+                a.wan.localAddress().getPort()));
     }
 
     private static MemorySegment receive(DatagramSocket device) throws IOException {

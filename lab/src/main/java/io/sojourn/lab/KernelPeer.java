@@ -31,7 +31,11 @@ final class KernelPeer extends Scenario {
     private static final Duration WATCHED = Duration.ofSeconds(3);
 
     KernelPeer() {
-        super("segment-kernel-peer", "segments whose other end is a Linux vxlan device: two moves, two re-bindings", 2, 2);
+        super(
+                "segment-kernel-peer",
+                "segments whose other end is a Linux vxlan device: two moves, two re-bindings",
+                2,
+                2);
     }
 
     @Override

@@ -56,7 +56,10 @@ public final class Labs {
         boolean keep = options.keep();
         Scenario scenario = options.scenario();
         try (Stage stage = Stage.set(
-                new Lab(run, topology, image, options.scenario(), scenario.mechanism(options)), options, progress, startNs)) {
+                new Lab(run, topology, image, options.scenario(), scenario.mechanism(options)),
+                options,
+                progress,
+                startNs)) {
             if (stage.isReadable() && stage.lab().mechanism().equals(Lab.OVERLAY)) {
                 findings.problems.add("what a guest sends can be read on the WAN");
             }

@@ -90,19 +90,22 @@ final class MechanismChange extends Scenario {
     private static JsonNode explained(Stage stage, String site, String mechanism, Findings findings) {
         long deadlineNs = System.nanoTime() + TOLD.toNanos();
         while (true) {
-            JsonNode answer = stage.lab()
-                    .rest()
-                    .get("/v1/vms/" + stage.mover().plan().name() + "/explain?from=" + site);
+            JsonNode answer =
+                    stage.lab().rest().get("/v1/vms/" + stage.mover().plan().name() + "/explain?from=" + site);
             boolean all = !answer.path("ways").isEmpty();
             for (JsonNode way : answer.path("ways")) {
-                all &= way.path("hops").path(0).path("lines").valueStream().anyMatch(line -> line.asString("")
-                        .startsWith(mechanism + ": "));
+                all &= way.path("hops")
+                        .path(0)
+                        .path("lines")
+                        .valueStream()
+                        .anyMatch(line -> line.asString("").startsWith(mechanism + ": "));
             }
             if (all) {
                 return answer;
             }
             if (System.nanoTime() > deadlineNs) {
-                findings.problems.add("not within " + TOLD.toSeconds() + " s: gateway " + site + " sends by " + mechanism);
+                findings.problems.add(
+                        "not within " + TOLD.toSeconds() + " s: gateway " + site + " sends by " + mechanism);
                 return answer;
             }
             LockSupport.parkNanos(20_000_000);
@@ -110,7 +113,8 @@ final class MechanismChange extends Scenario {
     }
 
     private static int onTheWire(Stage stage) {
-        int far = stage.mover().at().equals(stage.lab().topology().sites().get(1).name()) ? 0 : 1;
+        int far =
+                stage.mover().at().equals(stage.lab().topology().sites().get(1).name()) ? 0 : 1;
         return WireCost.measure(
                         stage.lab(),
                         stage.lab().correspondents().get(far),

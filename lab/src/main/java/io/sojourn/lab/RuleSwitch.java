@@ -71,7 +71,8 @@ final class RuleSwitch extends Scenario {
                 client.start("rule-switch", () -> speak(mouth, new InetSocketAddress(a.lan4(HOST), 9)));
                 stage.calmDown(Duration.ofSeconds(1));
                 wan.capture(edge.name(), pcap, Configs.GATEWAY_PORT);
-                long waitNs = BETWEEN.plus(Duration.ofMillis(Math.round(topology.oneWayMs(Topology.CONTROLLER, edge.name()))))
+                long waitNs = BETWEEN.plus(
+                                Duration.ofMillis(Math.round(topology.oneWayMs(Topology.CONTROLLER, edge.name()))))
                         .toNanos();
                 for (int i = 0; i < times; i++) {
                     Topology.Site to = i % 2 == 0 ? b : a;
@@ -138,8 +139,9 @@ final class RuleSwitch extends Scenario {
     /** One request on a connection that stays. */
     private static void command(SocketChannel rest, Topology.Site to) throws IOException {
         String body = "{\"site\":\"" + to.name() + "\"}";
-        String request = "PATCH /v1/vms/" + VM + " HTTP/1.1\r\nHost: controller\r\nContent-Type: application/json\r\nContent-Length: "
-                + body.length() + "\r\n\r\n" + body;
+        String request = "PATCH /v1/vms/" + VM
+                + " HTTP/1.1\r\nHost: controller\r\nContent-Type: application/json\r\nContent-Length: " + body.length()
+                + "\r\n\r\n" + body;
         rest.write(ByteBuffer.wrap(request.getBytes(StandardCharsets.US_ASCII)));
         StringBuilder answer = new StringBuilder();
         ByteBuffer part = ByteBuffer.allocate(16 << 10);
@@ -165,7 +167,8 @@ final class RuleSwitch extends Scenario {
         if (at < 0) {
             return answer.toString().endsWith("0\r\n\r\n"); // chunked
         }
-        int length = Integer.parseInt(head.substring(at + 15).lines().findFirst().orElse("0").strip());
+        int length = Integer.parseInt(
+                head.substring(at + 15).lines().findFirst().orElse("0").strip());
         return answer.substring(end + 4).getBytes(StandardCharsets.UTF_8).length >= length;
     }
 

@@ -31,8 +31,7 @@ public record ScenarioOptions(
     public ScenarioOptions {
         rttsMs = List.copyOf(rttsMs);
         if (!MECHANISMS.contains(mechanism)) {
-            throw new LabException(
-                    "--mechanism " + mechanism + ": there are " + String.join(", ", MECHANISMS));
+            throw new LabException("--mechanism " + mechanism + ": there are " + String.join(", ", MECHANISMS));
         }
     }
 

@@ -49,7 +49,16 @@ class ReportTest {
         JsonNode json = new JsonMapper().readTree(report(true).json());
         assertThat(json.propertyNames())
                 .containsExactly(
-                        "schema", "scenario", "ok", "seed", "topology", "moves", "cells", "summary", "switches", "problems");
+                        "schema",
+                        "scenario",
+                        "ok",
+                        "seed",
+                        "topology",
+                        "moves",
+                        "cells",
+                        "summary",
+                        "switches",
+                        "problems");
         assertThat(json.at("/topology/links/0").propertyNames())
                 .containsExactly("from", "to", "delay_ms", "loss", "rate_mbit");
         JsonNode move = json.at("/moves/0");
