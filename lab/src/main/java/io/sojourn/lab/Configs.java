@@ -80,13 +80,15 @@ final class Configs {
     }
 
     static Path wan(
-            Run run, Topology topology, Map<String, Integer> outsiders, Map<String, Place> places, long seed) {
+            Run run, Topology topology, Scenario scenario, Map<String, Place> places, long seed) {
         List<Object> placeList = new ArrayList<>();
         for (Topology.Site site : topology.sites()) {
-            placeList.add(place(site.name(), site.number(), places, List.of(site.page4(), site.page6())));
+            List<String> routed = new ArrayList<>(List.of(site.page4(), site.page6()));
+            routed.addAll(scenario.routedTo(site));
+            placeList.add(place(site.name(), site.number(), places, routed));
         }
         placeList.add(place(Topology.CONTROLLER, Topology.CONTROLLER_NUMBER, places, List.of()));
-        outsiders.forEach((name, number) -> placeList.add(place(name, number, places, List.of())));
+        scenario.outsiders().forEach((name, number) -> placeList.add(place(name, number, places, List.of())));
         List<Object> links = new ArrayList<>();
         for (Topology.Link link : topology.links()) {
             links.add(direction(link.a(), link.b(), link));
