@@ -190,7 +190,6 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
         });
     }
 
-    /** Of a VM; empty if it is not moving. */
     /** One that no page address can take for the binding's: of that it has four bits, which come round after sixteen moves that came to nothing. */
     private Epoch reserveEpoch(String vm) {
         long bound = realm.binding(vm).map(binding -> binding.epoch().number()).orElse(0L);
@@ -201,6 +200,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
         return epoch;
     }
 
+    /** Of a VM; empty if it is not moving. */
     Optional<String> moveOf(String vm) {
         return call(() -> activeMoveOf(vm));
     }
