@@ -15,6 +15,11 @@ interface Bypass {
     /** The largest IP packet of a guest that reaches the peer by this way in one piece. */
     int mtuBytes(Peer peer);
 
+    /** Hands a run as it is to the host's own routing; false: this way has none. */
+    default boolean sendUnderlay(FrameRun run) {
+        return false;
+    }
+
     /**
      * Sends a run, if this is its way.
      *

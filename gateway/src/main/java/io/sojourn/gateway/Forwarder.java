@@ -82,6 +82,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         config.attachments().forEach(a -> attachments.put(a.network(), a));
         edges = config.edges();
         table = new ForwardingTable(config.gateway(), config.site(), this);
+        table.onUnderlay(config.onUnderlay());
         try {
             wan = WanPort.bind(config.listen().toSocketAddress(), mechanism, counters);
         } catch (SyscallException e) {

@@ -56,7 +56,13 @@ final class ForwardingTable {
     private final Int2ObjectOpenHashMap<VirtualNetwork> byVni = new Int2ObjectOpenHashMap<>();
     private final Map<GatewayId, Peer> peers = new TreeMap<>();
     private final Map<VmId, VmEntry> vms = new TreeMap<>();
+    private Set<IpPrefix> onUnderlay = Set.of();
     private long version;
+
+    /** Prefixes whose hosts are out on the underlay and have no gateway; ours is their way in. */
+    void onUnderlay(Set<IpPrefix> prefixes) {
+        onUnderlay = Set.copyOf(prefixes);
+    }
 
     ForwardingTable(GatewayId self, SiteId site, Changes changes) {
         this.self = self;
@@ -224,7 +230,8 @@ final class ForwardingTable {
                         IpPrefix.parse(s.getPrefix()),
                         IpAddress.parse(s.getGatewayAddress()),
                         s.getHomeSite(),
-                        s.getPageNumber()))
+                        s.getPageNumber(),
+                        isOwnSite(s.getHomeSite()) && onUnderlay.contains(IpPrefix.parse(s.getPrefix()))))
                 .sorted(Comparator.comparingInt(s -> -s.prefix().length()))
                 .toList());
         if (isNew) {

@@ -2,6 +2,7 @@
 package io.sojourn.gateway;
 
 import io.sojourn.mechanism.Page;
+import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
@@ -30,6 +31,7 @@ import java.util.Set;
  * @param limits what each VM may send
  * @param transport sealed or plain
  * @param edges VXLAN devices that are not ours, with hosts of networks behind them
+ * @param onUnderlay subnets whose hosts are on the underlay and behind no gateway; this one is their way in and out
  * @param page by which members are named on the underlay while paging carries their packets here
  */
 public record GatewayConfig(
@@ -49,7 +51,8 @@ public record GatewayConfig(
         Limits limits,
         Transport transport,
         Page page,
-        List<Edge> edges) {
+        List<Edge> edges,
+        Set<IpPrefix> onUnderlay) {
 
     /**
      * A place of a network behind a VXLAN device that is not ours.

@@ -2,6 +2,7 @@
 package io.sojourn.gateway;
 
 import io.sojourn.mechanism.Page;
+import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
@@ -12,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -49,7 +51,8 @@ public final class GatewayConfigReader {
             "rekey-after-s",
             "offload",
             "page",
-            "edges");
+            "edges",
+            "on-underlay");
 
     private static final List<String> OFFLOADS = List.of("segmentation", "merging", "tap");
 
@@ -93,7 +96,20 @@ public final class GatewayConfigReader {
                 limits(root),
                 transport(root),
                 page(root.get("page")),
-                edges(root.get("edges")));
+                edges(root.get("edges")),
+                onUnderlay(root.get("on-underlay")));
+    }
+
+    private Set<IpPrefix> onUnderlay(@Nullable Object value) {
+        Set<IpPrefix> prefixes = new HashSet<>();
+        for (Object item : list("on-underlay", value)) {
+            try {
+                prefixes.add(IpPrefix.parse(String.valueOf(item)));
+            } catch (IllegalArgumentException e) {
+                throw wrong("on-underlay", ": " + e.getMessage());
+            }
+        }
+        return Set.copyOf(prefixes);
     }
 
     private List<GatewayConfig.Edge> edges(@Nullable Object value) {

@@ -387,7 +387,9 @@ final class Inside {
             }
         } else if (toUs && oneHopLess(port, s)) {
             counters.add(Kind.HAIRPINNED);
-            if (!heldOutbound(port, sender)) {
+            if (subnet.onUnderlay()) {
+                wan.sendUnderlay(run);
+            } else if (!heldOutbound(port, sender)) {
                 ownLan(port).neighbours.deliver(v6, high, low, run, nowNs);
             }
         }

@@ -370,7 +370,11 @@ final class Outside {
         if (subnet == null || port == null || !table.isOwnSite(subnet.homeSite())) {
             drop(DropReason.NO_ROUTE, run);
         } else if (!network.isGatewayAddress(f.isV6(), f.destinationHigh(), f.destinationLow())) {
-            port.neighbours.deliver(f.isV6(), f.destinationHigh(), f.destinationLow(), run, nowNs);
+            if (subnet.onUnderlay()) {
+                wan.sendUnderlay(run);
+            } else {
+                port.neighbours.deliver(f.isV6(), f.destinationHigh(), f.destinationLow(), run, nowNs);
+            }
         } else {
             drop(DropReason.NOT_FOR_US, run);
         }

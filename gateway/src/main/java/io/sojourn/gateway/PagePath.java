@@ -215,10 +215,29 @@ final class PagePath implements Bypass, AutoCloseable {
         return true;
     }
 
+    @Override
+    public boolean sendUnderlay(FrameRun run) {
+        if (run.isInOnePiece()) {
+            toRouting(run);
+        } else {
+            for (int i = 0; i < run.count(); i++) {
+                toRouting(one.frame(scratch, 0, run.copySegment(i, scratch, 0), false));
+            }
+        }
+        counters.add(Kind.NATIVE_OUT, run.count());
+        return true;
+    }
+
     private void write(FrameRun run) {
         MemorySegment s = run.memory();
         long at = run.frameAt();
         rewriteOut.rewrite(s, at + Ethernet.HEADER_BYTES, run.frameLength() - Ethernet.HEADER_BYTES, run.isPartial());
+        toRouting(run);
+    }
+
+    private void toRouting(FrameRun run) {
+        MemorySegment s = run.memory();
+        long at = run.frameAt();
         Ethernet.putDestination(s, at, deviceMac);
         Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
         int n = device.write(run);
@@ -282,7 +301,7 @@ final class PagePath implements Bypass, AutoCloseable {
             return f.isIp() ? DropReason.MULTICAST : DropReason.UNKNOWN_ETHER_TYPE;
         }
         if (!inwards.find(f.isV6(), f.destinationHigh(), f.destinationLow()) || inwards.peer() != null) {
-            return DropReason.NO_PAGE;
+            return fromUnderlay(at, type, segmentBytes, partial);
         }
         Member destination = inwards.member();
         int epoch = inwards.epoch();
@@ -308,6 +327,30 @@ final class PagePath implements Bypass, AutoCloseable {
         counters.add(Kind.NATIVE_IN, run.count());
         outside.arrived(peer, network, epoch, passedOn, run);
         return DropReason.NONE;
+    }
+
+    /** Plain IP for a member's home address, from somebody who has no gateway: taken if ours is the way in for him. */
+    private DropReason fromUnderlay(long at, int type, int segmentBytes, boolean partial) {
+        for (VirtualNetwork network : table.networks()) {
+            VirtualNetwork.Subnet from = network.subnetOf(f.isV6(), f.sourceHigh(), f.sourceLow());
+            Member member = from == null || !from.onUnderlay()
+                    ? null
+                    : pages.member(network, f.isV6(), f.destinationHigh(), f.destinationLow());
+            if (member != null && member.vm() != null) {
+                FrameRun run = arriving;
+                if (type == VirtioNetHeader.GSO_NONE) {
+                    run.frame(in, at, f.unpaddedLength(), partial);
+                } else if (!run.whole(in, f, segmentBytes)) {
+                    return DropReason.BAD_TRANSPORT_LENGTH;
+                }
+                Ethernet.putDestination(in, at, member.mac());
+                Ethernet.putSource(in, at, LanPort.ANYCAST_MAC);
+                counters.add(Kind.NATIVE_IN, run.count());
+                outside.arrived(null, network, 0, false, run);
+                return DropReason.NONE;
+            }
+        }
+        return DropReason.NO_PAGE;
     }
 
     /** Routers on the way speak from addresses of their own. */

@@ -18,8 +18,9 @@ final class VirtualNetwork {
     /**
      * @param homeSite where the subnet's unregistered hosts are; empty: nowhere
      * @param pageNumber of its hosts in a page; 0: none
+     * @param onUnderlay its hosts are out on the underlay, and behind no gateway: from here they are reached by plain IP
      */
-    record Subnet(IpPrefix prefix, IpAddress gatewayAddress, String homeSite, int pageNumber) {}
+    record Subnet(IpPrefix prefix, IpAddress gatewayAddress, String homeSite, int pageNumber, boolean onUnderlay) {}
 
     final String name;
     final int vni;

@@ -118,6 +118,18 @@ final class WanPort implements AutoCloseable {
         return way == null ? PathFit.innerMtuBytes(peer, network) : Math.min(network.mtuBytes, way.mtuBytes(peer));
     }
 
+    /** Hands a run as it is to the host's own routing: it is for somebody who has no gateway. */
+    void sendUnderlay(FrameRun run) {
+        for (Bypass way : bypasses) {
+            if (way.sendUnderlay(run)) {
+                return;
+            }
+        }
+        for (int i = 0; i < run.count(); i++) {
+            counters.drop(DropReason.NO_ROUTE);
+        }
+    }
+
     /** The way beside the overlay by which that packet would go; null: by the overlay. */
     @Nullable
     Bypass bypass(Peer peer, VirtualNetwork network, MemorySegment s, long at) {

@@ -5,6 +5,8 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sojourn.linux.PeerAddress;
+import io.sojourn.model.identity.IpAddress;
+import io.sojourn.rpc.Explained;
 import io.sojourn.rpc.Gateway;
 import io.sojourn.rpc.TableUpdate;
 import io.sojourn.wire.ArpFrames;
@@ -115,6 +117,25 @@ class SegmentPathTest {
         PathStage.settle(a, b);
 
         assertThat(b.delivered(2)).containsExactly(8);
+    }
+
+    @Test
+    void anExplanationSaysWhatAPacketWouldMeet() {
+        Explained there = new Explanation(a.table, a.wan)
+                .of(PathStage.NETWORK, IpAddress.parse("192.0.2.1"), IpAddress.parse("192.0.2.2"));
+        assertThat(there.getNext()).isEqualTo("b");
+        assertThat(there.getAddedBytes()).isEqualTo(50);
+        assertThat(there.getLinesList()).anyMatch(line -> line.contains("VNI " + SEGMENT_B));
+
+        Explained here = new Explanation(b.table, b.wan)
+                .of(PathStage.NETWORK, IpAddress.parse("192.0.2.1"), IpAddress.parse("192.0.2.2"));
+        assertThat(here.getNext()).isEmpty();
+        assertThat(here.getLinesList()).anyMatch(line -> line.startsWith("delivery: on this LAN, to 02:00:00:00:00:02"));
+        assertThat(new Explanation(a.table, a.wan)
+                        .of(PathStage.NETWORK, IpAddress.parse("192.0.2.1"), IpAddress.parse("203.0.113.1"))
+                        .getLinesList())
+                .singleElement()
+                .satisfies(line -> assertThat(line).startsWith("no route"));
     }
 
     @Test

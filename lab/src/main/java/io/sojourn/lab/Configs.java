@@ -65,7 +65,12 @@ final class Configs {
     static List<Map<String, Object>> segmented(List<String> networks, Topology.Site site) {
         return networks.stream()
                 .map(name -> Map.<String, Object>of(
-                        "name", name, "bridge", Lab.bridge(name), "segment", segmentVni(networks.indexOf(name), site)))
+                        "name",
+                        name,
+                        "bridge",
+                        Lab.bridge(name),
+                        "segment",
+                        segmentVni(networks.indexOf(name), site)))
                 .toList();
     }
 
@@ -74,13 +79,16 @@ final class Configs {
         return 70_000 + 100 * network + site.number();
     }
 
-    static Path wan(Run run, Topology topology, Map<String, Integer> outsiders, Map<String, Place> places, long seed) {
+    static Path wan(
+            Run run, Topology topology, Scenario scenario, Map<String, Place> places, long seed) {
         List<Object> placeList = new ArrayList<>();
         for (Topology.Site site : topology.sites()) {
-            placeList.add(place(site.name(), site.number(), places, List.of(site.page4(), site.page6())));
+            List<String> routed = new ArrayList<>(List.of(site.page4(), site.page6()));
+            routed.addAll(scenario.routedTo(site));
+            placeList.add(place(site.name(), site.number(), places, routed));
         }
         placeList.add(place(Topology.CONTROLLER, Topology.CONTROLLER_NUMBER, places, List.of()));
-        outsiders.forEach((name, number) -> placeList.add(place(name, number, places, List.of())));
+        scenario.outsiders().forEach((name, number) -> placeList.add(place(name, number, places, List.of())));
         List<Object> links = new ArrayList<>();
         for (Topology.Link link : topology.links()) {
             links.add(direction(link.a(), link.b(), link));

@@ -18,10 +18,10 @@ import java.util.Map;
  *   route 10.10.1.0/24 dev vxN   vx3 = VNI 70003 ═══ gateway gainesville
  * </pre>
  */
-final class KernelPeer extends Scenario {
-    private static final String FAR = "far";
+class KernelPeer extends Scenario {
+    static final String FAR = "far";
     private static final int NUMBER = 7;
-    private static final double RTT_MS = 60;
+    static final double RTT_MS = 60;
     private static final String ADDRESS4 = "10.10.7.20";
     private static final String ADDRESS6 = "fd10:10:7::20";
     /** Of its own subnet; every gateway answers for it. */
@@ -36,6 +36,10 @@ final class KernelPeer extends Scenario {
                 "segments whose other end is a Linux vxlan device: two moves, two re-bindings",
                 2,
                 2);
+    }
+
+    KernelPeer(String id, String description, int moves, int mostMoves) {
+        super(id, description, moves, mostMoves);
     }
 
     @Override
@@ -99,7 +103,7 @@ final class KernelPeer extends Scenario {
     }
 
     /** The edge's one rule a family: which segment the VM's prefix is in. */
-    private static void bind(Lab lab, Topology.Site home, Topology.Site at) {
+    static void bind(Lab lab, Topology.Site home, Topology.Site at) {
         lab.place(FAR)
                 .ip(List.of(
                         "route replace " + home.prefix4() + " via " + GATEWAY4 + " dev vx" + at.number()
@@ -144,7 +148,7 @@ final class KernelPeer extends Scenario {
         };
     }
 
-    private static void judge(Stage stage, Traffic.Window window, String what, Findings findings) {
+    static void judge(Stage stage, Traffic.Window window, String what, Findings findings) {
         stage.say(String.format(
                 Locale.ROOT,
                 "Linux edge: %s: lost %d, duplicated %d, reordered %d, sessions %d open %d broken, RTT %.1f ms",

@@ -94,6 +94,10 @@ public final class Lab implements AutoCloseable {
         return topology;
     }
 
+    Scenario scenario() {
+        return scenario;
+    }
+
     /** How packets of all VMs are carried. */
     String mechanism() {
         return mechanism;
@@ -214,7 +218,7 @@ public final class Lab implements AutoCloseable {
                 "wan-emulator",
                 "wan",
                 "--config",
-                Configs.wan(run, topology, scenario.outsiders(), places, seed).toString());
+                Configs.wan(run, topology, scenario, places, seed).toString());
         children.add(wan);
         wan.awaitReady(START_BOUND);
         start(

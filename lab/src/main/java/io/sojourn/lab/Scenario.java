@@ -95,6 +95,16 @@ public abstract class Scenario {
         return List.of();
     }
 
+    /** Prefixes of the WAN that are routed to a site beside its own and its pages. */
+    List<String> routedTo(Topology.Site site) {
+        return List.of();
+    }
+
+    /** Hosts that are on the WAN by right, under addresses of members. */
+    List<String> inTheOpen() {
+        return List.of();
+    }
+
     /** Called when all places are there and nothing runs in them yet. */
     void furnish(Lab lab) {}
 

@@ -28,6 +28,8 @@ final class Scenarios {
             new HostileWan(),
             new MechanismChange(),
             new KernelPeer(),
+            new SegmentGroup(),
+            new LegacyPeer(),
             new RuleSwitch(),
             new NoisyNeighbour(),
             new CorruptOffload());
