@@ -38,6 +38,13 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private static final long TICK_NS = 1_000_000_000L;
     /** What was due and then had nothing to do, twice: it is not asked again before this has passed. */
     private static final long LEAST_SLEEP_NS = 100_000;
+    /**
+     * After so long without sleep ordinary threads get the processor for a moment. The kernel sees to it that they get 50 ms of each second from a real-time
+     * one, and if it must, then all at once (kernel/sched/deadline.c, the fair server): one stall of 50 ms.
+     */
+    private static final long BREATHLESS_NS = 1_000_000;
+
+    private static final long BREATH_NS = 60_000;
 
     private final Counters counters = new Counters();
     private final ConcurrentLinkedQueue<Runnable> commands = new ConcurrentLinkedQueue<>();
@@ -74,6 +81,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private int frames;
 
     private int idleTurns;
+    private long sleptNs;
     private volatile boolean running = true;
     private @Nullable Thread thread;
 
@@ -265,6 +273,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                     sleep(now, Math.min(Math.min(probeNs, sealNs), nextTickNs));
                 } else {
                     idleTurns = 0;
+                    if (now - sleptNs > BREATHLESS_NS) {
+                        doorbell.rest(BREATH_NS);
+                        sleptNs = System.nanoTime();
+                    }
                 }
             } catch (RuntimeException e) {
                 // One bad packet or command must not end everybody's traffic.
@@ -341,6 +353,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (until > 0) {
             doorbell.sleep(until, frames, now);
             frames = 0;
+            sleptNs = System.nanoTime();
         }
     }
 

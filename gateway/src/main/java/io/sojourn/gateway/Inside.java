@@ -63,6 +63,8 @@ final class Inside {
     private final MemorySegment whole = Arena.ofAuto().allocate(WanPort.frameBytes());
     private final long[] aheadAt = new long[WanPort.AHEAD];
     private final int[] aheadBytes = new int[WanPort.AHEAD];
+    private final int[] aheadSlot = new int[WanPort.AHEAD];
+    private final @Nullable VmEntry[] aheadVm = new VmEntry[WanPort.AHEAD];
     private Shares shares = new Shares();
     private boolean mayHaveMore;
     /** Of no meaning, but the compiler must not find that out. */
@@ -128,7 +130,7 @@ final class Inside {
 
     /**
      * Where so many VMs are known that hardly any is in the processor's cache, it waits a microsecond for what it has to know of one.
-     * Asked for one behind the other they come at the same time.
+     * Asked for one behind the other they come at the same time: first all slots, which say where the VMs are, then all VMs.
      */
     private void touch(VirtualNetwork network, int n) {
         VmTable vms = network.vmByAddress;
@@ -136,13 +138,20 @@ final class Inside {
             return;
         }
         MemorySegment s = wan.frames();
-        long sum = 0;
         for (int i = 0; i < n; i++) {
             // Nobody has looked at the frame yet: it is whatever stands where an address would.
             long ip = aheadAt[i] + Ethernet.HEADER_BYTES;
-            sum += Ethernet.type(s, aheadAt[i]) == EtherType.IPV6
-                    ? vms.touch(Ipv6.destinationHigh(s, ip), Ipv6.destinationLow(s, ip))
-                    : vms.touch(0, Ipv4.destination(s, ip));
+            aheadSlot[i] = Ethernet.type(s, aheadAt[i]) == EtherType.IPV6
+                    ? vms.likely(Ipv6.destinationHigh(s, ip), Ipv6.destinationLow(s, ip))
+                    : vms.likely(0, Ipv4.destination(s, ip));
+        }
+        for (int i = 0; i < n; i++) {
+            aheadVm[i] = vms.peek(aheadSlot[i]);
+        }
+        long sum = 0;
+        for (int i = 0; i < n; i++) {
+            VmEntry vm = aheadVm[i];
+            sum += vm == null ? 0 : vm.touch();
         }
         touched = sum;
     }

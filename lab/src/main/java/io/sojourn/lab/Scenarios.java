@@ -31,7 +31,8 @@ final class Scenarios {
             new SegmentGroup(),
             new LegacyPeer(),
             new RuleSwitch(),
-            new NoisyNeighbour(),
+            NoisyNeighbour.limited(),
+            NoisyNeighbour.unlimited(),
             new CorruptOffload());
 
     private Scenarios() {}
