@@ -61,13 +61,14 @@ final class MappingServer {
 
     private Mat register(String gateway, MatMapping wanted) {
         String wrong = wrong(gateway, wanted);
-        Home home = homes.computeIfAbsent(key(wanted.getNetwork(), wanted.getHome()), k -> new Home());
+        Home home = homes.getOrDefault(key(wanted.getNetwork(), wanted.getHome()), new Home());
         if (wrong.isEmpty() && wanted.getSequence() < home.sequence) {
             wrong = "sequence " + wanted.getSequence() + " is older than " + home.sequence;
         }
         if (!wrong.isEmpty()) {
             return refusal(wanted.getNetwork(), wanted.getHome(), wrong);
         }
+        homes.put(key(wanted.getNetwork(), wanted.getHome()), home);
         int lifetimeS = Math.clamp(wanted.getLifetimeS(), 1, LIFETIME_MAX_S);
         long nowUs = time.nowUs();
         MatMobile mobile = wanted.getMobile(0);

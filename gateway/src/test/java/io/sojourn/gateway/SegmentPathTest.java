@@ -169,6 +169,7 @@ class SegmentPathTest {
             MemorySegment s = Arena.ofAuto().allocate(128);
             int length = ArpFrames.request(s, 8, PathStage.mac(2), 0xC633_6414L, 0xC000_0202L);
             send(device, s, SEGMENT_A, length); // no edge yet
+            a.hear();
             edgeAt(device);
             send(device, s, SEGMENT_A, length); // in the name of vm2
             send(device, s, SEGMENT_B, length); // another place's
