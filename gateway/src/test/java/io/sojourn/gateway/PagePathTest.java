@@ -265,7 +265,8 @@ class PagePathTest {
 
         b.fromLan(2, 1, 1);
         byte[] template = atB.sent.getFirst();
-        byte[] toVm1 = patched(patched(template, Ipv4.SOURCE_OFFSET, 0xCB00_7109L), Ipv4.DESTINATION_OFFSET, 0xC000_0201L);
+        byte[] toVm1 =
+                patched(patched(template, Ipv4.SOURCE_OFFSET, 0xCB00_7109L), Ipv4.DESTINATION_OFFSET, 0xC000_0201L);
         byte[] toVm2 = patched(toVm1, Ipv4.DESTINATION_OFFSET, 0xC000_0202L);
         atA.toRead.add(toVm1);
         atA.toRead.add(toVm2);

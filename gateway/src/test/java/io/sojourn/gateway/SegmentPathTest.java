@@ -130,7 +130,8 @@ class SegmentPathTest {
         Explained here = new Explanation(b.table, b.wan)
                 .of(PathStage.NETWORK, IpAddress.parse("192.0.2.1"), IpAddress.parse("192.0.2.2"));
         assertThat(here.getNext()).isEmpty();
-        assertThat(here.getLinesList()).anyMatch(line -> line.startsWith("delivery: on this LAN, to 02:00:00:00:00:02"));
+        assertThat(here.getLinesList())
+                .anyMatch(line -> line.startsWith("delivery: on this LAN, to 02:00:00:00:00:02"));
         assertThat(new Explanation(a.table, a.wan)
                         .of(PathStage.NETWORK, IpAddress.parse("192.0.2.1"), IpAddress.parse("203.0.113.1"))
                         .getLinesList())

@@ -65,12 +65,7 @@ final class Configs {
     static List<Map<String, Object>> segmented(List<String> networks, Topology.Site site) {
         return networks.stream()
                 .map(name -> Map.<String, Object>of(
-                        "name",
-                        name,
-                        "bridge",
-                        Lab.bridge(name),
-                        "segment",
-                        segmentVni(networks.indexOf(name), site)))
+                        "name", name, "bridge", Lab.bridge(name), "segment", segmentVni(networks.indexOf(name), site)))
                 .toList();
     }
 
@@ -79,8 +74,7 @@ final class Configs {
         return 70_000 + 100 * network + site.number();
     }
 
-    static Path wan(
-            Run run, Topology topology, Scenario scenario, Map<String, Place> places, long seed) {
+    static Path wan(Run run, Topology topology, Scenario scenario, Map<String, Place> places, long seed) {
         List<Object> placeList = new ArrayList<>();
         for (Topology.Site site : topology.sites()) {
             List<String> routed = new ArrayList<>(List.of(site.page4(), site.page6()));

@@ -23,7 +23,11 @@ final class LegacyPeer extends Scenario {
     private static final String PREFIX6 = "fd64:8::/64";
 
     LegacyPeer() {
-        super("mat-legacy-peer", "a host without MAT talks in plain IP, by way of the VM's home, while the VM moves", 3, 3);
+        super(
+                "mat-legacy-peer",
+                "a host without MAT talks in plain IP, by way of the VM's home, while the VM moves",
+                3,
+                3);
     }
 
     @Override

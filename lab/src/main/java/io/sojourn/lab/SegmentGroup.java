@@ -19,7 +19,11 @@ final class SegmentGroup extends KernelPeer {
     private static final Pattern MEDIAN = Pattern.compile("= [0-9.]+/([0-9.]+)/");
 
     SegmentGroup() {
-        super("segment-group", "four VMs and their router, a VM as well, move together; a Linux edge is bound anew once", 1, 1);
+        super(
+                "segment-group",
+                "four VMs and their router, a VM as well, move together; a Linux edge is bound anew once",
+                1,
+                1);
     }
 
     @Override
@@ -58,7 +62,8 @@ final class SegmentGroup extends KernelPeer {
                 movers.forEach(mover -> mover.traffic().begin());
                 far.begin();
                 far.moveStarts();
-                List<String> to = movers.stream().map(mover -> destination.name()).toList();
+                List<String> to =
+                        movers.stream().map(mover -> destination.name()).toList();
                 Mover.together(movers, to).forEach(move -> stage.note(move, movers.size(), findings));
                 judge(stage, far.end(), "five VMs moved, edge bound to " + home.name(), findings);
                 far.moveStarts();
@@ -112,7 +117,8 @@ final class SegmentGroup extends KernelPeer {
                 .out();
         Matcher matcher = MEDIAN.matcher(out);
         double rttMs = matcher.find() ? Double.parseDouble(matcher.group(1)) : Double.NaN;
-        stage.say(String.format(Locale.ROOT, "Linux edge to %s: RTT %.1f ms (direct %.0f)", plan.name(), rttMs, RTT_MS));
+        stage.say(
+                String.format(Locale.ROOT, "Linux edge to %s: RTT %.1f ms (direct %.0f)", plan.name(), rttMs, RTT_MS));
         if (!(Math.abs(rttMs - RTT_MS) <= RTT_MS / 4)) {
             findings.problems.add(String.format(
                     Locale.ROOT, "Linux edge to %s: RTT %.1f ms, not the direct %.0f", plan.name(), rttMs, RTT_MS));
