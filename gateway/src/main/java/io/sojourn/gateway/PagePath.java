@@ -179,8 +179,8 @@ final class PagePath implements Bypass, AutoCloseable {
         outwards.set(source, destination, lastDestinationHigh, lastDestinationLow, peer.page, epoch, false);
         Mappings.Mapping mapping = destination.mapping();
         VmEntry vm = destination.vm() == null ? source.vm() : destination.vm();
-        boolean byMapping = mapping != null && vm != null && vm.isMat(network);
-        return (byMapping ? "mat: " + mapping.shown() + "; " : "paging: ") + "natively, rewritten in place to "
+        String by = mapping != null && vm != null && vm.isMat(network) ? "mat: " + mapping.shown() + "; " : "paging: ";
+        return by + "natively, rewritten in place to "
                 + outwards.shown(lastV6, lastSourceHigh, lastSourceLow) + " > "
                 + outwards.shown(lastV6, lastDestinationHigh, lastDestinationLow) + ", by the host's own routing";
     }
