@@ -59,7 +59,7 @@ final class Echo {
     }
 
     private static void echo(DatagramChannel channel) {
-        Threads.setRealtime(Threads.Rank.PACKETS);
+        Threads.setRealtime(Threads.Rank.WORLD);
         ByteBuffer packet = ByteBuffer.allocateDirect(2048);
         try {
             while (true) {
@@ -75,7 +75,7 @@ final class Echo {
     }
 
     private static void receive(DatagramChannel channel, Histogram rtt, AtomicLong received) {
-        Threads.setRealtime(Threads.Rank.PACKETS);
+        Threads.setRealtime(Threads.Rank.WORLD);
         ByteBuffer packet = ByteBuffer.allocateDirect(2048);
         try {
             while (true) {
@@ -93,7 +93,7 @@ final class Echo {
     }
 
     private static void send(DatagramChannel channel, int count) {
-        Threads.setRealtime(Threads.Rank.PACKETS);
+        Threads.setRealtime(Threads.Rank.WORLD);
         Threads.preciseTimers();
         ByteBuffer packet = ByteBuffer.allocateDirect(BYTES);
         long next = System.nanoTime();

@@ -83,13 +83,18 @@ final class Doorbell {
     /** Sleeps until a descriptor, a ring or that time wakes it. @param frames how many have been dealt with since the last sleep */
     void sleep(long ns, int frames, long nowNs) {
         if (moderation.naps(frames, nowNs)) {
-            ringOnly.poll(Math.min(ns, Moderation.NAP_NS));
-            drain(ringOnly);
+            rest(Math.min(ns, Moderation.NAP_NS));
         } else {
             all.poll(ns);
             told = true;
             drain(all);
         }
+    }
+
+    /** Sleeps whatever packets come, until a ring or that time wakes it. */
+    void rest(long ns) {
+        ringOnly.poll(ns);
+        drain(ringOnly);
     }
 
     // Whoever rings may be interrupted for a long time between its flag and its write: only the descriptor itself says

@@ -3,12 +3,14 @@ package io.sojourn.gateway;
 
 import io.sojourn.linux.BridgeFdb;
 import io.sojourn.linux.Links;
+import io.sojourn.linux.PeerAddress;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Threads;
 import io.sojourn.mechanism.Mechanism;
 import io.sojourn.mechanism.Overlay;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.location.GatewayId;
+import io.sojourn.rpc.Mat;
 import io.sojourn.rpc.TableUpdate;
 import io.sojourn.seal.SealPrivateKey;
 import java.lang.foreign.MemorySegment;
@@ -19,6 +21,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,6 +38,13 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private static final long TICK_NS = 1_000_000_000L;
     /** What was due and then had nothing to do, twice: it is not asked again before this has passed. */
     private static final long LEAST_SLEEP_NS = 100_000;
+    /**
+     * After so long without sleep ordinary threads get the processor for a moment. The kernel sees to it that they get 50 ms of each second from a real-time
+     * one, and if it must, then all at once (kernel/sched/deadline.c, the fair server): one stall of 50 ms.
+     */
+    private static final long BREATHLESS_NS = 1_000_000;
+
+    private static final long BREATH_NS = 60_000;
 
     private final Counters counters = new Counters();
     private final ConcurrentLinkedQueue<Runnable> commands = new ConcurrentLinkedQueue<>();
@@ -55,22 +65,32 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final PathProber prober;
     private final Handoffs handoffs;
     private final Claims claims;
-    private final Map<String, String> bridges = new HashMap<>();
+    private final Map<String, GatewayConfig.Attachment> attachments = new HashMap<>();
+    private final List<GatewayConfig.Edge> edges;
     private final List<LanPort> ports = new ArrayList<>();
     /** Null when this gateway has no page. */
     private @Nullable PagePath pages;
+
+    /** Null when this gateway has no page. */
+    private @Nullable Mappings mappings;
+
+    /** Null when no network has a segment here. */
+    private @Nullable SegmentPath segments;
 
     /** Dealt with since the last sleep. */
     private int frames;
 
     private int idleTurns;
+    private long sleptNs;
     private volatile boolean running = true;
     private @Nullable Thread thread;
 
     Forwarder(
             GatewayConfig config, SealPrivateKey key, Handoffs.Surroundings surroundings, Claims.Surroundings guests) {
-        config.attachments().forEach(a -> bridges.put(a.network(), a.bridge()));
+        config.attachments().forEach(a -> attachments.put(a.network(), a));
+        edges = config.edges();
         table = new ForwardingTable(config.gateway(), config.site(), this);
+        table.onUnderlay(config.onUnderlay());
         try {
             wan = WanPort.bind(config.listen().toSocketAddress(), mechanism, counters);
         } catch (SyscallException e) {
@@ -100,10 +120,18 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         delivery.watchedBy(witness);
         if (!config.page().isNone()) {
             PagePort.Opened port = PagePort.open(config.page(), links, fdb);
-            pages = new PagePath(table, new PageTable(config.page()), port.device(), port.mac(), outside, counters);
+            PageTable numbers = new PageTable(config.page());
+            pages = new PagePath(table, numbers, port.device(), port.mac(), outside, counters);
+            mappings = new Mappings(table, numbers, new MappingUpdates(table, wan, counters), counters);
+            pages.mappedBy(mappings);
             pages.watchedBy(witness);
-            wan.pagedBy(pages);
+            wan.bypassedBy(pages);
             outside.pagedBy(pages);
+        }
+        if (config.attachments().stream().anyMatch(a -> a.segmentVni() != 0)) {
+            segments = new SegmentPath(table, wan, inside, counters);
+            wan.bypassedBy(segments);
+            outside.segmentedBy(segments);
         }
     }
 
@@ -164,9 +192,33 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         return prober;
     }
 
+    Explanation explanation() {
+        return new Explanation(table, wan);
+    }
+
     void key(byte[] key) {
         prober.key(key);
         handoffs.signals().key(key);
+        Mappings known = mappings;
+        if (known != null) {
+            known.updates().key(key);
+        }
+    }
+
+    /** Where mappings are registered and asked for. */
+    void ims(Consumer<Mat> server) {
+        Mappings known = mappings;
+        if (known != null) {
+            known.ims(server);
+        }
+    }
+
+    /** The mapping server's word. */
+    void heard(Mat message) {
+        Mappings known = mappings;
+        if (known != null) {
+            known.heard(message, System.nanoTime());
+        }
     }
 
     /** What an operator says, at any time. */
@@ -180,6 +232,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         PagePath natively = pages;
         if (natively != null) {
             natively.tableChanged();
+        }
+        SegmentPath plainly = segments;
+        if (plainly != null) {
+            plainly.tableChanged();
         }
         sealing.peers(table.peers());
         outside.reindexPeers();
@@ -202,8 +258,14 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 long probeNs = prober.tick(now);
                 if (now - nextTickNs >= 0) {
                     ports.forEach(port -> port.neighbours.tick(now));
+                    table.networks()
+                            .forEach(network -> network.edges.forEach(
+                                    edge -> edge.port().neighbours.tick(now)));
                     offloads.tick(table.peers(), now);
                     nextTickNs = now + TICK_NS;
+                }
+                if (mappings != null) {
+                    mappings.tick(now);
                 }
                 work += streams.poll(now);
                 wan.flush();
@@ -211,6 +273,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                     sleep(now, Math.min(Math.min(probeNs, sealNs), nextTickNs));
                 } else {
                     idleTurns = 0;
+                    if (now - sleptNs > BREATHLESS_NS) {
+                        doorbell.rest(BREATH_NS);
+                        sleptNs = System.nanoTime();
+                    }
                 }
             } catch (RuntimeException e) {
                 // One bad packet or command must not end everybody's traffic.
@@ -287,6 +353,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (until > 0) {
             doorbell.sleep(until, frames, now);
             frames = 0;
+            sleptNs = System.nanoTime();
         }
     }
 
@@ -321,10 +388,16 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     @Override
     public void networkAdded(VirtualNetwork network) {
-        String bridge = bridges.get(network.name);
-        if (bridge == null) {
+        GatewayConfig.Attachment attachment = attachments.get(network.name);
+        if (attachment == null) {
             return;
         }
+        network.segmentVni = attachment.segmentVni();
+        network.edges = edges.stream()
+                .filter(edge -> edge.network().equals(network.name))
+                .map(edge -> edge(network, edge))
+                .toList();
+        String bridge = attachment.bridge();
         try {
             network.port = LanPort.open(network, bridge, links, fdb, counters);
             network.port.superFrames(offloads.use().tap() != GatewayConfig.Offload.OFF);
@@ -334,6 +407,19 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         } catch (GatewayException | SyscallException e) {
             LOG.error("{}", e.getMessage());
         }
+    }
+
+    private Edge edge(VirtualNetwork network, GatewayConfig.Edge edge) {
+        EdgeDevice device =
+                new EdgeDevice(wan, network, PeerAddress.of(edge.address().toSocketAddress()));
+        LanPort port = new LanPort(network, device, counters);
+        LOG.info(
+                "network {}: hosts of site {} by VXLAN {} at {}",
+                network,
+                edge.site(),
+                network.segmentVni,
+                edge.address());
+        return new Edge(edge.site(), device, port);
     }
 
     @Override
@@ -373,6 +459,16 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     }
 
     // --- Outside.Control
+
+    @Override
+    public void mapping(Peer from, byte[] datagram, long nowNs) {
+        Mappings known = mappings;
+        if (known != null) {
+            known.updates().heard(from, datagram, known::learn, nowNs);
+        } else {
+            counters.drop(io.sojourn.wire.DropReason.UNKNOWN_DATAGRAM);
+        }
+    }
 
     @Override
     public void damaged(Peer at, long nowNs) {

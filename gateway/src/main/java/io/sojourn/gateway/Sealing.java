@@ -33,7 +33,7 @@ import org.slf4j.LoggerFactory;
  * with all of them; and follows a peer that roams. Locking: none, forwarder's thread.
  */
 final class Sealing implements SealUnderlay<Peer> {
-    private static final long TICK_NS = TimeUnit.MILLISECONDS.toNanos(100);
+    private static final long TICK_NS = TimeUnit.MILLISECONDS.toNanos(250);
     /** How long after a word about a handoff no session that works is renewed: longer than from HOLD to ACTIVATE. */
     private static final long CUT_NS = TimeUnit.SECONDS.toNanos(2);
     /** Initiations to where a peer was last heard before every other one goes where the controller says it is. */

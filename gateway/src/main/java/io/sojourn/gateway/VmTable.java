@@ -70,15 +70,20 @@ final class VmTable {
     }
 
     /**
-     * Brings what a packet to the address will need into the processor's cache, if it is in the first or the second slot where it may be; the
-     * result means nothing. There is no branch in it to predict, so that the processor waits for many such at once, as it does not for {@link #find}.
+     * The slot of an address if it is in the first or the second one where it may be, else one that means nothing. There is no branch in it
+     * to predict, so that the processor waits for the memory of many such at once, as it does not for {@link #find}.
      */
-    long touch(long high, long low) {
+    int likely(long high, long low) {
         int i = hash(high, low) & mask;
         long other = slots[SLOT * i + 1] ^ low;
         int further = (int) ((other | -other) >>> 63);
-        VmEntry vm = vms[i + further & mask];
-        return slots[SLOT * i + 2] + (vm == null ? 0 : vm.touch());
+        return i + further & mask;
+    }
+
+    /** Whose slot it is; null: nobody's. */
+    @Nullable
+    VmEntry peek(int slot) {
+        return vms[slot];
     }
 
     void put(boolean isV6, long high, long low, long mac, VmEntry vm) {

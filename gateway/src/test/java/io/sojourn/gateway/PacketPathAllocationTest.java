@@ -25,7 +25,7 @@ class PacketPathAllocationTest {
 
     @Test
     void plainPacketsAllocateNothing() {
-        assertThat(leastBytesAPacket(true)).isLessThan(0.02); // ten times a second the seal's timers are looked at
+        assertThat(leastBytesAPacket(true)).isLessThan(0.02); // four times a second the seal's timers are looked at
     }
 
     /** The JDK's cipher makes its parameters anew for each datagram; nothing else may be made for one. OpenSSL makes nothing. */

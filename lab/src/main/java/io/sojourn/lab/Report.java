@@ -22,6 +22,7 @@ public record Report(
         List<Move> moves,
         List<Cell> cells,
         @org.jspecify.annotations.Nullable Summary summary,
+        @org.jspecify.annotations.Nullable Switches switches,
         List<String> problems) {
     public static final String SCHEMA = "sojourn.report/1";
 
@@ -158,6 +159,16 @@ public record Report(
             return round(sorted[(int) Math.ceil(share * sorted.length) - 1]);
         }
     }
+
+    /** Of a rule at a correspondent's edge, from the manager's command to the first packet by it; {@code oneWayMs} is the delay from one to the other. */
+    public record Switches(
+            String mechanism,
+            int times,
+            double oneWayMs,
+            double switchMsMean,
+            double switchMsP50,
+            double switchMsP99,
+            double switchMsMax) {}
 
     static TopologyPart describe(Topology topology) {
         List<LinkPart> links = topology.links().stream()

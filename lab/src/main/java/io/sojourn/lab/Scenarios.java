@@ -26,7 +26,13 @@ final class Scenarios {
             new Firewall(),
             new Nat(),
             new HostileWan(),
-            new NoisyNeighbour(),
+            new MechanismChange(),
+            new KernelPeer(),
+            new SegmentGroup(),
+            new LegacyPeer(),
+            new RuleSwitch(),
+            NoisyNeighbour.limited(),
+            NoisyNeighbour.unlimited(),
             new CorruptOffload());
 
     private Scenarios() {}

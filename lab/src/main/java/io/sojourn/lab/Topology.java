@@ -84,6 +84,15 @@ public record Topology(List<Site> sites, List<Link> links) {
         return new Topology(sites, links);
     }
 
+    /** The same with links of another rate. */
+    Topology withRate(int rateMbit) {
+        return new Topology(
+                sites,
+                links.stream()
+                        .map(link -> new Link(link.a(), link.b(), link.rttMs(), link.loss(), rateMbit))
+                        .toList());
+    }
+
     public Site site(String name) {
         return sites.stream()
                 .filter(site -> site.name().equals(name))

@@ -49,6 +49,7 @@ class ReportTest {
                 List.of(move(ok)),
                 List.of(),
                 null,
+                null,
                 List.of());
     }
 
@@ -57,7 +58,16 @@ class ReportTest {
         JsonNode json = new JsonMapper().readTree(report(true).json());
         assertThat(json.propertyNames())
                 .containsExactly(
-                        "schema", "scenario", "ok", "seed", "topology", "moves", "cells", "summary", "problems");
+                        "schema",
+                        "scenario",
+                        "ok",
+                        "seed",
+                        "topology",
+                        "moves",
+                        "cells",
+                        "summary",
+                        "switches",
+                        "problems");
         assertThat(json.at("/topology/links/0").propertyNames())
                 .containsExactly("from", "to", "delay_ms", "loss", "rate_mbit");
         JsonNode move = json.at("/moves/0");

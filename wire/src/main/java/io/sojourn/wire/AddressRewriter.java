@@ -27,6 +27,7 @@ public final class AddressRewriter {
     private static final int QUOTE_OFFSET = 8;
 
     private final AddressTranslation translation;
+    private final ChecksumMode mode;
     private boolean changed;
 
     // What locate() found out about one packet; a packet in a quote overwrites it.
@@ -38,7 +39,16 @@ public final class AddressRewriter {
     private boolean routed;
 
     public AddressRewriter(AddressTranslation translation) {
+        this(translation, ChecksumMode.IPV6_PLAIN);
+    }
+
+    /**
+     * @param mode of the sessions whose packets are rewritten; with {@link ChecksumMode#NID_ONLY} the translation must leave the lower 64 bits of
+     *     IPv6 addresses as they are
+     */
+    public AddressRewriter(AddressTranslation translation, ChecksumMode mode) {
         this.translation = translation;
+        this.mode = mode;
     }
 
     /**
@@ -72,7 +82,7 @@ public final class AddressRewriter {
      */
     private long rewritePacket(MemorySegment s, long ip, boolean partialChecksum, boolean quoted) {
         int checksumOffset = checksumOffset();
-        boolean hasPseudoHeader = protocol != IpProtocol.ICMP;
+        boolean hasPseudoHeader = isV6 ? mode.coversLocators(protocol) : protocol != IpProtocol.ICMP;
         boolean clearsZero = protocol == IpProtocol.UDP || protocol == IpProtocol.UDP_LITE;
         int firstOctet = fragmentOffset;
         int length = l4Length;

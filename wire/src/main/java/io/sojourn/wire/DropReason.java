@@ -25,6 +25,10 @@ public enum DropReason {
     BAD_TRANSPORT_LENGTH,
     BAD_TRANSPORT_CHECKSUM,
     BAD_NEIGHBOR_DISCOVERY,
+    /** ILNP: an update without locators, of an unknown operation, or cut off. */
+    BAD_LOCATOR_UPDATE,
+    /** ILNP: two nonces, or one of neither 32 nor 96 bits. */
+    BAD_NONCE_OPTION,
     BAD_VXLAN,
     MARTIAN_SOURCE,
     MARTIAN_DESTINATION,
@@ -56,6 +60,18 @@ public enum DropReason {
     UNAUTHENTICATED,
     REPLAYED,
     MALFORMED_CONTROL,
+    /** ILNP: an update without a nonce. */
+    NO_NONCE,
+    /** ILNP: a nonce that is not the one its sender was known by. */
+    WRONG_NONCE,
+    /** ILNP: a known identifier from a place it is not known to be at, without a nonce. */
+    UNKNOWN_LOCATOR,
+    /** ILNP: an update from, or an acknowledgement by, somebody whom there is no session with. */
+    UNKNOWN_CORRESPONDENT,
+    /** ILNP: there is room for no more correspondents. */
+    CACHE_FULL,
+    /** ILNP: an acknowledgement of what is not, or no longer, waited for. */
+    STALE_ACKNOWLEDGEMENT,
 
     // the sealed transport
     /** There is no session with the gateway that it was for, yet or any more. */

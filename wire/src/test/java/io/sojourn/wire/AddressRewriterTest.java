@@ -207,6 +207,53 @@ class AddressRewriterTest {
         return out;
     }
 
+    /** The figures of the two checksum modes; the datagram is the same but for the sender's locator. */
+    @Test
+    void aNewLocatorChangesThePlainChecksumAndNotTheOneOverIdentifiers() {
+        long from = 0x2001_0DB8_000B_0000L;
+        long to = 0x2001_0DB8_000A_0000L;
+        AddressTranslation locator = new AddressTranslation() {
+            private long kept;
+
+            @Override
+            public boolean find(boolean isV6, long high, long low) {
+                kept = low;
+                return high == from;
+            }
+
+            @Override
+            public long high() {
+                return to;
+            }
+
+            @Override
+            public long low() {
+                return kept;
+            }
+        };
+        byte[] frame = Samples.ilnp("udp-nid-only-nonce-32");
+        MemorySegment s = Samples.exactly(frame);
+        assertThat(parsed.parse(s, 0, frame.length)).isEqualTo(DropReason.NONE);
+        int at = (int) parsed.l4At() + Udp.CHECKSUM_OFFSET;
+        assertThat(new AddressRewriter(locator, ChecksumMode.NID_ONLY).rewrite(s, parsed, false))
+                .isTrue();
+        assertThat(Ipv6.sourceHigh(s, parsed.l3At())).isEqualTo(to);
+        assertThat(BigEndian.u16(s, at)).isEqualTo(0x4F29);
+
+        MemorySegment plain = Samples.exactly(frame);
+        BigEndian.putU16(plain, at, 0xF39F);
+        new AddressRewriter(locator).rewrite(plain, parsed, false);
+        assertThat(BigEndian.u16(plain, at)).isEqualTo(0xF3A0);
+
+        byte[] update = Samples.ilnp("locator-update-nonce-32");
+        MemorySegment icmp = Samples.exactly(update);
+        assertThat(parsed.parse(icmp, 0, update.length)).isEqualTo(DropReason.NONE);
+        new AddressRewriter(locator, ChecksumMode.NID_ONLY).rewrite(icmp, parsed, false);
+        assertThat(LocatorUpdate.V6.isIntact(icmp, parsed.l3At(), parsed.l4At(), parsed.l4Length()))
+                .as("ICMPv6 covers the locators in either mode")
+                .isTrue();
+    }
+
     @Test
     void isTheSameAsBuildingThePacketWithTheNewAddresses() {
         Samples.forAll(60_000, random -> {

@@ -20,12 +20,17 @@ import java.util.stream.Collectors;
 
 /** Golden frames, and random data from a seed that a failing test prints. */
 final class Samples {
-    static final Map<String, byte[]> FRAMES = load();
+    static final Map<String, byte[]> FRAMES = load("frames.hex");
+    static final Map<String, byte[]> ILNP = load("ilnp.hex");
 
     private Samples() {}
 
     static byte[] frame(String name) {
         return Objects.requireNonNull(FRAMES.get(name), name).clone();
+    }
+
+    static byte[] ilnp(String name) {
+        return Objects.requireNonNull(ILNP.get(name), name).clone();
     }
 
     /** Octets in memory that ends exactly where they end: any read outside throws. */
@@ -66,8 +71,8 @@ final class Samples {
         }
     }
 
-    private static Map<String, byte[]> load() {
-        var in = Objects.requireNonNull(Samples.class.getResourceAsStream("frames.hex"), "frames.hex");
+    private static Map<String, byte[]> load(String name) {
+        var in = Objects.requireNonNull(Samples.class.getResourceAsStream(name), name);
         try (var reader = new BufferedReader(new InputStreamReader(in, StandardCharsets.US_ASCII))) {
             return reader.lines()
                     .filter(line -> !line.startsWith("#"))

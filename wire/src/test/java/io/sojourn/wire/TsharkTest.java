@@ -47,6 +47,23 @@ class TsharkTest {
         assertThat(tshark(capture, "arp.isannouncement == 1")).hasSize(1);
     }
 
+    @Test
+    void readsLocatorUpdatesAndNoncesAsWeDo() throws IOException, InterruptedException {
+        assumeThat(TSHARK).isExecutable();
+        built.addAll(Samples.ILNP.values());
+        Path capture = Path.of("target", "ilnp.pcap");
+        writeCapture(capture);
+        assertThat(tshark(capture, "_ws.malformed || _ws.expert.severity >= \"Warning\" && icmpv6"))
+                .isEmpty();
+        assertThat(tshark(capture, "icmpv6.checksum.status == \"Good\" && icmpv6.type == 156"))
+                .hasSize(3);
+        assertThat(tshark(capture, "icmpv6.ilnp.nb_locs == 2 && icmpv6.ilnp.nb_lifetime == 300"))
+                .hasSize(3);
+        assertThat(tshark(capture, "ipv6.opt.ilnp_nonce")).hasSize(5);
+        assertThat(tshark(capture, "ipv6.opt.ilnp_nonce == de:ad:be:ef && icmpv6.ilnp.nb_locator"))
+                .hasSize(2);
+    }
+
     private void buildFrames() {
         add(ArpFrames.gratuitous(out, 0, 0x5254_0000_000AL, 0x0A0A_0105));
         add(ArpFrames.reply(out, 0, 0x5254_0000_000AL, 0x0A0A_0105, 0x5254_0000_000BL, 0x0A0A_0106));
