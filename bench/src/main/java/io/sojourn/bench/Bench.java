@@ -50,7 +50,13 @@ public final class Bench {
         known.put("kernel-vxlan", () -> KernelWay.vxlan(run));
         known.put("sojourn-sealed", () -> new SojournWay(run, "sojourn-sealed", "ss", Map.of()));
         known.put("sojourn-plain", () -> new SojournWay(run, "sojourn-plain", "sp", Map.of("transport", "plain")));
-        PeerWay.makers(run).forEach(known::put);
+        if (options.mechanism().isEmpty()) {
+            PeerWay.makers(run).forEach(known::put);
+        } else {
+            known.remove("kernel-vxlan");
+            String name = "sojourn-" + options.mechanism();
+            known.put(name, () -> new SojournWay(run, name, "sn", Map.of(), options.mechanism()));
+        }
         for (String name : options.only()) {
             if (!known.containsKey(name)) {
                 throw new BenchException("no path '" + name + "' here; there are " + String.join(", ", known.keySet()));

@@ -10,6 +10,7 @@ import java.util.List;
  * @param seconds of one measurement
  * @param only names of ways; empty: all that are installed
  * @param freshStarts how often gateways are started afresh for the figure of their first second
+ * @param mechanism measured beside direct and our overlay, and nothing else then; empty: none
  * @param offered packets a second that are offered, one step after the other; empty: a ladder from 50,000
  */
 public record BenchOptions(
@@ -21,7 +22,8 @@ public record BenchOptions(
         boolean v6,
         List<String> only,
         int freshStarts,
-        List<Integer> offered) {
+        List<Integer> offered,
+        String mechanism) {
     /** Which of the benchmarks. */
     public enum Kind {
         THROUGHPUT,

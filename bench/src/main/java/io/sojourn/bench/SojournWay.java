@@ -25,6 +25,7 @@ final class SojournWay implements Way, AutoCloseable {
     private final String name;
     private final Bed bed;
     private final Map<String, Object> more;
+    private final String mechanism;
     private final List<Child> carriers = new ArrayList<>();
     private final Child controller;
     private final RestClient rest;
@@ -32,6 +33,12 @@ final class SojournWay implements Way, AutoCloseable {
 
     /** @param more keys of {@code gateway.yaml} beyond those that every gateway has */
     SojournWay(Run run, String name, String shortName, Map<String, Object> more) {
+        this(run, name, shortName, more, "overlay");
+    }
+
+    /** @param mechanism by which packets from and to host B go, which is registered as a VM */
+    SojournWay(Run run, String name, String shortName, Map<String, Object> more, String mechanism) {
+        this.mechanism = mechanism;
         this.name = name;
         this.more = more;
         // The path's MTU is found by the gateways; hosts learn it from the clamped MSS.
@@ -46,6 +53,39 @@ final class SojournWay implements Way, AutoCloseable {
         rest = new RestClient(bed.gatewayA, "http://127.0.0.1:7480");
         startGateways();
         createNetwork();
+        if (!mechanism.equals("overlay")) {
+            routePages();
+            registerHostB();
+        }
+    }
+
+    private static String page4(int number) {
+        return "100." + (80 + number) + ".0.0/16";
+    }
+
+    private static String page6(int number) {
+        return "fd50:" + number + "::/48";
+    }
+
+    /** As the underlay's routers would. */
+    private void routePages() {
+        bed.gatewayA.ip(
+                List.of("route add " + page4(2) + " via " + Bed.WAN_B, "route add " + page6(2) + " via fd64::2"));
+        bed.gatewayB.ip(
+                List.of("route add " + page4(1) + " via " + Bed.WAN_A, "route add " + page6(1) + " via fd64::1"));
+    }
+
+    private void registerHostB() {
+        String mac = bed.hostB.run("cat", "/sys/class/net/eth0/address").strip();
+        rest.post(
+                "/v1/vms",
+                Map.of(
+                        "name",
+                        "host-b",
+                        "nics",
+                        List.of(Map.of("mac", mac, "network", "blue", "addresses", List.of(Bed.HOST_B, Bed.HOST_B_6))),
+                        "site",
+                        "b"));
     }
 
     private void startGateways() {
@@ -66,7 +106,14 @@ final class SojournWay implements Way, AutoCloseable {
         config.put("listen", address + ":7400");
         config.put("state-dir", bed.run.folder().resolve(bed.name + "-" + site).toString());
         config.put("accel", "tcg");
-        config.put("networks", List.of(Map.of("name", "blue", "bridge", Bed.BRIDGE)));
+        int number = site.equals("a") ? 1 : 2;
+        Map<String, Object> network = new LinkedHashMap<>(Map.of("name", "blue", "bridge", Bed.BRIDGE));
+        if (mechanism.equals("segment")) {
+            network.put("segment", 70_000 + number);
+        } else if (!mechanism.equals("overlay")) {
+            config.put("page", List.of(page4(number), page6(number)));
+        }
+        config.put("networks", List.of(network));
         config.putAll(more);
         return Child.startSojourn(
                 bed.run,
@@ -120,7 +167,7 @@ final class SojournWay implements Way, AutoCloseable {
             subnets.add(Map.of(
                     "prefix", "fd10:10:" + site + "::/64", "gateway", "fd10:10:" + site + "::1", "homeSite", home));
         }
-        rest.post("/v1/networks", Map.of("name", "blue", "mechanism", "overlay", "subnets", subnets));
+        rest.post("/v1/networks", Map.of("name", "blue", "mechanism", mechanism, "subnets", subnets));
     }
 
     @Override

@@ -74,6 +74,12 @@ final class BenchCommand implements Callable<Integer> {
     List<Integer> offered = List.of();
 
     @Option(
+            names = "--mechanism",
+            paramLabel = "NAME",
+            description = "Measure paging, segment or mat, beside direct and the overlay, and nothing else.")
+    String mechanism = "";
+
+    @Option(
             names = "--report",
             paramLabel = "FILE",
             description = "Write the figures there, as JSON (sojourn.bench/1).")
@@ -95,7 +101,7 @@ final class BenchCommand implements Callable<Integer> {
     public Integer call() {
         Privileges.requireRoot("./sojourn bench", "it makes network namespaces and taps");
         BenchOptions options =
-                new BenchOptions(what, rounds, seconds, streams, reverse, v6, only, freshStarts, offered);
+                new BenchOptions(what, rounds, seconds, streams, reverse, v6, only, freshStarts, offered, mechanism);
         BenchReport measured = Bench.run(options, new Progress(System.err, false));
         if (report != null) {
             measured.write(report);

@@ -16,7 +16,8 @@ final class CommandGroups implements IHelpSectionRenderer {
         Map<String, List<String>> groups = new LinkedHashMap<>();
         groups.put("See it work", List.of("demo", "lab", "sim", "bench", "test"));
         groups.put("Run it", List.of("controller", "gateway"));
-        groups.put("Look", List.of("status", "sites", "gateways", "networks", "vms", "migrations", "events"));
+        groups.put(
+                "Look", List.of("status", "sites", "gateways", "networks", "vms", "migrations", "events", "explain"));
         groups.put("Register", List.of("network", "site", "vm", "landing"));
         groups.put("Move", List.of("migrate", "cancel", "migration", "certificate"));
         groups.put("Else", List.of("completion", "version"));

@@ -51,7 +51,7 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--mechanism",
             paramLabel = "NAME",
-            description = "How packets are carried: overlay or paging (default: ${DEFAULT-VALUE}).")
+            description = "How packets are carried: overlay, paging, segment or mat (default: ${DEFAULT-VALUE}).")
     String mechanism = "overlay";
 
     @Option(names = "--json", description = "Print the report to stdout instead of the table.")
@@ -61,8 +61,8 @@ final class DemoCommand implements Callable<Integer> {
     public Integer call() {
         Privileges.requireRoot("./sojourn demo", "it makes network namespaces and taps");
         if (!ScenarioOptions.MECHANISMS.contains(mechanism)) {
-            throw CommandFailure.wrongUse("--mechanism " + mechanism + ": there is only "
-                    + String.join(" and ", ScenarioOptions.MECHANISMS) + " so far");
+            throw CommandFailure.wrongUse(
+                    "--mechanism " + mechanism + ": there are " + String.join(", ", ScenarioOptions.MECHANISMS));
         }
         Labs labs = new Labs(spec.commandLine().getOut(), headless, json);
         int status = labs.run(ScenarioOptions.demo(mechanism), report);

@@ -169,7 +169,9 @@ final class LabCommand {
         @Parameters(paramLabel = "SCENARIO", description = "Which one.")
         String scenario = "";
 
-        @Option(names = "--moves", description = "How many moves; as many as the scenario has of itself if left out.")
+        @Option(
+                names = {"--moves", "--times"},
+                description = "How many moves, or switches; as many as the scenario has of itself if left out.")
         int moves;
 
         @Option(
@@ -187,7 +189,7 @@ final class LabCommand {
         @Option(
                 names = "--mechanism",
                 paramLabel = "NAME",
-                description = "How packets are carried: overlay or paging (default: ${DEFAULT-VALUE}).")
+                description = "How packets are carried: overlay, paging, segment or mat (default: ${DEFAULT-VALUE}).")
         String mechanism = "overlay";
 
         @Option(

@@ -65,7 +65,8 @@ final class NetworkCommands {
 
         @Option(
                 names = "--mechanism",
-                description = "How packets of its VMs are carried: overlay or paging; overlay if left out.")
+                description =
+                        "How packets of its VMs are carried: overlay, paging, segment or mat; overlay if left out.")
         @Nullable
         String mechanism;
 

@@ -26,6 +26,7 @@ import picocli.CommandLine.Spec;
             GatewayCommand.class,
             WanCommand.class,
             StatusCommand.class,
+            ExplainCommand.class,
             SiteCommands.class,
             GatewaysCommand.class,
             NetworkCommands.class,

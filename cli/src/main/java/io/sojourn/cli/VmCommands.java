@@ -86,7 +86,8 @@ final class VmCommands {
 
         @Option(
                 names = "--mechanism",
-                description = "How its packets are carried: overlay or paging; as its network says if left out.")
+                description =
+                        "How its packets are carried: overlay, paging, segment or mat; as its network says if left out.")
         @Nullable
         String mechanism;
 

@@ -236,6 +236,7 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 .setSealKey(g.sealKey() == null ? "" : g.sealKey())
                 .setPage4(g.page4() == null ? "" : g.page4())
                 .setPage6(g.page6() == null ? "" : g.page6())
+                .putAllSegments(g.segments() == null ? Map.of() : g.segments())
                 .build();
     }
 

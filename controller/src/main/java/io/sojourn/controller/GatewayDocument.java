@@ -4,6 +4,7 @@ package io.sojourn.controller;
 import io.sojourn.rpc.Hello;
 import io.sojourn.rpc.HostFacts;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** What is stored of a gateway: its last Hello, without the secret, and whether it is connected. */
@@ -18,10 +19,12 @@ record GatewayDocument(
         Resource.Host host,
         @Nullable String sealKey,
         @Nullable String page4,
-        @Nullable String page6) {
+        @Nullable String page6,
+        @Nullable Map<String, Integer> segments) {
 
     GatewayDocument {
         networks = List.copyOf(networks);
+        segments = segments == null ? Map.of() : Map.copyOf(segments);
     }
 
     static GatewayDocument of(Hello hello) {
@@ -36,7 +39,8 @@ record GatewayDocument(
                 host(hello.getHost()),
                 hello.getSealKey(),
                 hello.getPage4(),
-                hello.getPage6());
+                hello.getPage6(),
+                hello.getSegmentsMap());
     }
 
     static Resource.Host host(HostFacts facts) {
@@ -52,11 +56,17 @@ record GatewayDocument(
         return page4 != null && !page4.isEmpty() || page6 != null && !page6.isEmpty();
     }
 
+    boolean hasSegment(String network) {
+        return segments != null && segments.containsKey(network);
+    }
+
     GatewayDocument withoutKey() {
-        return new GatewayDocument(name, site, locator, connected, software, bootId, networks, host, "", page4, page6);
+        return new GatewayDocument(
+                name, site, locator, connected, software, bootId, networks, host, "", page4, page6, segments);
     }
 
     GatewayDocument withConnected(boolean now) {
-        return new GatewayDocument(name, site, locator, now, software, bootId, networks, host, sealKey, page4, page6);
+        return new GatewayDocument(
+                name, site, locator, now, software, bootId, networks, host, sealKey, page4, page6, segments);
     }
 }

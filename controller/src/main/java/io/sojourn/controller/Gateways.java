@@ -66,6 +66,7 @@ final class Gateways {
     private final Enrolments enrolments;
     private final Time time;
     private final Detections detections;
+    private final MappingServer mappings;
     private final SigningKeys signingKeys;
     private final ByteString signalKey;
     private final Map<String, Attachment> attached = new ConcurrentHashMap<>();
@@ -79,6 +80,7 @@ final class Gateways {
         this.signingKeys = signingKeys;
         this.time = time;
         this.detections = new Detections(realm, time);
+        this.mappings = new MappingServer(realm, time);
         this.signalKey = ByteString.copyFrom(realm.signalKey());
     }
 
@@ -213,6 +215,10 @@ final class Gateways {
             case CLOCK ->
                 known.clock.probe(
                         message.getClock().getSentUs(), message.getClock().getAtUs(), time.nowUs());
+            case MAT ->
+                mappings.heard(from.gateway(), message.getMat())
+                        .ifPresent(answer ->
+                                from.send(ToGateway.newBuilder().setMat(answer).build()));
             case HELLO, MESSAGE_NOT_SET -> log.debug("gateway {} sent {}", from.gateway(), message.getMessageCase());
         }
     }

@@ -30,7 +30,9 @@ final class Inventory {
 
     static final String OVERLAY = "overlay";
     static final String PAGING = "paging";
-    private static final List<String> MECHANISMS = List.of(OVERLAY, PAGING);
+    static final String SEGMENT = "segment";
+    static final String MAT = "mat";
+    private static final List<String> MECHANISMS = List.of(OVERLAY, PAGING, SEGMENT, MAT);
 
     private final Realm realm;
     private final PageNumbers pageNumbers;

@@ -235,11 +235,19 @@ final class MovePlanner {
                     .orElseThrow(() -> refuse(
                             "network-missing", "network '" + nic.network() + "' of VM '" + vm.name() + "' is gone"));
             String mechanism = vm.mechanism() == null ? network.mechanism() : vm.mechanism();
-            if (Inventory.PAGING.equals(mechanism) && !destination.hasPage()) {
+            if ((Inventory.PAGING.equals(mechanism) || Inventory.MAT.equals(mechanism)) && !destination.hasPage()) {
                 throw refuse(
                         "mechanism-impossible",
-                        "VM '" + vm.name() + "' is paged, and gateway '" + destination.name()
+                        "packets of VM '" + vm.name() + "' go by " + mechanism + ", and gateway '" + destination.name()
                                 + "' has no page: add one to its gateway.yaml, as in page: [100.80.0.0/16, fd50:1::/48]");
+            }
+            if (Inventory.SEGMENT.equals(mechanism) && !destination.hasSegment(nic.network())) {
+                throw refuse(
+                        "mechanism-impossible",
+                        "VM '" + vm.name() + "' is segmented, and gateway '" + destination.name()
+                                + "' has no segment of network '" + nic.network()
+                                + "': add one to its gateway.yaml, as in networks: [{name: " + nic.network()
+                                + ", bridge: br0, segment: 70001}]");
             }
             if (!destination.networks().contains(nic.network())) {
                 throw refuse(

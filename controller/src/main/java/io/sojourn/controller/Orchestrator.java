@@ -2,6 +2,7 @@
 package io.sojourn.controller;
 
 import io.sojourn.controller.MoveEvent.Step;
+import io.sojourn.mechanism.Page;
 import io.sojourn.model.binding.Binding;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.VmId;
@@ -144,7 +145,7 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
             List<Move> moves = new ArrayList<>();
             List<Write> records = new ArrayList<>();
             for (MovePlanner.Plan plan : plans) {
-                Epoch epoch = realm.store().reserveEpoch(new VmId(plan.vm().name()));
+                Epoch epoch = reserveEpoch(plan.vm().name());
                 Move move = new Move(plan.document(epoch.number(), time.now()));
                 move.note(time.nowUs(), "planned", "epoch " + epoch.number());
                 moves.add(move);
@@ -187,6 +188,16 @@ final class Orchestrator implements Gateways.Moves, AutoCloseable {
             }
             return move.document().shown();
         });
+    }
+
+    /** One that no page address can take for the binding's: of that it has four bits, which come round after sixteen moves that came to nothing. */
+    private Epoch reserveEpoch(String vm) {
+        long bound = realm.binding(vm).map(binding -> binding.epoch().number()).orElse(0L);
+        Epoch epoch = realm.store().reserveEpoch(new VmId(vm));
+        while ((epoch.number() - bound) % (1 << Page.EPOCH4_BITS) == 0) {
+            epoch = realm.store().reserveEpoch(new VmId(vm));
+        }
+        return epoch;
     }
 
     /** Of a VM; empty if it is not moving. */

@@ -187,6 +187,14 @@ public sealed interface Resource {
                 String gateway, @Nullable String site, long epoch, Instant since, long revision, String cause) {}
     }
 
+    /** How packets get to a VM: one way for each of its addresses that the sender can speak to. */
+    record Explanation(String vm, String from, List<Way> ways) implements Resource {
+        public record Way(String network, String source, String destination, List<Hop> hops, int addedBytes) {}
+
+        /** @param addedBytes on the way to the next hop */
+        public record Hop(String gateway, List<String> lines, int addedBytes) {}
+    }
+
     /** What a gateway had to say about a VM: a claim refused, somebody using its address. */
     record Notice(String vm, String gateway, Instant at, String text) implements Resource {}
 

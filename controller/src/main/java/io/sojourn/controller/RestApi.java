@@ -32,6 +32,7 @@ final class RestApi {
     private final Realm realm;
     private final Certificates certificates;
     private final SigningKeys signingKeys;
+    private final Explanations explanations;
 
     RestApi(
             Realm realm,
@@ -56,6 +57,7 @@ final class RestApi {
         this.metrics = metrics;
         this.certificates = certificates;
         this.signingKeys = signingKeys;
+        this.explanations = new Explanations(realm, gateways);
     }
 
     List<Route> routes() {
@@ -83,6 +85,10 @@ final class RestApi {
         }));
         routes.add(delete("/v1/vms/{name}", r -> inventory.deleteVm(name(r))));
         routes.add(get("/v1/vms/{name}/history", r -> views.history(name(r))));
+        routes.add(get(
+                "/v1/vms/{name}/explain",
+                r -> explanations.toVm(
+                        name(r), r.query().first("from").asOptional().orElse(null))));
         routes.add(get("/v1/vms/{name}/landings", r -> {
             realm.knownVm(name(r));
             return listed(() -> realm.landings(name(r)));

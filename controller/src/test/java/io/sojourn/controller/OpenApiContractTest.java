@@ -34,6 +34,7 @@ class OpenApiContractTest {
             Map.entry("VmRequest", Resource.Vm.class),
             Map.entry("Vm", Resource.Vm.class),
             Map.entry("VmChange", Resource.VmChange.class),
+            Map.entry("Explanation", Resource.Explanation.class),
             Map.entry("History", Resource.History.class),
             Map.entry("LandingRequest", Resource.Landing.class),
             Map.entry("Landing", Resource.Landing.class),

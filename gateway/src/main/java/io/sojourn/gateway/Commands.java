@@ -17,6 +17,7 @@ import io.sojourn.hypervisor.LaunchedGuest;
 import io.sojourn.hypervisor.MigrationPilot;
 import io.sojourn.hypervisor.QemuLauncher;
 import io.sojourn.model.binding.Epoch;
+import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.ArmCorrespondent;
@@ -118,6 +119,12 @@ final class Commands {
                 checkHypervisor(
                         command.getCheckHypervisor().getVm(),
                         command.getCheckHypervisor().getQmp());
+            case EXPLAIN -> {
+                IpAddress from = IpAddress.parse(command.getExplain().getSource());
+                IpAddress to = IpAddress.parse(command.getExplain().getDestination());
+                String network = command.getExplain().getNetwork();
+                reply.setExplained(forwarder.ask(() -> forwarder.explanation().of(network, from, to)));
+            }
             case COMMAND_NOT_SET ->
                 throw new GatewayException("this gateway is older than its controller: unknown command");
         }

@@ -10,6 +10,7 @@ import io.sojourn.rpc.Command;
 import io.sojourn.rpc.FromGateway;
 import io.sojourn.rpc.GatewayControlGrpc;
 import io.sojourn.rpc.Hello;
+import io.sojourn.rpc.Mat;
 import io.sojourn.rpc.MigrationReport;
 import io.sojourn.rpc.Reply;
 import io.sojourn.rpc.TableUpdate;
@@ -41,6 +42,8 @@ final class ControllerLink implements AutoCloseable {
         void table(TableUpdate update);
 
         void command(Command command);
+
+        void mat(Mat message);
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(ControllerLink.class);
@@ -144,6 +147,7 @@ final class ControllerLink implements AutoCloseable {
                     thread.execute(() -> unacked.removeIf(report -> report.getSequence() == upTo));
                 }
                 case CLOCK -> echo(message.getClock().getSentUs());
+                case MAT -> listener.mat(message.getMat());
                 case MESSAGE_NOT_SET -> LOG.debug("a message of a newer controller was ignored");
             }
         } catch (RuntimeException e) {

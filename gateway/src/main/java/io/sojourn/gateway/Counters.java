@@ -47,7 +47,11 @@ final class Counters {
         CLAIMS_DELAYED,
         CLAIMS_AGREED,
         CLAIMS_REFUSED,
-        SIGHTINGS_UNAUTHORISED
+        SIGHTINGS_UNAUTHORISED,
+        MAPPINGS_ASKED,
+        MAPPINGS_LEARNT,
+        MAPPINGS_UPDATED,
+        MAPPINGS_REFUSED
     }
 
     private static final Kind[] KINDS = Kind.values();

@@ -3,12 +3,14 @@ package io.sojourn.gateway;
 
 import io.sojourn.linux.BridgeFdb;
 import io.sojourn.linux.Links;
+import io.sojourn.linux.PeerAddress;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Threads;
 import io.sojourn.mechanism.Mechanism;
 import io.sojourn.mechanism.Overlay;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.location.GatewayId;
+import io.sojourn.rpc.Mat;
 import io.sojourn.rpc.TableUpdate;
 import io.sojourn.seal.SealPrivateKey;
 import java.lang.foreign.MemorySegment;
@@ -19,6 +21,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -62,10 +65,17 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final PathProber prober;
     private final Handoffs handoffs;
     private final Claims claims;
-    private final Map<String, String> bridges = new HashMap<>();
+    private final Map<String, GatewayConfig.Attachment> attachments = new HashMap<>();
+    private final List<GatewayConfig.Edge> edges;
     private final List<LanPort> ports = new ArrayList<>();
     /** Null when this gateway has no page. */
     private @Nullable PagePath pages;
+
+    /** Null when this gateway has no page. */
+    private @Nullable Mappings mappings;
+
+    /** Null when no network has a segment here. */
+    private @Nullable SegmentPath segments;
 
     /** Dealt with since the last sleep. */
     private int frames;
@@ -77,8 +87,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     Forwarder(
             GatewayConfig config, SealPrivateKey key, Handoffs.Surroundings surroundings, Claims.Surroundings guests) {
-        config.attachments().forEach(a -> bridges.put(a.network(), a.bridge()));
+        config.attachments().forEach(a -> attachments.put(a.network(), a));
+        edges = config.edges();
         table = new ForwardingTable(config.gateway(), config.site(), this);
+        table.onUnderlay(config.onUnderlay());
         try {
             wan = WanPort.bind(config.listen().toSocketAddress(), mechanism, counters);
         } catch (SyscallException e) {
@@ -108,10 +120,18 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         delivery.watchedBy(witness);
         if (!config.page().isNone()) {
             PagePort.Opened port = PagePort.open(config.page(), links, fdb);
-            pages = new PagePath(table, new PageTable(config.page()), port.device(), port.mac(), outside, counters);
+            PageTable numbers = new PageTable(config.page());
+            pages = new PagePath(table, numbers, port.device(), port.mac(), outside, counters);
+            mappings = new Mappings(table, numbers, new MappingUpdates(table, wan, counters), counters);
+            pages.mappedBy(mappings);
             pages.watchedBy(witness);
-            wan.pagedBy(pages);
+            wan.bypassedBy(pages);
             outside.pagedBy(pages);
+        }
+        if (config.attachments().stream().anyMatch(a -> a.segmentVni() != 0)) {
+            segments = new SegmentPath(table, wan, inside, counters);
+            wan.bypassedBy(segments);
+            outside.segmentedBy(segments);
         }
     }
 
@@ -172,9 +192,33 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         return prober;
     }
 
+    Explanation explanation() {
+        return new Explanation(table, wan);
+    }
+
     void key(byte[] key) {
         prober.key(key);
         handoffs.signals().key(key);
+        Mappings known = mappings;
+        if (known != null) {
+            known.updates().key(key);
+        }
+    }
+
+    /** Where mappings are registered and asked for. */
+    void ims(Consumer<Mat> server) {
+        Mappings known = mappings;
+        if (known != null) {
+            known.ims(server);
+        }
+    }
+
+    /** The mapping server's word. */
+    void heard(Mat message) {
+        Mappings known = mappings;
+        if (known != null) {
+            known.heard(message, System.nanoTime());
+        }
     }
 
     /** What an operator says, at any time. */
@@ -188,6 +232,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         PagePath natively = pages;
         if (natively != null) {
             natively.tableChanged();
+        }
+        SegmentPath plainly = segments;
+        if (plainly != null) {
+            plainly.tableChanged();
         }
         sealing.peers(table.peers());
         outside.reindexPeers();
@@ -210,8 +258,14 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 long probeNs = prober.tick(now);
                 if (now - nextTickNs >= 0) {
                     ports.forEach(port -> port.neighbours.tick(now));
+                    table.networks()
+                            .forEach(network -> network.edges.forEach(
+                                    edge -> edge.port().neighbours.tick(now)));
                     offloads.tick(table.peers(), now);
                     nextTickNs = now + TICK_NS;
+                }
+                if (mappings != null) {
+                    mappings.tick(now);
                 }
                 work += streams.poll(now);
                 wan.flush();
@@ -334,10 +388,16 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     @Override
     public void networkAdded(VirtualNetwork network) {
-        String bridge = bridges.get(network.name);
-        if (bridge == null) {
+        GatewayConfig.Attachment attachment = attachments.get(network.name);
+        if (attachment == null) {
             return;
         }
+        network.segmentVni = attachment.segmentVni();
+        network.edges = edges.stream()
+                .filter(edge -> edge.network().equals(network.name))
+                .map(edge -> edge(network, edge))
+                .toList();
+        String bridge = attachment.bridge();
         try {
             network.port = LanPort.open(network, bridge, links, fdb, counters);
             network.port.superFrames(offloads.use().tap() != GatewayConfig.Offload.OFF);
@@ -347,6 +407,19 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         } catch (GatewayException | SyscallException e) {
             LOG.error("{}", e.getMessage());
         }
+    }
+
+    private Edge edge(VirtualNetwork network, GatewayConfig.Edge edge) {
+        EdgeDevice device =
+                new EdgeDevice(wan, network, PeerAddress.of(edge.address().toSocketAddress()));
+        LanPort port = new LanPort(network, device, counters);
+        LOG.info(
+                "network {}: hosts of site {} by VXLAN {} at {}",
+                network,
+                edge.site(),
+                network.segmentVni,
+                edge.address());
+        return new Edge(edge.site(), device, port);
     }
 
     @Override
@@ -386,6 +459,16 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     }
 
     // --- Outside.Control
+
+    @Override
+    public void mapping(Peer from, byte[] datagram, long nowNs) {
+        Mappings known = mappings;
+        if (known != null) {
+            known.updates().heard(from, datagram, known::learn, nowNs);
+        } else {
+            counters.drop(io.sojourn.wire.DropReason.UNKNOWN_DATAGRAM);
+        }
+    }
 
     @Override
     public void damaged(Peer at, long nowNs) {

@@ -56,7 +56,13 @@ final class ForwardingTable {
     private final Int2ObjectOpenHashMap<VirtualNetwork> byVni = new Int2ObjectOpenHashMap<>();
     private final Map<GatewayId, Peer> peers = new TreeMap<>();
     private final Map<VmId, VmEntry> vms = new TreeMap<>();
+    private Set<IpPrefix> onUnderlay = Set.of();
     private long version;
+
+    /** Prefixes whose hosts are out on the underlay and have no gateway; ours is their way in. */
+    void onUnderlay(Set<IpPrefix> prefixes) {
+        onUnderlay = Set.copyOf(prefixes);
+    }
 
     ForwardingTable(GatewayId self, SiteId site, Changes changes) {
         this.self = self;
@@ -192,6 +198,7 @@ final class ForwardingTable {
         }
         known.sealKey = gateway.getSealKey();
         known.page = page(gateway);
+        known.segments = Map.copyOf(gateway.getSegmentsMap());
         known.preshared = gateway.getPresharedList().stream()
                 .filter(k -> k.getKey().size() == PresharedKey.BYTES)
                 .map(k -> new PresharedKey(k.getGeneration(), k.getKey().toByteArray()))
@@ -223,7 +230,8 @@ final class ForwardingTable {
                         IpPrefix.parse(s.getPrefix()),
                         IpAddress.parse(s.getGatewayAddress()),
                         s.getHomeSite(),
-                        s.getPageNumber()))
+                        s.getPageNumber(),
+                        isOwnSite(s.getHomeSite()) && onUnderlay.contains(IpPrefix.parse(s.getPrefix()))))
                 .sorted(Comparator.comparingInt(s -> -s.prefix().length()))
                 .toList());
         if (isNew) {

@@ -2,6 +2,7 @@
 package io.sojourn.gateway;
 
 import io.sojourn.mechanism.Page;
+import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
@@ -29,6 +30,8 @@ import java.util.Set;
  * @param copyBytesPerS ceiling of a memory stream while its guest still runs; 0: as {@code bandwidthBytesPerS}
  * @param limits what each VM may send
  * @param transport sealed or plain
+ * @param edges VXLAN devices that are not ours, with hosts of networks behind them
+ * @param onUnderlay subnets whose hosts are on the underlay and behind no gateway; this one is their way in and out
  * @param page by which members are named on the underlay while paging carries their packets here
  */
 public record GatewayConfig(
@@ -47,7 +50,17 @@ public record GatewayConfig(
         long copyBytesPerS,
         Limits limits,
         Transport transport,
-        Page page) {
+        Page page,
+        List<Edge> edges,
+        Set<IpPrefix> onUnderlay) {
+
+    /**
+     * A place of a network behind a VXLAN device that is not ours.
+     *
+     * @param site by which the network's subnets name it as their home
+     * @param address where its VXLAN packets go; what comes from there may have any port
+     */
+    public record Edge(String network, String site, Locator address) {}
 
     /**
      * How packets to other gateways travel.
@@ -94,8 +107,12 @@ public record GatewayConfig(
         public static final Offloads AUTO = new Offloads(Offload.AUTO, Offload.AUTO, Offload.AUTO);
     }
 
-    /** A virtual network and the bridge that its guests at this site hang on. */
-    public record Attachment(String network, String bridge) {}
+    /**
+     * A virtual network and the bridge that its guests at this site hang on.
+     *
+     * @param segmentVni of its segment at this place, in the whole realm nobody else's; 0: none
+     */
+    public record Attachment(String network, String bridge, int segmentVni) {}
 
     /** The words of a QEMU command line, with {@code ${variables}}. */
     public record Template(List<String> command) {}

@@ -2,15 +2,18 @@
 package io.sojourn.gateway;
 
 import io.sojourn.mechanism.Page;
+import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
 import io.sojourn.rpc.EnrolmentToken;
+import io.sojourn.wire.Vxlan;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -47,7 +50,9 @@ public final class GatewayConfigReader {
             "relays",
             "rekey-after-s",
             "offload",
-            "page");
+            "page",
+            "edges",
+            "on-underlay");
 
     private static final List<String> OFFLOADS = List.of("segmentation", "merging", "tap");
 
@@ -90,7 +95,39 @@ public final class GatewayConfigReader {
                 bytesPerS(root, "copy-mbit"),
                 limits(root),
                 transport(root),
-                page(root.get("page")));
+                page(root.get("page")),
+                edges(root.get("edges")),
+                onUnderlay(root.get("on-underlay")));
+    }
+
+    private Set<IpPrefix> onUnderlay(@Nullable Object value) {
+        Set<IpPrefix> prefixes = new HashSet<>();
+        for (Object item : list("on-underlay", value)) {
+            try {
+                prefixes.add(IpPrefix.parse(String.valueOf(item)));
+            } catch (IllegalArgumentException e) {
+                throw wrong("on-underlay", ": " + e.getMessage());
+            }
+        }
+        return Set.copyOf(prefixes);
+    }
+
+    private List<GatewayConfig.Edge> edges(@Nullable Object value) {
+        List<GatewayConfig.Edge> out = new ArrayList<>();
+        int i = 0;
+        for (Object item : list("edges", value)) {
+            String at = "edges[" + i++ + "]";
+            Map<?, ?> entry = map(at, item);
+            try {
+                out.add(new GatewayConfig.Edge(
+                        text(entry, at, "network"),
+                        text(entry, at, "site"),
+                        Locator.parse(text(entry, at, "address"))));
+            } catch (IllegalArgumentException e) {
+                throw wrong(at + ".address", e.getMessage());
+            }
+        }
+        return List.copyOf(out);
     }
 
     /** A list of at most one prefix a family. */
@@ -232,9 +269,22 @@ public final class GatewayConfigReader {
         for (Object item : list("networks", value)) {
             String at = "networks[" + i++ + "]";
             Map<?, ?> entry = map(at, item);
-            out.add(new GatewayConfig.Attachment(text(entry, at, "name"), text(entry, at, "bridge")));
+            out.add(new GatewayConfig.Attachment(
+                    text(entry, at, "name"), text(entry, at, "bridge"), segmentVni(entry, at)));
         }
         return List.copyOf(out);
+    }
+
+    private int segmentVni(Map<?, ?> entry, String at) {
+        if (!entry.containsKey("segment")) {
+            return 0;
+        }
+        String text = text(entry, at, "segment");
+        int vni = text.matches("[0-9]{1,8}") ? Integer.parseInt(text) : 0;
+        if (vni < 1 || vni > Vxlan.VNI_MAX) {
+            throw wrong(at + ".segment", "is '" + text + "'; give the VNI of its segment here, 1 to " + Vxlan.VNI_MAX);
+        }
+        return vni;
     }
 
     private Map<String, GatewayConfig.Template> templates(@Nullable Object value) {

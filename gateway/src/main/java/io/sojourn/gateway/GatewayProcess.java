@@ -15,6 +15,7 @@ import io.sojourn.rpc.Command;
 import io.sojourn.rpc.FromGateway;
 import io.sojourn.rpc.Heartbeat;
 import io.sojourn.rpc.Hello;
+import io.sojourn.rpc.Mat;
 import io.sojourn.rpc.MigrationReport;
 import io.sojourn.rpc.PathReport;
 import io.sojourn.rpc.Sighting;
@@ -155,7 +156,15 @@ public final class GatewayProcess implements AutoCloseable {
             public void command(Command command) {
                 commands().run(command);
             }
+
+            @Override
+            public void mat(Mat message) {
+                forwarder.post(() -> forwarder.heard(message));
+            }
         });
+        ControllerLink toServer = link;
+        forwarder.ims(message ->
+                toServer.send(FromGateway.newBuilder().setMat(message).build()));
         notary = new Notary(
                 identity.signKey(),
                 config.gateway().name(),
@@ -368,7 +377,12 @@ public final class GatewayProcess implements AutoCloseable {
                 .addAllHosted(guests.list());
         config.page().v4().ifPresent(prefix -> hello.setPage4(prefix.toString()));
         config.page().v6().ifPresent(prefix -> hello.setPage6(prefix.toString()));
-        config.attachments().forEach(a -> hello.addNetworks(a.network()));
+        config.attachments().forEach(a -> {
+            hello.addNetworks(a.network());
+            if (a.segmentVni() != 0) {
+                hello.putSegments(a.network(), a.segmentVni());
+            }
+        });
         hello.addAllUnfinished(takenUp);
         return hello.build();
     }

@@ -198,7 +198,7 @@ final class Inside {
         }
         VmEntry target = port.network.vmByMac.get(f.destinationMac());
         if (target != null && target.local && (target.captured || nowNs - target.givenBackNs < GIVEN_BACK_NS)) {
-            delivery.pass(port, target, table.self(), 0, sender, run);
+            delivery.pass(ownLan(port), target, table.self(), 0, sender, run);
             return;
         }
         switch (f.family()) {
@@ -339,15 +339,24 @@ final class Inside {
         }
         VmEntry vm = network.vmByAddress.get(isV6, high, low);
         if (vm != null) {
-            return !vm.local;
+            return !vm.local || port != network.port;
         }
         Subnet subnet = network.subnetOf(isV6, high, low);
-        return subnet != null && !subnet.homeSite().isEmpty() && !table.isOwnSite(subnet.homeSite());
+        return subnet != null && !subnet.homeSite().isEmpty() && !isLocalSubnet(port, isV6, high, low);
     }
 
     private boolean isLocalSubnet(LanPort port, boolean isV6, long high, long low) {
         Subnet subnet = port.network.subnetOf(isV6, high, low);
-        return subnet != null && table.isOwnSite(subnet.homeSite());
+        if (subnet == null) {
+            return false;
+        }
+        return port == port.network.port
+                ? table.isOwnSite(subnet.homeSite())
+                : isBeyond(port, port.network.edgeTo(subnet.homeSite()));
+    }
+
+    private static boolean isBeyond(LanPort port, @Nullable Edge edge) {
+        return edge != null && edge.port() == port;
     }
 
     private void ip(LanPort port, MemorySegment s, long at, @Nullable VmEntry sender) {
@@ -379,13 +388,26 @@ final class Inside {
         if (subnet == null || subnet.homeSite().isEmpty()) {
             refuse(port, s);
         } else if (!table.isOwnSite(subnet.homeSite())) {
-            toPeer(port, table.gatewayOf(subnet.homeSite()), 0, LanPort.ANYCAST_MAC, s, at);
+            Edge edge = network.edgeTo(subnet.homeSite());
+            if (edge == null) {
+                toPeer(port, table.gatewayOf(subnet.homeSite()), 0, LanPort.ANYCAST_MAC, s, at);
+            } else {
+                toEdge(port, edge, s);
+            }
         } else if (toUs && oneHopLess(port, s)) {
             counters.add(Kind.HAIRPINNED);
-            if (!heldOutbound(port, sender)) {
-                port.neighbours.deliver(v6, high, low, run, nowNs);
+            if (subnet.onUnderlay()) {
+                wan.sendUnderlay(run);
+            } else if (!heldOutbound(port, sender)) {
+                ownLan(port).neighbours.deliver(v6, high, low, run, nowNs);
             }
         }
+    }
+
+    /** Whoever is here is on our own LAN, wherever a frame to it came from. */
+    private static LanPort ownLan(LanPort port) {
+        LanPort own = port.network.port;
+        return own == null ? port : own;
     }
 
     /** A VM that has just arrived speaks to somebody here, and what it said from its old place is still on the way. */
@@ -431,7 +453,7 @@ final class Inside {
             clampMss(s, port.network.mtuBytes);
             counters.add(Kind.HAIRPINNED);
             if (!heldOutbound(port, sender)) {
-                delivery.deliver(port, vm, table.self(), 0, sender, run, mac);
+                delivery.deliver(ownLan(port), vm, table.self(), 0, sender, run, mac);
             }
         }
     }
@@ -474,6 +496,30 @@ final class Inside {
         } else {
             inPieces(peer, port.network, epoch, mtu);
         }
+    }
+
+    /** To a host on a LAN of the network that lies beyond VXLAN: nothing is fragmented for it, which no station of today asks for. */
+    private void toEdge(LanPort port, Edge edge, MemorySegment s) {
+        int mtu = edge.device().mtuBytes();
+        if (!oneHopLess(port, s)) {
+            return;
+        }
+        clampMss(s, mtu);
+        if (run.longestIpBytes() > mtu) {
+            counters.drop(DropReason.TOO_BIG);
+            if (f.dontFragment()) {
+                errors.tooBig(port, s, f, mtu, nowNs);
+            }
+            return;
+        }
+        edge.port().neighbours.deliver(f.isV6(), f.destinationHigh(), f.destinationLow(), run, nowNs);
+    }
+
+    /** A frame from beyond an edge, complete, in memory of our own behind room for a virtio_net_hdr. */
+    void fromEdge(Edge edge, MemorySegment s, long at, int length, long now) {
+        nowNs = now;
+        VirtioNetHeader.write(s, at - LanPort.VNET_BYTES, 0, VirtioNetHeader.GSO_NONE, 0, 0, 0, 0);
+        frame(edge.port(), s, at, length);
     }
 
     /** Moves the run out of the place that is sent from next, into memory of our own. */

@@ -43,6 +43,9 @@ final class Outside {
         /** Datagrams that we sent to a peer arrive damaged there. */
         void damaged(Peer at, long nowNs);
 
+        /** A Mapping Update, or its answer. */
+        default void mapping(Peer from, byte[] datagram, long nowNs) {}
+
         /** A peer still sends here what belongs elsewhere. */
         void late(VmEntry vm, Peer from, long nowNs);
     }
@@ -74,6 +77,7 @@ final class Outside {
     private long nowNs;
     private Witness witness = new Witness();
     private @Nullable PagePath pages;
+    private @Nullable SegmentPath segments;
 
     Outside(
             ForwardingTable table,
@@ -101,6 +105,11 @@ final class Outside {
     /** Packets come by that path as well. */
     void pagedBy(PagePath path) {
         pages = path;
+    }
+
+    /** Packets come in segments as well. */
+    void segmentedBy(SegmentPath path) {
+        segments = path;
     }
 
     /** The table's peers have changed. */
@@ -139,7 +148,11 @@ final class Outside {
         plainAt = i;
         plainFrom = peer;
         if (peer == null) {
-            counters.drop(DropReason.UNKNOWN_PEER);
+            if (segments == null || !segments.fromEdge(in, i, nowNs)) {
+                counters.drop(DropReason.UNKNOWN_PEER);
+            }
+        } else if (segments != null && segments.accepts(peer, in.slab(), in.offset(i), in.length(i))) {
+            segmentFrame(segments, peer, in, i);
         } else if (!peer.plain) {
             counters.drop(DropReason.UNSEALED);
         } else {
@@ -195,6 +208,8 @@ final class Outside {
             case SojournDatagram.RELAY -> relays.handOn(peer, s, at, length);
             case SojournDatagram.RELAYED -> relayed(peer, s, at, length);
             case SojournDatagram.SPLIT -> half(peer, s, at, length);
+            case SojournDatagram.MAPPING ->
+                control.mapping(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
             case SojournDatagram.DAMAGE -> control.damaged(peer, nowNs);
             default -> counters.drop(DropReason.UNKNOWN_DATAGRAM);
         }
@@ -243,16 +258,28 @@ final class Outside {
         endRun();
     }
 
-    /** A frame joins the run if it would take the same way, which is decided when the run ends. */
     private void frame(Peer peer, MemorySegment s, long datagramAt, int datagramLength) {
-        DropReason bad = mechanism.decapsulate(s, datagramAt, datagramLength, inbound);
+        collect(peer, s, mechanism.decapsulate(s, datagramAt, datagramLength, inbound), inbound.vni());
+    }
+
+    private void segmentFrame(SegmentPath by, Peer peer, DatagramBatch in, int i) {
+        MemorySegment s = in.slab();
+        DropReason bad =
+                in.truncated(i) ? DropReason.TOO_SHORT : by.decapsulate(s, in.offset(i), in.length(i), inbound);
+        VirtualNetwork network = by.network(inbound.vni());
+        counters.add(Kind.WAN_IN);
+        collect(peer, s, bad, network == null ? 0 : network.vni);
+    }
+
+    /** A frame joins the run if it would take the same way, which is decided when the run ends. */
+    private void collect(Peer peer, MemorySegment s, DropReason bad, int vni) {
         if (bad.isDrop()) {
             endRun();
             counters.drop(bad);
             return;
         }
         if (runFrom == peer
-                && runVni == inbound.vni()
+                && runVni == vni
                 && runEpoch == inbound.epoch()
                 && runPassedOn == inbound.isPassedOn()
                 && run.join(s, inbound.frameAt(), inbound.frameLength(), inbound.isPartialChecksum())) {
@@ -260,7 +287,7 @@ final class Outside {
         }
         endRun();
         runFrom = peer;
-        runVni = inbound.vni();
+        runVni = vni;
         runEpoch = inbound.epoch();
         runPassedOn = inbound.isPassedOn();
         run.begin(s, inbound.frameAt(), inbound.frameLength(), inbound.isPartialChecksum());
@@ -343,7 +370,11 @@ final class Outside {
         if (subnet == null || port == null || !table.isOwnSite(subnet.homeSite())) {
             drop(DropReason.NO_ROUTE, run);
         } else if (!network.isGatewayAddress(f.isV6(), f.destinationHigh(), f.destinationLow())) {
-            port.neighbours.deliver(f.isV6(), f.destinationHigh(), f.destinationLow(), run, nowNs);
+            if (subnet.onUnderlay()) {
+                wan.sendUnderlay(run);
+            } else {
+                port.neighbours.deliver(f.isV6(), f.destinationHigh(), f.destinationLow(), run, nowNs);
+            }
         } else {
             drop(DropReason.NOT_FOR_US, run);
         }

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Super-frames pass whole: nothing is cut, and no payload is touched. Order: as called, and nothing waits here; what came before a signal is seen to before the signal
  * ({@link #drain}). Ownership: frames are rewritten where they stand. Locking: forwarder's thread.
  */
-final class PagePath implements AutoCloseable {
+final class PagePath implements Bypass, AutoCloseable {
     private static final int BURST = 64;
     /** As many as the underlay's queue holds: a signal waits for what came before it, and for no more than that. */
     private static final int DRAINED_MOST = 8 * PagePort.QUEUE_FRAMES;
@@ -49,6 +49,7 @@ final class PagePath implements AutoCloseable {
     private final MemorySegment in = Arena.ofAuto().allocate(LanPort.VNET_BYTES + WanPort.frameBytes(), 64);
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes(), 64);
     private Witness witness = new Witness();
+    private @Nullable Mappings mappings;
     private boolean more;
 
     /** The last packet that was asked about: bulk has the same addresses many times over. */
@@ -94,12 +95,22 @@ final class PagePath implements AutoCloseable {
     void tableChanged() {
         lastNetwork = null;
         pages.rebuild(table);
+        Mappings known = mappings;
+        if (known != null) {
+            known.tableChanged();
+        }
+    }
+
+    /** MAT's control, from now on. */
+    void mappedBy(Mappings known) {
+        mappings = known;
+        pages.mappedBy(known);
     }
 
     // --- out
 
-    /** Whether the IP packet in the Ethernet frame goes to the peer natively. */
-    boolean carries(Peer peer, VirtualNetwork network, MemorySegment s, long frameAt) {
+    @Override
+    public boolean carries(Peer peer, VirtualNetwork network, MemorySegment s, long frameAt) {
         int type = Ethernet.type(s, frameAt);
         long ip = frameAt + Ethernet.HEADER_BYTES;
         boolean v6 = type == EtherType.IPV6;
@@ -119,7 +130,12 @@ final class PagePath implements AutoCloseable {
             return false;
         }
         VmEntry vm = destination.vm() == null ? source.vm() : destination.vm();
-        return vm != null && vm.isPaged(network);
+        return vm != null && (vm.isPaged(network) || vm.isMat(network) && isMapped(destination, peer));
+    }
+
+    private static boolean isMapped(Member destination, Peer peer) {
+        Mappings.Mapping mapping = destination.mapping();
+        return mapping != null && mapping.leadsTo(peer);
     }
 
     private boolean bothHaveAPage(Peer peer, boolean v6) {
@@ -153,12 +169,30 @@ final class PagePath implements AutoCloseable {
         lastDestination = pages.member(network, v6, destinationHigh, destinationLow);
     }
 
-    /**
-     * Sends a run natively, if that is how it goes. It is rewritten where it stands.
-     *
-     * @return false when it goes by the overlay, and has not been touched
-     */
-    boolean send(Peer peer, FrameRun run, int vni, long epoch, boolean passedOn) {
+    @Override
+    public String explain(Peer peer, VirtualNetwork network, MemorySegment s, long frameAt, long epoch) {
+        if (!carries(peer, network, s, frameAt) || lastSource == null || lastDestination == null) {
+            return "";
+        }
+        Member source = lastSource;
+        Member destination = lastDestination;
+        outwards.set(source, destination, lastDestinationHigh, lastDestinationLow, peer.page, epoch, false);
+        Mappings.Mapping mapping = destination.mapping();
+        VmEntry vm = destination.vm() == null ? source.vm() : destination.vm();
+        String by = mapping != null && vm != null && vm.isMat(network) ? "mat: " + mapping.shown() + "; " : "paging: ";
+        return by + "natively, rewritten in place to "
+                + outwards.shown(lastV6, lastSourceHigh, lastSourceLow) + " > "
+                + outwards.shown(lastV6, lastDestinationHigh, lastDestinationLow) + ", by the host's own routing";
+    }
+
+    @Override
+    public int mtuBytes(Peer peer) {
+        return peer.underlayMtuBytes;
+    }
+
+    /** It is rewritten where it stands. */
+    @Override
+    public boolean send(Peer peer, FrameRun run, int vni, long epoch, boolean passedOn) {
         VirtualNetwork network = table.network(vni);
         if (network == null || !carries(peer, network, run.memory(), run.frameAt())) {
             return false;
@@ -181,10 +215,29 @@ final class PagePath implements AutoCloseable {
         return true;
     }
 
+    @Override
+    public boolean sendUnderlay(FrameRun run) {
+        if (run.isInOnePiece()) {
+            toRouting(run);
+        } else {
+            for (int i = 0; i < run.count(); i++) {
+                toRouting(one.frame(scratch, 0, run.copySegment(i, scratch, 0), false));
+            }
+        }
+        counters.add(Kind.NATIVE_OUT, run.count());
+        return true;
+    }
+
     private void write(FrameRun run) {
         MemorySegment s = run.memory();
         long at = run.frameAt();
         rewriteOut.rewrite(s, at + Ethernet.HEADER_BYTES, run.frameLength() - Ethernet.HEADER_BYTES, run.isPartial());
+        toRouting(run);
+    }
+
+    private void toRouting(FrameRun run) {
+        MemorySegment s = run.memory();
+        long at = run.frameAt();
         Ethernet.putDestination(s, at, deviceMac);
         Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
         int n = device.write(run);
@@ -248,7 +301,7 @@ final class PagePath implements AutoCloseable {
             return f.isIp() ? DropReason.MULTICAST : DropReason.UNKNOWN_ETHER_TYPE;
         }
         if (!inwards.find(f.isV6(), f.destinationHigh(), f.destinationLow()) || inwards.peer() != null) {
-            return DropReason.NO_PAGE;
+            return fromUnderlay(at, type, segmentBytes, partial);
         }
         Member destination = inwards.member();
         int epoch = inwards.epoch();
@@ -274,6 +327,30 @@ final class PagePath implements AutoCloseable {
         counters.add(Kind.NATIVE_IN, run.count());
         outside.arrived(peer, network, epoch, passedOn, run);
         return DropReason.NONE;
+    }
+
+    /** Plain IP for a member's home address, from somebody who has no gateway: taken if ours is the way in for him. */
+    private DropReason fromUnderlay(long at, int type, int segmentBytes, boolean partial) {
+        for (VirtualNetwork network : table.networks()) {
+            VirtualNetwork.Subnet from = network.subnetOf(f.isV6(), f.sourceHigh(), f.sourceLow());
+            Member member = from == null || !from.onUnderlay()
+                    ? null
+                    : pages.member(network, f.isV6(), f.destinationHigh(), f.destinationLow());
+            if (member != null && member.vm() != null) {
+                FrameRun run = arriving;
+                if (type == VirtioNetHeader.GSO_NONE) {
+                    run.frame(in, at, f.unpaddedLength(), partial);
+                } else if (!run.whole(in, f, segmentBytes)) {
+                    return DropReason.BAD_TRANSPORT_LENGTH;
+                }
+                Ethernet.putDestination(in, at, member.mac());
+                Ethernet.putSource(in, at, LanPort.ANYCAST_MAC);
+                counters.add(Kind.NATIVE_IN, run.count());
+                outside.arrived(null, network, 0, false, run);
+                return DropReason.NONE;
+            }
+        }
+        return DropReason.NO_PAGE;
     }
 
     /** Routers on the way speak from addresses of their own. */

@@ -27,6 +27,9 @@ final class PageTable {
      * @param high of the address, or of the subnet's first
      * @param count addresses from there
      * @param mac of the VM's NIC; of hosts the gateway's own
+     * @param home the address or the prefix as text
+     * @param isOurs hosts at our own site
+     * @param mapping what mobile addresses are known of it; null: nobody asks here
      */
     record Member(
             VirtualNetwork network,
@@ -36,7 +39,10 @@ final class PageTable {
             long low,
             long count,
             int number,
-            long mac) {
+            long mac,
+            String home,
+            boolean isOurs,
+            Mappings.@Nullable Mapping mapping) {
         boolean holds(long h, long l) {
             return h == high && (vm == null && isV6 || l - low >= 0 && l - low < count);
         }
@@ -48,10 +54,48 @@ final class PageTable {
     private final Int2ObjectOpenHashMap<Member> hostsByNumber6 = new Int2ObjectOpenHashMap<>();
     private final Map<VirtualNetwork, AddressMap<Member>> vms = new HashMap<>();
     private final Map<VirtualNetwork, List<Member>> hosts = new HashMap<>();
+    private final List<Member> members = new ArrayList<>();
     private List<Peer> peers = List.of();
+    private @Nullable Mappings mappings;
 
     PageTable(Page own) {
         this.own = own;
+    }
+
+    void mappedBy(Mappings known) {
+        mappings = known;
+    }
+
+    /** All who have a number. */
+    List<Member> members() {
+        return members;
+    }
+
+    private Mappings.@Nullable Mapping mapping(VirtualNetwork network, String home) {
+        Mappings known = mappings;
+        return known == null ? null : known.of(network, home);
+    }
+
+    /** What stands for the member while it is here, or for the first of hosts. */
+    IpAddress mobileAddress(Member member, long epoch) {
+        IpPrefix prefix = prefix(own, member.isV6());
+        if (prefix == null) {
+            return new IpAddress(member.isV6(), 0, 0);
+        }
+        long high = prefix.address().high();
+        if (member.isV6()) {
+            return member.vm() == null
+                    ? new IpAddress(true, high | Page.hosts6(member.number(), false), 0)
+                    : new IpAddress(true, high, Page.vm6(member.number(), epoch, false));
+        }
+        long below =
+                member.vm() == null ? Page.host4(member.number(), 0, false) : Page.vm4(member.number(), epoch, false);
+        return new IpAddress(false, 0, prefix.address().low() + below);
+    }
+
+    static boolean isIn(Page page, IpAddress address) {
+        IpPrefix prefix = prefix(page, address.isV6());
+        return prefix != null && prefix.contains(address);
     }
 
     Page own() {
@@ -64,17 +108,20 @@ final class PageTable {
         hostsByNumber6.clear();
         vms.clear();
         hosts.clear();
+        members.clear();
         peers = table.peers().stream().filter(peer -> !peer.page.isNone()).toList();
         for (VirtualNetwork network : table.networks()) {
             vms.put(network, new AddressMap<>());
             List<Member> ofNetwork = new ArrayList<>();
-            network.subnets().forEach(subnet -> addHosts(network, subnet, ofNetwork));
+            network.subnets()
+                    .forEach(subnet -> addHosts(network, subnet, table.isOwnSite(subnet.homeSite()), ofNetwork));
+            members.addAll(ofNetwork);
             hosts.put(network, ofNetwork);
         }
         table.vms().forEach(this::addVm);
     }
 
-    private void addHosts(VirtualNetwork network, VirtualNetwork.Subnet subnet, List<Member> ofNetwork) {
+    private void addHosts(VirtualNetwork network, VirtualNetwork.Subnet subnet, boolean ours, List<Member> ofNetwork) {
         IpPrefix prefix = subnet.prefix();
         IpAddress first = prefix.address();
         int number = subnet.pageNumber();
@@ -83,8 +130,18 @@ final class PageTable {
         }
         if (first.isV6()) {
             if (prefix.length() == 64 && number < Page.SUBNET_NUMBERS6) {
-                Member member =
-                        new Member(network, null, true, first.high(), first.low(), 0, number, LanPort.ANYCAST_MAC);
+                Member member = new Member(
+                        network,
+                        null,
+                        true,
+                        first.high(),
+                        first.low(),
+                        0,
+                        number,
+                        LanPort.ANYCAST_MAC,
+                        prefix.toString(),
+                        ours,
+                        mapping(network, prefix.toString()));
                 hostsByNumber6.put(number, member);
                 ofNetwork.add(member);
             }
@@ -93,7 +150,17 @@ final class PageTable {
         int numbers = Page.numbersOfHosts4(prefix.length());
         if (number + numbers <= Page.NUMBERS4) {
             Member member = new Member(
-                    network, null, false, 0, first.low(), 1L << (32 - prefix.length()), number, LanPort.ANYCAST_MAC);
+                    network,
+                    null,
+                    false,
+                    0,
+                    first.low(),
+                    1L << (32 - prefix.length()),
+                    number,
+                    LanPort.ANYCAST_MAC,
+                    prefix.toString(),
+                    ours,
+                    mapping(network, prefix.toString()));
             for (int i = 0; i < numbers; i++) {
                 byNumber4.put(number + i, member);
             }
@@ -108,7 +175,19 @@ final class PageTable {
                 IpAddress a = nic.addresses().get(i);
                 int number = nic.pageNumber(i);
                 if (number > 0 && (a.isV6() || number < Page.NUMBERS4)) {
-                    Member member = new Member(nic.network(), vm, a.isV6(), a.high(), a.low(), 1, number, nic.mac());
+                    Member member = new Member(
+                            nic.network(),
+                            vm,
+                            a.isV6(),
+                            a.high(),
+                            a.low(),
+                            1,
+                            number,
+                            nic.mac(),
+                            a.toString(),
+                            false,
+                            mapping(nic.network(), a.toString()));
+                    members.add(member);
                     (a.isV6() ? byNumber6 : byNumber4).put(number, member);
                     ofNetwork.put(a.isV6(), a.high(), a.low(), member);
                 }
@@ -187,6 +266,11 @@ final class PageTable {
                             l,
                             member.vm() == null ? 0 : member.vm().epoch.number(),
                             passedOn);
+        }
+
+        /** The address that stands for a member's on the underlay. */
+        IpAddress shown(boolean isV6, long h, long l) {
+            return find(isV6, h, l) ? new IpAddress(isV6, high, low) : new IpAddress(isV6, h, l);
         }
 
         private boolean put(Page page, Member member, long h, long l, long bound, boolean marked) {

@@ -12,6 +12,7 @@ import io.sojourn.seal.SealPeer;
 import io.sojourn.wire.RelayDatagram;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Another gateway, as the forwarder knows it. Fields that change are written and read on the forwarder's thread only. */
@@ -30,6 +31,8 @@ final class Peer {
     String sealKey = "";
     /** By which members are named on the underlay while they are reached through it. */
     Page page = Page.NONE;
+    /** VNIs of networks' segments at its place, by network. */
+    Map<String, Integer> segments = Map.of();
     /** An operator has said that nothing between it and us is sealed. */
     boolean plain;
     /** What sealing knows it by; null: plain, or it has no key. */
@@ -94,6 +97,12 @@ final class Peer {
 
     static long numberOf(GatewayId id) {
         return RelayDatagram.number(id.name().getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** The VNI of the network's segment at its place; 0: it has none. */
+    int segment(VirtualNetwork network) {
+        Integer vni = segments.get(network.name);
+        return vni == null ? 0 : vni;
     }
 
     boolean isV6() {

@@ -12,12 +12,15 @@ import org.jspecify.annotations.Nullable;
 final class VirtualNetwork {
     static final String OVERLAY = "overlay";
     static final String PAGING = "paging";
+    static final String SEGMENT = "segment";
+    static final String MAT = "mat";
 
     /**
      * @param homeSite where the subnet's unregistered hosts are; empty: nowhere
      * @param pageNumber of its hosts in a page; 0: none
+     * @param onUnderlay its hosts are out on the underlay, and behind no gateway: from here they are reached by plain IP
      */
-    record Subnet(IpPrefix prefix, IpAddress gatewayAddress, String homeSite, int pageNumber) {}
+    record Subnet(IpPrefix prefix, IpAddress gatewayAddress, String homeSite, int pageNumber, boolean onUnderlay) {}
 
     final String name;
     final int vni;
@@ -25,6 +28,12 @@ final class VirtualNetwork {
     Ordering ordering = Ordering.STRICT;
     /** How packets of its VMs are carried, if a VM does not say otherwise. */
     String mechanism = OVERLAY;
+
+    /** Of its segment at this gateway's place (VXLAN); 0: there is none. */
+    int segmentVni;
+
+    /** LANs of the network beyond edges that are not ours. */
+    List<Edge> edges = List.of();
 
     private List<Subnet> subnets = List.of();
     final VmTable vmByAddress = new VmTable();
@@ -54,6 +63,17 @@ final class VirtualNetwork {
             Subnet subnet = subnets.get(i);
             if (contains(subnet.prefix, isV6, high, low)) {
                 return subnet;
+            }
+        }
+        return null;
+    }
+
+    /** By which hosts at home there are reached; null: by a gateway of theirs. */
+    @Nullable
+    Edge edgeTo(String site) {
+        for (int i = 0; i < edges.size(); i++) {
+            if (edges.get(i).site().equals(site)) {
+                return edges.get(i);
             }
         }
         return null;

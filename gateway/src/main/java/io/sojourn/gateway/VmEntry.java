@@ -192,8 +192,21 @@ final class VmEntry extends Whereabouts {
 
     /** Whether its packets in this network go natively, by page addresses. */
     boolean isPaged(VirtualNetwork network) {
-        String by = mechanism.isEmpty() ? network.mechanism : mechanism;
-        return by.equals(VirtualNetwork.PAGING);
+        return mechanismIn(network).equals(VirtualNetwork.PAGING);
+    }
+
+    /** Whether they go natively where a mapping says so. */
+    boolean isMat(VirtualNetwork network) {
+        return mechanismIn(network).equals(VirtualNetwork.MAT);
+    }
+
+    /** Whether they go in a segment of the network. */
+    boolean isSegmented(VirtualNetwork network) {
+        return mechanismIn(network).equals(VirtualNetwork.SEGMENT);
+    }
+
+    String mechanismIn(VirtualNetwork network) {
+        return mechanism.isEmpty() ? network.mechanism : mechanism;
     }
 
     /** The NIC with this MAC address, if it is one of the VM's. */

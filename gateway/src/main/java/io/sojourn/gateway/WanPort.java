@@ -7,14 +7,17 @@ import io.sojourn.linux.PeerAddress;
 import io.sojourn.linux.Poller;
 import io.sojourn.linux.UdpSocket;
 import io.sojourn.mechanism.Mechanism;
+import io.sojourn.mechanism.Segment;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.RelayDatagram;
 import io.sojourn.wire.SplitDatagram;
+import io.sojourn.wire.Vxlan;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.net.InetSocketAddress;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -72,7 +75,7 @@ final class WanPort implements AutoCloseable {
 
     private long floor;
     private @Nullable Sealing sealing;
-    private @Nullable PagePath pages;
+    private Bypass[] bypasses = {};
     private final FrameRun built = new FrameRun();
     private Witness witness = new Witness();
     private final MemorySegment aside = Arena.ofAuto().allocate(SplitDatagram.WHOLE_MAX_BYTES);
@@ -103,17 +106,39 @@ final class WanPort implements AutoCloseable {
         witness = w;
     }
 
-    /** From now on packets that the path carries go by it, natively. */
-    void pagedBy(PagePath path) {
-        pages = path;
+    /** From now on packets that the way carries go by it. */
+    void bypassedBy(Bypass way) {
+        bypasses = Arrays.copyOf(bypasses, bypasses.length + 1);
+        bypasses[bypasses.length - 1] = way;
     }
 
     /** The largest inner IP packet of that kind that reaches the peer in one piece; the Ethernet frame stands at {@code at}. */
     int innerMtuBytes(Peer peer, VirtualNetwork network, MemorySegment s, long at) {
-        PagePath natively = pages;
-        return natively != null && natively.carries(peer, network, s, at)
-                ? Math.min(network.mtuBytes, peer.underlayMtuBytes)
-                : PathFit.innerMtuBytes(peer, network);
+        Bypass way = bypass(peer, network, s, at);
+        return way == null ? PathFit.innerMtuBytes(peer, network) : Math.min(network.mtuBytes, way.mtuBytes(peer));
+    }
+
+    /** Hands a run as it is to the host's own routing: it is for somebody who has no gateway. */
+    void sendUnderlay(FrameRun run) {
+        for (Bypass way : bypasses) {
+            if (way.sendUnderlay(run)) {
+                return;
+            }
+        }
+        for (int i = 0; i < run.count(); i++) {
+            counters.drop(DropReason.NO_ROUTE);
+        }
+    }
+
+    /** The way beside the overlay by which that packet would go; null: by the overlay. */
+    @Nullable
+    Bypass bypass(Peer peer, VirtualNetwork network, MemorySegment s, long at) {
+        for (Bypass way : bypasses) {
+            if (way.carries(peer, network, s, at)) {
+                return way;
+            }
+        }
+        return null;
     }
 
     /** Something is being said about a handoff: what costs the forwarder time is put off, if it can be. */
@@ -196,17 +221,11 @@ final class WanPort implements AutoCloseable {
 
     /** Sends the frame that stands at {@link #frameAt}, whole and with its checksums. */
     void sendFrame(Peer peer, int frameLength, int vni, long epoch) {
-        sendFrame(peer, frameAt(), frameLength, vni, epoch, false, false);
+        send(peer, built.frame(out.slab(), frameAt(), frameLength, false), vni, epoch, false);
     }
 
     private void sendFrame(
             Peer peer, long from, int frameLength, int vni, long epoch, boolean partialChecksum, boolean passedOn) {
-        PagePath natively = pages;
-        if (natively != null
-                && natively.send(
-                        peer, built.frame(out.slab(), from, frameLength, partialChecksum), vni, epoch, passedOn)) {
-            return;
-        }
         witness.toWan(peer, vni, epoch, out.slab(), from, frameLength, 1);
         long at = mechanism.encapsulate(out.slab(), from, vni, epoch, partialChecksum, passedOn);
         int headerBytes = (int) (from - at);
@@ -219,7 +238,7 @@ final class WanPort implements AutoCloseable {
     /** Copies in a frame that others have sent and passes it on; it is whole and has its checksums. */
     void sendCopy(Peer peer, MemorySegment from, long at, int frameLength, int vni, long epoch) {
         MemorySegment.copy(from, at, out.slab(), frameAt(), frameLength);
-        sendFrame(peer, frameAt(), frameLength, vni, epoch, false, true);
+        send(peer, built.frame(out.slab(), frameAt(), frameLength, false), vni, epoch, true);
     }
 
     /** Sends a run, which may stand at {@link #frameAt}, among those that are reserved, or in other memory. */
@@ -233,9 +252,10 @@ final class WanPort implements AutoCloseable {
     }
 
     private void send(Peer peer, FrameRun run, int vni, long epoch, boolean passedOn) {
-        PagePath natively = pages;
-        if (natively != null && natively.send(peer, run, vni, epoch, passedOn)) {
-            return;
+        for (Bypass way : bypasses) {
+            if (way.send(peer, run, vni, epoch, passedOn)) {
+                return;
+            }
         }
         boolean inPlace = run.memory().equals(out.slab());
         if (run.count() == 1) {
@@ -271,6 +291,58 @@ final class WanPort implements AutoCloseable {
         floor = before;
         makeRoom();
         counters.add(Kind.WAN_OUT, run.count());
+    }
+
+    /**
+     * Sends a run in the open by another mechanism than the overlay, each frame of it complete.
+     *
+     * @param outerVni what the mechanism is to write
+     * @param vni of the network
+     */
+    void sendPlain(Peer peer, FrameRun run, Mechanism by, int outerVni, int vni, long epoch, boolean passedOn) {
+        witness.toWan(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
+        boolean inPlace = run.memory().equals(out.slab());
+        long before = floor;
+        if (inPlace && run.count() == 1 && !run.isPartial()) {
+            plain(peer, by, run.frameAt(), run.frameLength(), outerVni, epoch, passedOn);
+        } else {
+            if (inPlace) {
+                next = Math.max(next, aligned(run.frameAt() + run.frameLength()));
+                floor = next; // a flush on the way must leave the run alone
+            }
+            for (int i = 0; i < run.count(); i++) {
+                int length = run.copySegment(i, out.slab(), frameAt());
+                plain(peer, by, frameAt(), length, outerVni, epoch, passedOn);
+            }
+        }
+        floor = before;
+        makeRoom();
+        counters.add(Kind.WAN_OUT, run.count());
+    }
+
+    /** Sends a run in VXLAN to somebody who is no gateway, its frames as they are, but complete. */
+    void sendToEdge(PeerAddress to, FrameRun run, int outerVni) {
+        long before = floor;
+        if (run.memory().equals(out.slab())) {
+            next = Math.max(next, aligned(run.frameAt() + run.frameLength()));
+            floor = next;
+        }
+        for (int i = 0; i < run.count(); i++) {
+            int length = run.copySegment(i, out.slab(), frameAt());
+            Segment.header(out.slab(), frameAt(), outerVni);
+            put(next, HEADROOM - Vxlan.HEADER_BYTES, length + Vxlan.HEADER_BYTES);
+            commit(to);
+        }
+        floor = before;
+        makeRoom();
+        counters.add(Kind.WAN_OUT, run.count());
+    }
+
+    private void plain(
+            Peer peer, Mechanism by, long from, int frameLength, int outerVni, long epoch, boolean passedOn) {
+        int added = (int) (from - by.encapsulate(out.slab(), from, outerVni, epoch, false, passedOn));
+        put(from - HEADROOM, HEADROOM - added, frameLength + added);
+        commit(peer);
     }
 
     /** Sends what the caller has built at {@link #frameAt} as it stands: a datagram of Sojourn's own. */

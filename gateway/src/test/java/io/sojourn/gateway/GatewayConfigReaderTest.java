@@ -39,7 +39,7 @@ class GatewayConfigReaderTest {
     void aWholeConfigurationIsRead() throws IOException {
         GatewayConfig config = read(GOOD);
         assertThat(config.gateway().name()).isEqualTo("st-andrews");
-        assertThat(config.attachments()).containsExactly(new GatewayConfig.Attachment("blue", "br-blue"));
+        assertThat(config.attachments()).containsExactly(new GatewayConfig.Attachment("blue", "br-blue", 0));
         assertThat(config.templates())
                 .hasEntrySatisfying(
                         "default", template -> assertThat(template.command()).contains("${memory-mb}"));

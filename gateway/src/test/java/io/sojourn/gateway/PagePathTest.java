@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sojourn.linux.Tap;
 import io.sojourn.mechanism.Page;
+import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.model.identity.MacAddress;
 import io.sojourn.rpc.Gateway;
 import io.sojourn.rpc.Network;
@@ -23,6 +24,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -107,7 +109,7 @@ class PagePathTest {
         Page page = Page.parse("100." + (80 + number) + ".0.0/16", "fd50:" + number + "::/48");
         PagePath path =
                 new PagePath(stage.table, new PageTable(page), underlay, DEVICE_MAC, stage.outside, stage.counters);
-        stage.wan.pagedBy(path);
+        stage.wan.bypassedBy(path);
         stage.outside.pagedBy(path);
         return path;
     }
@@ -239,6 +241,51 @@ class PagePathTest {
         pageC.poll();
         assertThat(c.dropped()).isEmpty();
         assertThat(c.counters.get(Counters.Kind.NATIVE_IN)).isEqualTo(1);
+    }
+
+    /** A host of 203.0.113.0/24 has no gateway; a is its way in and out. */
+    @Test
+    void whoHasNoGatewaySpeaksPlainIpByWayOfOneThatIsToldOfIt() {
+        a.table.onUnderlay(Set.of(IpPrefix.parse("203.0.113.0/24")));
+        for (PathStage stage : List.of(a, b, c)) {
+            stage.table.apply(TableUpdate.newBuilder()
+                    .addNetworks(Network.newBuilder()
+                            .setName(PathStage.NETWORK)
+                            .setVni(1)
+                            .setMtu(1400)
+                            .setMechanism("paging")
+                            .addSubnets(Subnet.newBuilder()
+                                    .setPrefix("203.0.113.0/24")
+                                    .setGatewayAddress("203.0.113.1")
+                                    .setHomeSite("a")
+                                    .setPageNumber(HOSTS)))
+                    .build());
+        }
+        List.of(pageA, pageB, pageC).forEach(PagePath::tableChanged);
+
+        b.fromLan(2, 1, 1);
+        byte[] template = atB.sent.getFirst();
+        byte[] toVm1 =
+                patched(patched(template, Ipv4.SOURCE_OFFSET, 0xCB00_7109L), Ipv4.DESTINATION_OFFSET, 0xC000_0201L);
+        byte[] toVm2 = patched(toVm1, Ipv4.DESTINATION_OFFSET, 0xC000_0202L);
+        atA.toRead.add(toVm1);
+        atA.toRead.add(toVm2);
+        atB.toRead.add(toVm2); // b is nobody's way in
+        pageA.poll();
+        pageB.poll();
+
+        assertThat(addresses(a.lan.written.getFirst())).isEqualTo("203.0.113.9 > 192.0.2.1");
+        assertThat(addresses(atA.sent.getFirst())).isEqualTo("100.81.12.147 > 100.82.5.34");
+        assertThat(b.dropped()).containsOnlyKeys("drop-no-page");
+
+        long at = a.wan.frameAt();
+        MemorySegment s = a.wan.frames();
+        int length = PathStage.udp(s, at, 1, 2, 3);
+        BigEndian.putU32(s, at + 14 + Ipv4.DESTINATION_OFFSET, 0xCB00_7109L);
+        Ipv4.putHeaderChecksum(s, at + 14);
+        s.asSlice(at - LanPort.VNET_BYTES, LanPort.VNET_BYTES).fill((byte) 0);
+        a.inside.frame(requireNonNull(requireNonNull(a.table.network(1)).port), s, at, length);
+        assertThat(addresses(atA.sent.getLast())).isEqualTo("192.0.2.1 > 203.0.113.9");
     }
 
     @Test

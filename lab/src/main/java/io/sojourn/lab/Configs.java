@@ -61,12 +61,28 @@ final class Configs {
         return write(run, "gateway-" + site.name() + ".yaml", config);
     }
 
-    static Path wan(Run run, Topology topology, Map<String, Place> places, long seed) {
+    /** Each network with a segment of its own at the site. */
+    static List<Map<String, Object>> segmented(List<String> networks, Topology.Site site) {
+        return networks.stream()
+                .map(name -> Map.<String, Object>of(
+                        "name", name, "bridge", Lab.bridge(name), "segment", segmentVni(networks.indexOf(name), site)))
+                .toList();
+    }
+
+    /** VNI of the segment that a network, by its place in the list, has at a site. */
+    static int segmentVni(int network, Topology.Site site) {
+        return 70_000 + 100 * network + site.number();
+    }
+
+    static Path wan(Run run, Topology topology, Scenario scenario, Map<String, Place> places, long seed) {
         List<Object> placeList = new ArrayList<>();
         for (Topology.Site site : topology.sites()) {
-            placeList.add(place(site.name(), site.number(), places, List.of(site.page4(), site.page6())));
+            List<String> routed = new ArrayList<>(List.of(site.page4(), site.page6()));
+            routed.addAll(scenario.routedTo(site));
+            placeList.add(place(site.name(), site.number(), places, routed));
         }
         placeList.add(place(Topology.CONTROLLER, Topology.CONTROLLER_NUMBER, places, List.of()));
+        scenario.outsiders().forEach((name, number) -> placeList.add(place(name, number, places, List.of())));
         List<Object> links = new ArrayList<>();
         for (Topology.Link link : topology.links()) {
             links.add(direction(link.a(), link.b(), link));

@@ -14,6 +14,8 @@ final class Findings {
 
     Report.@Nullable Summary summary;
 
+    Report.@Nullable Switches switches;
+
     boolean ok() {
         return problems.isEmpty()
                 && moves.stream().allMatch(Report.Move::ok)

@@ -22,6 +22,8 @@ public final class Lab implements AutoCloseable {
     static final String BRIDGE = "br-blue";
     static final String OVERLAY = "overlay";
     static final String PAGING = "paging";
+    static final String SEGMENT = "segment";
+    static final String MAT = "mat";
     static final String WAN_DEVICE = "wan0";
     static final String NAT_SUFFIX = "-nat";
     private static final Duration START_BOUND = Duration.ofSeconds(60);
@@ -92,13 +94,27 @@ public final class Lab implements AutoCloseable {
         return topology;
     }
 
+    Scenario scenario() {
+        return scenario;
+    }
+
     /** How packets of all VMs are carried. */
     String mechanism() {
         return mechanism;
     }
 
+    private boolean carriesBy(String other) {
+        return mechanism.equals(other) || scenario.alsoBy().contains(other);
+    }
+
+    /** By addresses of pages, if by any. */
+    private boolean needsPages() {
+        return isPaged() || carriesBy(PAGING) || carriesBy(MAT);
+    }
+
+    /** VMs and those they talk to are known by addresses of pages on the WAN. */
     boolean isPaged() {
-        return mechanism.equals(PAGING);
+        return mechanism.equals(PAGING) || mechanism.equals(MAT);
     }
 
     GuestImage image() {
@@ -148,10 +164,11 @@ public final class Lab implements AutoCloseable {
             } else {
                 addWanEnd(place(site.name()), site.number());
             }
-            if (isPaged()) {
+            if (needsPages()) {
                 place(site.name()).sysctl("net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1");
             }
         }
+        scenario.outsiders().forEach((name, number) -> addWanEnd(addPlace(name), number));
         scenario.furnish(this);
     }
 
@@ -201,7 +218,7 @@ public final class Lab implements AutoCloseable {
                 "wan-emulator",
                 "wan",
                 "--config",
-                Configs.wan(run, topology, places, seed).toString());
+                Configs.wan(run, topology, scenario, places, seed).toString());
         children.add(wan);
         wan.awaitReady(START_BOUND);
         start(
@@ -227,8 +244,11 @@ public final class Lab implements AutoCloseable {
 
     private Map<String, Object> extras(Topology.Site site) {
         Map<String, Object> extras = new LinkedHashMap<>();
-        if (isPaged()) {
+        if (needsPages()) {
             extras.put("page", List.of(site.page4(), site.page6()));
+        }
+        if (carriesBy(SEGMENT)) {
+            extras.put("networks", Configs.segmented(networks, site));
         }
         extras.putAll(scenario.gatewayExtras(site));
         return extras;
@@ -309,6 +329,7 @@ public final class Lab implements AutoCloseable {
             subnets.add(Map.of("prefix", site.prefix4(), "gateway", site.lan4(1), "homeSite", site.name()));
             subnets.add(Map.of("prefix", site.prefix6(), "gateway", site.lan6(1), "homeSite", site.name()));
         }
+        subnets.addAll(scenario.subnets());
         for (String network : networks) {
             rest().post("/v1/networks", Map.of("name", network, "mechanism", mechanism, "subnets", subnets));
         }

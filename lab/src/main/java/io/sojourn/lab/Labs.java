@@ -38,6 +38,7 @@ public final class Labs {
                 findings.moves,
                 findings.cells,
                 findings.summary,
+                findings.switches,
                 findings.problems);
     }
 
@@ -53,9 +54,13 @@ public final class Labs {
         Thread atEnd = Thread.ofPlatform().unstarted(run::removeQuietly);
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean keep = options.keep();
+        Scenario scenario = options.scenario();
         try (Stage stage = Stage.set(
-                new Lab(run, topology, image, options.scenario(), options.mechanism()), options, progress, startNs)) {
-            if (stage.isReadable() && !stage.lab().isPaged()) {
+                new Lab(run, topology, image, options.scenario(), scenario.mechanism(options)),
+                options,
+                progress,
+                startNs)) {
+            if (stage.isReadable() && stage.lab().mechanism().equals(Lab.OVERLAY)) {
                 findings.problems.add("what a guest sends can be read on the WAN");
             }
             Optional<NativeWire> wire =

@@ -34,6 +34,7 @@ final class NativeWire {
 
     private final Lab lab;
     private final List<Topology.Site> sites;
+    private final List<IpPrefix> inTheOpen;
     private long packets;
     private long paged;
     private long encapsulated;
@@ -42,6 +43,8 @@ final class NativeWire {
     private NativeWire(Lab lab) {
         this.lab = lab;
         this.sites = lab.topology().sites();
+        this.inTheOpen =
+                lab.scenario().inTheOpen().stream().map(IpPrefix::parse).toList();
     }
 
     /** From now on, at every site. */
@@ -112,7 +115,8 @@ final class NativeWire {
         int bytes = v6 ? 16 : 4;
         IpAddress source = address(file, at + (v6 ? 8 : 12), bytes);
         IpAddress destination = address(file, at + (v6 ? 24 : 16), bytes);
-        if (isIn(inside, source) || isIn(inside, destination)) {
+        boolean open = isIn(inTheOpen, source) || isIn(inTheOpen, destination);
+        if (!open && (isIn(inside, source) || isIn(inside, destination))) {
             members++;
         }
         if (isIn(pages, source) && isIn(pages, destination)) {

@@ -75,6 +75,36 @@ public abstract class Scenario {
         return false;
     }
 
+    /** How packets of all VMs are carried. */
+    String mechanism(ScenarioOptions options) {
+        return options.mechanism();
+    }
+
+    /** Mechanisms that the sites are furnished for beside that. */
+    List<String> alsoBy() {
+        return List.of();
+    }
+
+    /** Hosts on the WAN beside the sites' and the controller's, each with a number as a site has one. */
+    Map<String, Integer> outsiders() {
+        return Map.of();
+    }
+
+    /** Of every network, beside the sites'; as REST has them. */
+    List<Object> subnets() {
+        return List.of();
+    }
+
+    /** Prefixes of the WAN that are routed to a site beside its own and its pages. */
+    List<String> routedTo(Topology.Site site) {
+        return List.of();
+    }
+
+    /** Hosts that are on the WAN by right, under addresses of members. */
+    List<String> inTheOpen() {
+        return List.of();
+    }
+
     /** Called when all places are there and nothing runs in them yet. */
     void furnish(Lab lab) {}
 

@@ -10,7 +10,7 @@ import java.util.List;
  * @param vms how many VMs move together, in scenarios that move several; 0: as many as the scenario has of itself
  * @param only cells of a matrix: names, victims or steps, with commas between them; empty: all
  * @param rttsMs round trips of the links that a scenario takes its moves over, in turn; empty: the scenario's own
- * @param mechanism how packets are carried: overlay or paging
+ * @param mechanism how packets are carried: overlay, paging, segment or mat
  * @param prefix of the namespaces; empty: one is made up
  * @param keep let the lab stand, with its logs, if something went wrong
  */
@@ -25,14 +25,13 @@ public record ScenarioOptions(
         String prefix,
         boolean keep) {
     /** All that a lab can be run with. */
-    public static final List<String> MECHANISMS = List.of(Lab.OVERLAY, Lab.PAGING);
+    public static final List<String> MECHANISMS = List.of(Lab.OVERLAY, Lab.PAGING, Lab.SEGMENT, Lab.MAT);
 
     /** @throws LabException if there is no such mechanism */
     public ScenarioOptions {
         rttsMs = List.copyOf(rttsMs);
         if (!MECHANISMS.contains(mechanism)) {
-            throw new LabException(
-                    "--mechanism " + mechanism + ": there is only " + String.join(" and ", MECHANISMS) + " so far");
+            throw new LabException("--mechanism " + mechanism + ": there are " + String.join(", ", MECHANISMS));
         }
     }
 

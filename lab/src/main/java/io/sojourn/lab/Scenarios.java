@@ -26,6 +26,11 @@ final class Scenarios {
             new Firewall(),
             new Nat(),
             new HostileWan(),
+            new MechanismChange(),
+            new KernelPeer(),
+            new SegmentGroup(),
+            new LegacyPeer(),
+            new RuleSwitch(),
             NoisyNeighbour.limited(),
             NoisyNeighbour.unlimited(),
             new CorruptOffload());

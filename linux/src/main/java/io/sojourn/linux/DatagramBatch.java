@@ -256,6 +256,11 @@ public final class DatagramBatch implements AutoCloseable {
         return peerAddressLow(i) == peer.low() && peerAddressHigh(i) == peer.high() && peerPort(i) == peer.port();
     }
 
+    /** Whether it is from that address, whatever its port. */
+    public boolean isHost(int i, PeerAddress host) {
+        return peerAddressLow(i) == host.low() && peerAddressHigh(i) == host.high();
+    }
+
     /** The peer of datagram {@code i} as an object; allocates, so not for each packet. */
     public PeerAddress peer(int i) {
         int scope = names.get(JAVA_INT, name(nameOf[i]) + SIN6_SCOPE);

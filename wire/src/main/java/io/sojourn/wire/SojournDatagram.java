@@ -33,6 +33,8 @@ public final class SojournDatagram {
 
     public static final int RELAY = 8;
     public static final int RELAYED = 9;
+    /** What a VM is reached by has changed. */
+    public static final int MAPPING = 10;
 
     private SojournDatagram() {}
 
@@ -42,7 +44,7 @@ public final class SojournDatagram {
             return INVALID;
         }
         int type = BigEndian.u8(s, at + TYPE_OFFSET);
-        return type <= RELAYED ? type : INVALID;
+        return type <= MAPPING ? type : INVALID;
     }
 
     /** A path probe, or its reply, that says that it was sent on the direct path. */

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.lab;
+
+import io.sojourn.linux.Threads;
+import io.sojourn.model.identity.IpAddress;
+import io.sojourn.model.identity.IpPrefix;
+import io.sojourn.wan.WanControl;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.DatagramChannel;
+import java.nio.channels.FileChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * How long it takes until the rule by which a correspondent's edge sends is another one, many times over: a VM's binding goes to and fro between two sites by the manager's
+ * command, and nothing is copied. Time runs from the command (the first octet of its request to the controller) to the first packet that enters the WAN at the correspondent's
+ * site by the new rule; the correspondent sends one every half millisecond, so the figure is up to that much too long. The controller stands beside the first site, so its word
+ * takes the same one-way delay that a destination's there would.
+ */
+final class RuleSwitch extends Scenario {
+    private static final String VM = "rule1";
+    private static final int HOST = 77;
+    private static final int PAYLOAD_BYTES = 333;
+    private static final int IP_BYTES = 20 + 8 + PAYLOAD_BYTES;
+    private static final long INTERVAL_NS = 500_000;
+    /** Until the farthest gateway has heard, and a little. */
+    private static final Duration BETWEEN = Duration.ofMillis(30);
+
+    private static final double ALLOWED_MEAN_MS = 2;
+    private static final double ALLOWED_P99_MS = 10;
+    private static final int FILE_HEADER_BYTES = 24;
+    private static final int RECORD_HEADER_BYTES = 16;
+
+    RuleSwitch() {
+        super("rule-switch", "one VM's rule at a correspondent's edge, switched many times and timed", 1_000, 10_000);
+    }
+
+    @Override
+    Traffic.Load load() {
+        return Traffic.Load.LIGHT;
+    }
+
+    @Override
+    Play begin(Topology topology, ScenarioOptions options) {
+        int times = count(options);
+        return (stage, findings) -> {
+            Lab lab = stage.lab();
+            Topology.Site a = topology.sites().get(0);
+            Topology.Site b = topology.sites().get(1);
+            Topology.Site edge = topology.sites().getLast();
+            register(lab, a);
+            Path pcap = lab.run().folder().resolve("rule-switch.pcap");
+            long[] commandedNs = new long[times];
+            Place client = lab.correspondents().getLast();
+            try (WanControl wan = lab.wan();
+                    DatagramChannel mouth = client.call(DatagramChannel::open);
+                    SocketChannel rest = lab.place(Topology.CONTROLLER)
+                            .call(() -> SocketChannel.open(new InetSocketAddress("127.0.0.1", Configs.REST_PORT)))) {
+                client.start("rule-switch", () -> speak(mouth, new InetSocketAddress(a.lan4(HOST), 9)));
+                stage.calmDown(Duration.ofSeconds(1));
+                wan.capture(edge.name(), pcap, Configs.GATEWAY_PORT);
+                long waitNs = BETWEEN.plus(
+                                Duration.ofMillis(Math.round(topology.oneWayMs(Topology.CONTROLLER, edge.name()))))
+                        .toNanos();
+                for (int i = 0; i < times; i++) {
+                    Topology.Site to = i % 2 == 0 ? b : a;
+                    commandedNs[i] = nowNs();
+                    command(rest, to);
+                    LockSupport.parkNanos(waitNs);
+                }
+                stage.calmDown(Duration.ofSeconds(1));
+                wan.endCapture(edge.name());
+            } catch (IOException e) {
+                throw new LabException("the rule's switching broke off: " + e.getMessage(), e);
+            }
+            double oneWayMs = topology.oneWayMs(Topology.CONTROLLER, edge.name());
+            judge(stage, seen(pcap, a, b, commandedNs), times, oneWayMs, findings);
+            return false;
+        };
+    }
+
+    private static void register(Lab lab, Topology.Site home) {
+        lab.rest()
+                .post(
+                        "/v1/vms",
+                        Map.of(
+                                "name",
+                                VM,
+                                "nics",
+                                List.of(Map.of(
+                                        "mac",
+                                        "52:54:00:77:00:01",
+                                        "network",
+                                        Lab.NETWORK,
+                                        "addresses",
+                                        List.of(home.lan4(HOST)))),
+                                "site",
+                                home.name()));
+    }
+
+    private static long nowNs() {
+        Instant now = Instant.now();
+        return now.getEpochSecond() * 1_000_000_000L + now.getNano();
+    }
+
+    private static void speak(DatagramChannel mouth, InetSocketAddress to) {
+        Threads.preciseTimers();
+        Threads.setRealtime(Threads.Rank.WORLD);
+        ByteBuffer payload = ByteBuffer.allocateDirect(PAYLOAD_BYTES);
+        long dueNs = System.nanoTime();
+        try {
+            while (mouth.isOpen()) {
+                mouth.send(payload.clear(), to);
+                dueNs += INTERVAL_NS;
+                long waitNs = dueNs - System.nanoTime();
+                if (waitNs > 0) {
+                    LockSupport.parkNanos(waitNs);
+                } else {
+                    dueNs = System.nanoTime();
+                }
+            }
+        } catch (IOException over) {
+            // the channel was closed, as all has been seen
+        }
+    }
+
+    /** One request on a connection that stays. */
+    private static void command(SocketChannel rest, Topology.Site to) throws IOException {
+        String body = "{\"site\":\"" + to.name() + "\"}";
+        String request = "PATCH /v1/vms/" + VM
+                + " HTTP/1.1\r\nHost: controller\r\nContent-Type: application/json\r\nContent-Length: " + body.length()
+                + "\r\n\r\n" + body;
+        rest.write(ByteBuffer.wrap(request.getBytes(StandardCharsets.US_ASCII)));
+        StringBuilder answer = new StringBuilder();
+        ByteBuffer part = ByteBuffer.allocate(16 << 10);
+        while (!isWhole(answer)) {
+            part.clear();
+            if (rest.read(part) < 0) {
+                throw new IOException("the controller hung up after: " + answer);
+            }
+            answer.append(StandardCharsets.UTF_8.decode(part.flip()));
+        }
+        if (!answer.toString().startsWith("HTTP/1.1 200")) {
+            throw new IOException("the controller refuses: " + answer);
+        }
+    }
+
+    private static boolean isWhole(StringBuilder answer) {
+        int end = answer.indexOf("\r\n\r\n");
+        if (end < 0) {
+            return false;
+        }
+        String head = answer.substring(0, end).toLowerCase(Locale.ROOT);
+        int at = head.indexOf("content-length:");
+        if (at < 0) {
+            return answer.toString().endsWith("0\r\n\r\n"); // chunked
+        }
+        int length = Integer.parseInt(
+                head.substring(at + 15).lines().findFirst().orElse("0").strip());
+        return answer.substring(end + 4).getBytes(StandardCharsets.UTF_8).length >= length;
+    }
+
+    /** How long each took, in ms; NaN for one that was never seen. */
+    private static double[] seen(Path pcap, Topology.Site a, Topology.Site b, long[] commandedNs) {
+        List<List<IpPrefix>> sites = new ArrayList<>();
+        for (Topology.Site site : List.of(a, b)) {
+            sites.add(List.of(IpPrefix.parse(site.page4()), IpPrefix.parse(site.wan4() + "/32")));
+        }
+        double[] tookMs = new double[commandedNs.length];
+        java.util.Arrays.fill(tookMs, Double.NaN);
+        try (FileChannel channel = FileChannel.open(pcap)) {
+            ByteBuffer file = channel.map(FileChannel.MapMode.READ_ONLY, 0, Files.size(pcap))
+                    .order(ByteOrder.LITTLE_ENDIAN);
+            int next = 0;
+            for (int at = FILE_HEADER_BYTES; at + RECORD_HEADER_BYTES <= file.limit() && next < tookMs.length; ) {
+                long ns = file.getInt(at) * 1_000_000_000L + file.getInt(at + 4);
+                int captured = file.getInt(at + 8);
+                int length = file.getInt(at + 12);
+                at += RECORD_HEADER_BYTES;
+                while (next + 1 < tookMs.length && ns >= commandedNs[next + 1]) {
+                    next++; // the one before was not seen in time, or has been
+                }
+                if (captured >= 20 && isProbe(length) && ns >= commandedNs[next] && Double.isNaN(tookMs[next])) {
+                    byte[] destination = new byte[4];
+                    file.get(at + 16, destination);
+                    if (isAt(sites.get(next % 2 == 0 ? 1 : 0), IpAddress.of(destination))) {
+                        tookMs[next] = (ns - commandedNs[next]) / 1e6;
+                    }
+                }
+                at += captured;
+            }
+        } catch (IOException e) {
+            throw new LabException("cannot read " + pcap + ": " + e.getMessage(), e);
+        }
+        return tookMs;
+    }
+
+    /** Native, in VXLAN, or sealed in VXLAN. */
+    private static boolean isProbe(int length) {
+        return length == IP_BYTES || length == IP_BYTES + 50 || length == IP_BYTES + 78;
+    }
+
+    private static boolean isAt(List<IpPrefix> prefixes, IpAddress address) {
+        return prefixes.stream().anyMatch(prefix -> prefix.contains(address));
+    }
+
+    private static void judge(Stage stage, double[] tookMs, int times, double oneWayMs, Findings findings) {
+        double[] sorted = java.util.Arrays.stream(tookMs)
+                .filter(ms -> !Double.isNaN(ms))
+                .sorted()
+                .toArray();
+        if (sorted.length < times) {
+            findings.problems.add(times - sorted.length + " of " + times + " switches were not seen on the WAN");
+        }
+        if (sorted.length == 0) {
+            return;
+        }
+        double mean = java.util.Arrays.stream(sorted).average().orElse(Double.NaN);
+        double p99 = sorted[(int) Math.ceil(0.99 * sorted.length) - 1];
+        findings.switches = new Report.Switches(
+                stage.lab().mechanism(),
+                sorted.length,
+                Report.round(oneWayMs),
+                Report.round(mean),
+                Report.round(sorted[sorted.length / 2]),
+                Report.round(p99),
+                Report.round(sorted[sorted.length - 1]));
+        stage.say(String.format(
+                Locale.ROOT,
+                "%d switches by %s: from command to the first packet by the new rule %.1f ms in the mean, median %.1f, p99 %.1f, longest %.1f; one-way delay %.1f ms",
+                sorted.length,
+                stage.lab().mechanism(),
+                mean,
+                sorted[sorted.length / 2],
+                p99,
+                sorted[sorted.length - 1],
+                oneWayMs));
+        if (mean > oneWayMs + ALLOWED_MEAN_MS || p99 > oneWayMs + ALLOWED_P99_MS) {
+            findings.problems.add(String.format(
+                    Locale.ROOT,
+                    "a switch takes %.1f ms in the mean and %.1f ms at p99; allowed are the one-way delay and %.0f, and %.0f ms",
+                    mean,
+                    p99,
+                    ALLOWED_MEAN_MS,
+                    ALLOWED_P99_MS));
+        }
+    }
+}
