@@ -66,11 +66,11 @@ final class PacketWarmUp {
                 boolean plain = batch % 4 == 3;
                 near.plain(plain);
                 far.plain(plain);
+                near.counts(batch % 4 == 1, far);
+                far.counts(batch % 4 == 1, near);
                 if (batch % MOVE_EVERY == MOVE_EVERY - 1) {
                     move(near, far, there, back, 2L + 2 * batch);
                 }
-                near.counts(batch % 4 == 1, far);
-                far.counts(batch % 4 == 1, near);
                 for (int i = 0; i < ROUNDS; i++) {
                     round(near, far, there, back, i);
                 }

@@ -62,14 +62,7 @@ final class WarmUpFrames {
     }
 
     /** To any address. @param prefix upper half of an IPv6 address */
-    void say(
-            WarmUpStage station,
-            boolean v6,
-            int protocol,
-            Size size,
-            boolean isVm,
-            long prefix,
-            long address) {
+    void say(WarmUpStage station, boolean v6, int protocol, Size size, boolean isVm, long prefix, long address) {
         said++;
         boolean tcp = protocol == IpProtocol.TCP;
         boolean echo = protocol == IpProtocol.ICMP || protocol == IpProtocol.ICMPV6;

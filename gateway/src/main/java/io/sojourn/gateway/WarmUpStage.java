@@ -323,8 +323,7 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         inject(
                 request,
                 LanPort.VNET_BYTES
-                        + ArpFrames.reply(
-                                request, at, hostMac(), host4(), LanPort.ANYCAST_MAC, gateway(false)));
+                        + ArpFrames.reply(request, at, hostMac(), host4(), LanPort.ANYCAST_MAC, gateway(false)));
     }
 
     /** Each of the datagrams that are Sojourn's own in turn, empty but for their headers; a keepalive; and what goes alone, one that is too long among them. */
@@ -353,8 +352,8 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         VmEntry vm = Objects.requireNonNull(table.vm(new VmId(id.name())));
         HandoffPlan plan = WarmUp.plan(0, vm.id, id, other.id, new GatewayId("third"));
         if (counted) {
-            accounts.begin(Handoff.atSource(
-                    SourceHandoff.arm(plan, System.nanoTime()).state(), vm, GuestSide.NONE));
+            accounts.begin(
+                    Handoff.atSource(SourceHandoff.arm(plan, System.nanoTime()).state(), vm, GuestSide.NONE));
         } else {
             accounts.close(plan.migration(), false);
         }

@@ -4,8 +4,8 @@ package io.sojourn.gateway;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
-import io.sojourn.linux.AeadContext;
 import io.sojourn.gateway.WarmUpFrames.Size;
+import io.sojourn.linux.AeadContext;
 import io.sojourn.wire.IpProtocol;
 import java.lang.foreign.Arena;
 import java.lang.management.ManagementFactory;
