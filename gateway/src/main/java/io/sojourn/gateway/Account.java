@@ -156,6 +156,7 @@ final class Account {
             case HandoffAction.RedirectOn(GatewayId to, var epoch) -> step("redirect", "to " + to);
             case HandoffAction.RedirectOff r -> step("redirect-off", "");
             case HandoffAction.FlushBuffer f -> step("flush", keptFrames() + " frames wait");
+            case HandoffAction.ReleaseStream r -> step("let-go", "");
             case HandoffAction.ReturnBuffer r -> step("return", keptFrames() + " frames wait");
             case HandoffAction.DropBuffer d -> step("drop-buffer", keptFrames() + " frames wait");
             case HandoffAction.ReleaseHold(GatewayId from) -> step("hold-released", "from " + from);
@@ -222,6 +223,11 @@ final class Account {
         if (event.equals("pause") || event.equals("activate")) {
             clock = clock();
         }
+    }
+
+    /** Something that only the stream or the hypervisor knows, at its own time. */
+    void seen(long atUs, String event, String detail) {
+        step(atUs, event, detail);
     }
 
     private void step(String event, String detail) {

@@ -64,6 +64,16 @@ final class Arrival implements GuestSide {
                 parameters,
                 new CarrierEvents() {
                     @Override
+                    public void arrived(long streamBytes) {
+                        seen(WallClock.nowUs(), "arrived");
+                    }
+
+                    @Override
+                    public void finished(long streamBytes) {
+                        seen(WallClock.nowUs(), "taken");
+                    }
+
+                    @Override
                     public void failed(String reason) {
                         incomingFailed(reason + lastWords());
                     }
@@ -82,11 +92,16 @@ final class Arrival implements GuestSide {
         forwarder.post(() -> forwarder.handoffs().event(migration, event));
     }
 
+    private void seen(long atUs, String event) {
+        forwarder.post(() -> forwarder.handoffs().seen(migration, atUs, event, ""));
+    }
+
     private void guestEvent(GuestEvent event) {
         switch (event) {
             case GuestEvent.MigrationStatus(MigrationPhase phase, long atUs, long receivedNs) -> {
                 if (phase == MigrationPhase.COMPLETED && complete.compareAndSet(false, true)) {
                     post(new HandoffEvent.IncomingComplete());
+                    seen(atUs, "loaded");
                 } else if (phase == MigrationPhase.FAILED) {
                     incomingFailed("the destination's QEMU refused the stream" + lastWords());
                 }

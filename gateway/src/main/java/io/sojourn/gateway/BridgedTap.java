@@ -81,12 +81,16 @@ final class BridgedTap implements LanDevice {
 
     @Override
     public void captureStation(long mac) {
-        fdb.replace(tap.ifindex(), new MacAddress(mac).toBytes(), Set.of(BridgeFdb.Flag.STICKY));
+        if (bridgeIndex != 0) {
+            fdb.replace(tap.ifindex(), new MacAddress(mac).toBytes(), Set.of(BridgeFdb.Flag.STICKY));
+        }
     }
 
     @Override
     public void releaseStation(long mac) {
-        fdb.delete(tap.ifindex(), new MacAddress(mac).toBytes());
+        if (bridgeIndex != 0) {
+            fdb.delete(tap.ifindex(), new MacAddress(mac).toBytes());
+        }
     }
 
     @Override

@@ -98,6 +98,11 @@ final class Departure implements GuestSide {
         forwarder.post(() -> forwarder.handoffs().event(migration, event));
     }
 
+    private void seen(String event, String detail) {
+        long atUs = WallClock.nowUs();
+        forwarder.post(() -> forwarder.handoffs().seen(migration, atUs, event, detail));
+    }
+
     /** On the QMP connection's thread. */
     private void guestEvent(GuestEvent event) {
         switch (event) {
@@ -152,6 +157,16 @@ final class Departure implements GuestSide {
                             if (parked) {
                                 post(new HandoffEvent.StreamParked());
                             }
+                        }
+
+                        @Override
+                        public void emptied(long streamBytes) {
+                            SourceCarrier emptied = carrier;
+                            long sent = emptied == null ? 0 : emptied.stats().streamBytes();
+                            seen(
+                                    "emptied",
+                                    streamBytes - bytesBeforePause + " bytes since it was let go, "
+                                            + (streamBytes - sent) + " of them not sent yet");
                         }
 
                         @Override

@@ -177,6 +177,14 @@ final class Handoffs {
         }
     }
 
+    /** A step that no machine needs to know, for the certificate. */
+    void seen(MigrationId id, long atUs, String event, String detail) {
+        Handoff handoff = active.get(id);
+        if (handoff != null && handoff.account != null) {
+            handoff.account.seen(atUs, event, detail);
+        }
+    }
+
     void tableSays(VmEntry vm, GatewayId gateway, Epoch epoch) {
         for (Handoff handoff : List.copyOf(active.values())) {
             if (handoff.vm == vm) {

@@ -2,6 +2,8 @@
 package io.sojourn.gateway;
 
 import io.sojourn.linux.SyscallException;
+import io.sojourn.model.binding.Epoch;
+import io.sojourn.model.identity.VmId;
 import io.sojourn.wire.IpProtocol;
 import java.lang.foreign.Arena;
 import java.lang.management.CompilationMXBean;
@@ -27,6 +29,14 @@ final class PacketWarmUp {
     private static final int ROUNDS = 24;
 
     private static final long PAUSE_NS = TimeUnit.MILLISECONDS.toNanos(4);
+    /**
+     * So many batches to a move of a VM. HotSpot compiles no branch that was never taken: the first packet that a move holds back would have the
+     * compiled path thrown away and interpreted for some milliseconds, when they count most.
+     */
+    private static final int MOVE_EVERY = 6;
+
+    private static final int ROUNDS_A_STEP = 4;
+
     private static final int SMALL_A_ROUND = 8;
     private static final int SEGMENT_BYTES = 1_340;
     private static final int SUPER_BYTES = 46 * SEGMENT_BYTES;
@@ -54,6 +64,9 @@ final class PacketWarmUp {
                 boolean plain = batch % 4 == 3;
                 near.plain(plain);
                 far.plain(plain);
+                if (batch % MOVE_EVERY == MOVE_EVERY - 1) {
+                    move(near, far, there, back, 2L + 2 * batch);
+                }
                 for (int i = 0; i < ROUNDS; i++) {
                     round(near, far, there, back, i);
                 }
@@ -71,6 +84,35 @@ final class PacketWarmUp {
             LOG.info("the packet path starts cold: {}", e.getMessage());
             return 0;
         }
+    }
+
+    /** There and back, with packets in each of the states between. */
+    private static void move(
+            WarmUpStage near, WarmUpStage far, WarmUpFrames there, WarmUpFrames back, long firstEpoch) {
+        VmId vm = near.resident();
+        Epoch away = new Epoch(firstEpoch);
+        Epoch home = away.next();
+        Runnable packets = () -> {
+            for (int i = 0; i < ROUNDS_A_STEP; i++) {
+                round(near, far, there, back, i);
+            }
+        };
+        move(near, far, vm, away, packets);
+        move(far, near, vm, home, packets);
+    }
+
+    private static void move(WarmUpStage from, WarmUpStage to, VmId vm, Epoch epoch, Runnable packets) {
+        from.arm(to, vm, epoch);
+        packets.run();
+        from.redirect(to, vm, epoch, true);
+        packets.run();
+        from.letGo(vm, epoch);
+        packets.run();
+        to.resume(vm, epoch);
+        packets.run();
+        from.settle(to, vm, epoch);
+        packets.run();
+        from.release(to, vm, epoch);
     }
 
     private static long compiledMs() {

@@ -11,6 +11,7 @@ import io.sojourn.mechanism.Overlay;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.MacAddress;
+import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
@@ -42,6 +43,8 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
     private static final int BINDINGS_AT_ONCE = 10_000;
     private static final long FIRST_MAC = 0x0201_0000_0000L;
     private static final int HANDSHAKE_TURNS = 1_000;
+    private static final long KEPT_BYTES = 8L << 20;
+    private static final Runnable NOTHING = () -> {};
 
     final Counters counters = new Counters();
     private final int number;
@@ -51,6 +54,8 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
     private final ForwardingTable table;
     private final Inside inside;
     private final Outside outside;
+    private final LocalDelivery delivery;
+    private final PacketPath path;
     private final Sealing sealing;
     private final Links links = new Links();
     private final Tap tap;
@@ -69,7 +74,7 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         station = PacketSocket.open(tap.ifindex(), 0, Set.of(PacketSocket.Flag.VNET_HDR));
         wan = WanPort.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), mechanism, counters);
         table = new ForwardingTable(id, new SiteId(name), this);
-        LocalDelivery delivery = new LocalDelivery(table, counters);
+        delivery = new LocalDelivery(table, counters);
         inside = new Inside(table, wan, delivery, counters, this);
         sealing = new Sealing(
                 key,
@@ -79,6 +84,7 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
                 NOPLogger.NOP_LOGGER); // nobody is to hear of gateways that do not exist
         Relays relays = new Relays(Set.of(), table, wan, counters);
         outside = new Outside(table, wan, mechanism, sealing, delivery, counters, relays, this);
+        path = new PacketPath(table, wan, delivery, outside, counters, marker -> {});
     }
 
     // --- its stations: documentation addresses (RFC 5737, 3849), locally administered MACs
@@ -198,6 +204,69 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         return vm == null || vm.route == null ? 0 : vm.routeEpoch;
     }
 
+    // --- a VM moves from here to the other and is said to: what that asks of the packet path, step by step
+
+    /** Both are armed: the one that it leaves watches its port, the other keeps what comes for it. */
+    void arm(WarmUpStage other, VmId vm, Epoch move) {
+        VmEntry here = entry(vm);
+        VmEntry there = other.entry(vm);
+        here.singly = true;
+        here.watched = true;
+        other.path.startBuffering(there, move, move, KEPT_BYTES);
+        other.path.holdFrom(there, move, id, KEPT_BYTES, NOTHING);
+        other.path.holdOutbound(there, move, id, KEPT_BYTES, NOTHING);
+    }
+
+    /** What comes for it waits here first, and then goes after it. */
+    void redirect(WarmUpStage other, VmId vm, Epoch move, boolean unread) {
+        path.redirectOn(entry(vm), move, other.id, move, unread);
+    }
+
+    void letGo(VmId vm, Epoch move) {
+        path.letGo(entry(vm), move);
+    }
+
+    /** It has come from the other: what was kept goes before what comes now. */
+    void resume(VmId vm, Epoch move) {
+        VmEntry here = entry(vm);
+        here.watched = true;
+        long now = System.nanoTime();
+        path.flushBuffer(here, move, now);
+        path.deliverLive(here, move, now);
+    }
+
+    /** Everybody knows. */
+    void settle(WarmUpStage other, VmId vm, Epoch move) {
+        VmEntry here = entry(vm);
+        VmEntry there = other.entry(vm);
+        table.bind(here, other.id, move);
+        other.table.bind(there, other.id, move);
+        path.forwardLate(here, move, other.id, move);
+        other.path.releaseHold(there, move, id);
+        other.path.releaseOutbound(there, move, id);
+    }
+
+    /** Nothing of the move is left. */
+    void release(WarmUpStage other, VmId vm, Epoch move) {
+        VmEntry here = entry(vm);
+        VmEntry there = other.entry(vm);
+        path.deleteState(here, move);
+        path.finish(here, move);
+        other.delivery.drop(there);
+        there.keeping = Whereabouts.Keeping.NOTHING;
+        other.path.finish(there, move);
+        here.singly = here.watched = there.watched = false;
+    }
+
+    /** The VM that is at home here. */
+    VmId resident() {
+        return new VmId(id.name());
+    }
+
+    private VmEntry entry(VmId vm) {
+        return Objects.requireNonNull(table.vm(vm));
+    }
+
     void plain(boolean plain) {
         table.peers().forEach(peer -> peer.plain = plain);
     }
@@ -227,7 +296,7 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         for (int i = 0; i < TURNS; i++) {
             long now = System.nanoTime();
             sealing.tick(now);
-            int work = outside.poll(now) + inside.poll(port(), now);
+            int work = outside.poll(now) + inside.poll(port(), now) + delivery.flushDue(now);
             wan.flush();
             if (work == 0) {
                 return;

@@ -8,6 +8,7 @@ import io.sojourn.certificate.Verification;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -69,6 +70,20 @@ public record Certified(
             return new Certified(
                     "", false, List.of(String.valueOf(e.getMessage())), List.of(), List.of(), Map.of(), null);
         }
+    }
+
+    /** What the protocol counted at each end, such as bounds that were hit: a line for each end that counted anything. */
+    List<String> events() {
+        List<String> lines = new ArrayList<>();
+        for (String half : List.of("source", "destination")) {
+            JsonNode events = document == null
+                    ? tools.jackson.databind.node.MissingNode.getInstance()
+                    : document.path(half).path("statement").path("events");
+            if (!events.isEmpty()) {
+                lines.add("the " + half + "'s gateway counted " + events);
+            }
+        }
+        return lines;
     }
 
     /** Into a folder that exists, as {@code sojourn certificate verify} wants them: the certificate, and whose keys are which. */

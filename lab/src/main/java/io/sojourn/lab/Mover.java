@@ -233,15 +233,18 @@ final class Mover {
         }
         String id = migration.path("id").asString("");
         Certified certificate = detected ? Certified.NONE : Certified.of(lab.rest(), id, problems);
-        boolean ok = done
-                && (detected || certificate.verified())
-                && (detected
-                        ? BehindOurBack.inTime(migration, pause, lab.topology().oneWayMs(from, to))
-                        : window.lost() == 0)
-                && window.duplicated() == 0
-                && window.reordered() == 0
-                && window.tcpBroken() == 0
-                && window.bytesMismatched() == 0;
+        List<String> failed = detected
+                ? MoveVerdict.detected(
+                        done,
+                        BehindOurBack.inTime(migration, pause, lab.topology().oneWayMs(from, to)),
+                        window)
+                : MoveVerdict.asked(done, certificate, window);
+        if (!failed.isEmpty()) {
+            problems.addAll(certificate.events());
+        }
+        Incident incident = failed.isEmpty()
+                ? Incident.NONE
+                : Incident.of(lab, plan.name(), migration.path("epoch").asLong(), problems);
         JsonNode timeline = migration.path("timeline");
         return new Report.Move(
                 id,
@@ -249,7 +252,7 @@ final class Mover {
                 from,
                 to,
                 lab.mechanism(),
-                ok,
+                failed.isEmpty(),
                 new Report.Hypervisor(
                         acceleration,
                         Report.round(pauseMs),
@@ -271,7 +274,9 @@ final class Mover {
                 correspondents,
                 certificate,
                 timeline,
-                problems);
+                problems,
+                failed,
+                incident);
     }
 
     private static Report.Correspondent worst(

@@ -37,7 +37,11 @@ public record Report(
     /** One direction. */
     public record LinkPart(String from, String to, double delayMs, double loss, int rateMbit) {}
 
-    /** @param problems one line each; empty when nothing went wrong */
+    /**
+     * @param problems what is to be said about it, one line each; not all of it makes a move bad
+     * @param failed why it is not ok, in a few words each; empty if it is
+     * @param incident event logs of a move that is not ok
+     */
     public record Move(
             String migration,
             String vm,
@@ -53,7 +57,9 @@ public record Report(
             List<Correspondent> correspondents,
             Certified certificate,
             JsonNode timeline,
-            List<String> problems) {}
+            List<String> problems,
+            List<String> failed,
+            Incident incident) {}
 
     public record Hypervisor(
             String accel, double pauseMs, double pauseFloorMs, long totalMs, long ramBytes, long wanBytes) {}
@@ -191,6 +197,7 @@ public record Report(
             Files.writeString(fresh, json());
             Files.move(fresh, target, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
             writeCertificates(target);
+            writeIncidents(target);
         } catch (java.io.IOException e) {
             throw new LabException("cannot write the report to " + file + ": " + e.getMessage(), e);
         }
@@ -203,12 +210,25 @@ public record Report(
                 .filter(certified -> certified.document() != null)
                 .toList();
         if (!certificates.isEmpty()) {
-            String name = String.valueOf(target.getFileName()).replaceFirst("\\.json$", "");
-            Path folder = Files.createDirectories(target.resolveSibling(name + ".certificates"));
+            Path folder = Files.createDirectories(beside(target, ".certificates"));
             for (Certified certified : certificates) {
                 certified.write(folder);
             }
         }
+    }
+
+    /** The event logs of moves that were not as they should be, in r.incidents/. */
+    private void writeIncidents(Path target) throws java.io.IOException {
+        for (Move move : moves) {
+            if (!move.incident().files().isEmpty()) {
+                move.incident().write(beside(target, ".incidents"));
+            }
+        }
+    }
+
+    private static Path beside(Path target, String suffix) {
+        String name = String.valueOf(target.getFileName()).replaceFirst("\\.json$", "");
+        return target.resolveSibling(name + suffix);
     }
 
     public int exitStatus() {

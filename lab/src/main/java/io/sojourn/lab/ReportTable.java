@@ -47,7 +47,7 @@ public final class ReportTable {
             table(
                     rows,
                     row -> report.moves().get(row).ok(),
-                    row -> report.moves().get(row).problems(),
+                    row -> problems(report.moves().get(row)),
                     colour,
                     out);
         }
@@ -113,6 +113,19 @@ public final class ReportTable {
             Integer.toString(cell.tcpBroken()),
             Integer.toString(cell.orphans().size())
         };
+    }
+
+    private static List<String> problems(Report.Move move) {
+        List<String> all = new ArrayList<>();
+        if (!move.failed().isEmpty()) {
+            all.add("bad: " + String.join("; ", move.failed()));
+        }
+        all.addAll(move.problems());
+        if (!move.incident().files().isEmpty()) {
+            all.add("told again by: sojourn sim --incident, with beside the report "
+                    + String.join(" ", move.incident().files()));
+        }
+        return all;
     }
 
     private static List<String> problems(Report.Cell cell) {

@@ -156,6 +156,9 @@ final class Stage implements AutoCloseable {
     void note(Report.Move move, int of, Findings findings) {
         findings.moves.add(move);
         say(line(findings.moves.size(), of, move));
+        if (!move.ok()) {
+            move.problems().forEach(problem -> progress.say("          " + problem));
+        }
     }
 
     @Override
@@ -173,7 +176,7 @@ final class Stage implements AutoCloseable {
                 move.vm(),
                 move.from(),
                 move.to(),
-                move.ok() ? "ok" : "BAD",
+                move.ok() ? "ok" : "BAD (" + String.join("; ", move.failed()) + ")",
                 move.hypervisor().pauseMs(),
                 move.hypervisor().pauseFloorMs(),
                 move.network().addedGapMs(),

@@ -219,6 +219,9 @@ final class Traffic implements AutoCloseable {
                         + (figures.lost() > 0
                                 ? "; lost " + probe.lostStretches(mark.begin(), end, moveStartNs, 8)
                                         + " after the move began"
+                                : "")
+                        + (figures.reordered() > 0
+                                ? "; the first late one was sent at " + probe.firstLate(mark.begin(), end, moveStartNs)
                                 : ""));
             }
             marks.set(i, new Mark(end, end));

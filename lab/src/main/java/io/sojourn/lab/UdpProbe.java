@@ -122,6 +122,24 @@ final class UdpProbe implements AutoCloseable {
                 + (more > 0 ? " and " + more + " stretches more" : "");
     }
 
+    /** The first of those whose reply came after that to a later one: when it was sent, in seconds after {@code originNs}, and how late it was. */
+    String firstLate(long begin, long end, long originNs) {
+        long earliest = Long.MAX_VALUE;
+        String first = "";
+        for (long i = end - 1; i >= begin; i--) {
+            long received = receivedNs.get(i);
+            if (received != 0 && received > earliest) {
+                first = String.format(
+                        Locale.ROOT,
+                        "%.3f s, %.3f ms after its successor",
+                        (sentNs.get(i) - originNs) / 1e9,
+                        (received - earliest) / 1e6);
+            }
+            earliest = received == 0 ? earliest : Math.min(earliest, received);
+        }
+        return first;
+    }
+
     /** Replies that were not what had been sent. */
     long damaged() {
         return damaged.sum();

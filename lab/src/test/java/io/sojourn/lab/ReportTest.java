@@ -3,8 +3,12 @@ package io.sojourn.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -27,7 +31,12 @@ class ReportTest {
                         "st-andrews", 4, 1000, 9000, 0, 0, 0, 145.2, 14, 160.1, 0.4, 250.6, 250.1)),
                 Certified.NONE,
                 JsonNodeFactory.instance.arrayNode(),
-                ok ? List.of() : List.of("ping 4 from hiroshima-c: 1 lost"));
+                ok ? List.of() : List.of("ping 4 from hiroshima-c: 1 lost"),
+                ok ? List.of() : List.of("1 lost"),
+                ok
+                        ? Incident.NONE
+                        : new Incident(
+                                List.of("web1-e2.hiroshima.events"), Map.of("web1-e2.hiroshima.events", "told")));
     }
 
     private static Report report(boolean ok) {
@@ -80,7 +89,20 @@ class ReportTest {
 
     @Test
     void theTableNamesWhatWentWrong() {
-        assertThat(ReportTable.render(report(false), false)).contains("BAD st-andrews -> hiroshima", "1 lost", "NOT");
+        assertThat(ReportTable.render(report(false), false))
+                .contains("BAD st-andrews -> hiroshima", "bad: 1 lost", "web1-e2.hiroshima.events", "NOT");
         assertThat(ReportTable.render(report(true), false)).contains("ok  st-andrews -> hiroshima", "nothing noticed");
+    }
+
+    @Test
+    void theEventLogsOfABadMoveAreWrittenBesideTheReport(@TempDir Path folder) throws java.io.IOException {
+        report(false).write(folder.resolve("r.json"));
+        JsonNode json = new JsonMapper().readTree(folder.resolve("r.json").toFile());
+
+        assertThat(json.at("/moves/0/failed/0").asString()).isEqualTo("1 lost");
+        assertThat(json.at("/moves/0/incident").propertyNames()).containsExactly("files");
+        assertThat(folder.resolve("r.incidents").resolve("web1-e2.hiroshima.events"))
+                .hasContent("told");
+        assertThat(Files.exists(folder.resolve("r.certificates"))).isFalse();
     }
 }

@@ -14,6 +14,12 @@ public interface CarrierEvents {
     /** Source, once per park: nothing waits in the carrier; every byte read from QEMU has been sent once. */
     default void drained() {}
 
+    /** Source: QEMU has closed its end, and its last byte has been read. */
+    default void emptied(long streamBytes) {}
+
+    /** Destination: the whole stream has come; QEMU may still have to take what was last. */
+    default void arrived(long streamBytes) {}
+
     /**
      * The stream ended well. Source: QEMU closed it and the far carrier has acknowledged all of it. Destination: all of it is
      * in QEMU's hands and the connection is closed.

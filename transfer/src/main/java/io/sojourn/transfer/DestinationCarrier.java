@@ -30,6 +30,7 @@ public final class DestinationCarrier implements StreamEnd {
     private final Runnable wake;
     private final Thread pump;
     private boolean failureReported;
+    private boolean arrivalReported;
 
     private DestinationCarrier(
             StreamToken token, Path socket, StreamParameters parameters, CarrierEvents events, Runnable wake) {
@@ -135,6 +136,10 @@ public final class DestinationCarrier implements StreamEnd {
     @Override
     public StreamVerdict onDatagram(MemorySegment in, long at, int length, long nowNs) {
         StreamVerdict verdict = receiver.onData(in, at, length, nowNs);
+        if (!arrivalReported && receiver.whole()) {
+            arrivalReported = true;
+            events.arrived(ring.end());
+        }
         if (!failureReported) {
             report();
         }

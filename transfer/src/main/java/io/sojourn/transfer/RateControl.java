@@ -84,7 +84,8 @@ final class RateControl {
     /** Bytes per second to pace at, UDP payload counted. */
     double paceBytesPerS() {
         double pace = switch (mode) {
-            case STARTUP -> Math.max(parameters.initialBytesPerS(), startupGain() * maxRate);
+            // A copy that its hypervisor or its ceiling holds back never leaves the startup.
+            case STARTUP -> Math.max(parameters.initialBytesPerS(), Math.max(expeditedGain, startupGain()) * maxRate);
             case DRAIN -> DRAIN_GAIN * maxRate;
             default -> expeditedGain * cruiseGain() * maxRate / (1 - acceptedLoss());
         };

@@ -147,6 +147,7 @@ public final class SourceCarrier implements StreamEnd {
             int bytes = readOnce(qemu);
             if (bytes < 0) {
                 ring.finish();
+                events.emptied(ring.published());
                 return; // and the forwarder is woken
             }
             if (bytes > 0 && ring.takeConsumerHungry() || drainWanted) {

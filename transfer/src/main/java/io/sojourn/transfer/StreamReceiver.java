@@ -278,9 +278,14 @@ public final class StreamReceiver implements StreamEnd {
 
     // ---- state
 
+    /** The whole stream has been received. Forwarder thread. */
+    boolean whole() {
+        return end >= 0 && cumulative == end;
+    }
+
     /** The whole stream has been received and acknowledged at least once. Forwarder thread. */
     public boolean complete() {
-        return end >= 0 && cumulative == end && ackDueNs == Long.MAX_VALUE;
+        return whole() && ackDueNs == Long.MAX_VALUE;
     }
 
     /** Gives up and tells the sender, with the next {@link #poll}. The first reason stays. Any thread. */

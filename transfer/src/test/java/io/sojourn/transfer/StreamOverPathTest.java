@@ -222,6 +222,30 @@ class StreamOverPathTest {
         assertThat(burstNs(1, 0, 1, 20 * S)).isLessThan(floorNs + 5 * MS);
     }
 
+    /** As a hypervisor writes it: in portions, never as much as the copy may carry. */
+    @Test
+    void theFinalBurstOfACopyThatWasHeldBackLeavesAtTheRateOfTheCap() {
+        StreamParameters parameters = small().withCapBytesPerS(100L * MB).withCopyBytesPerS(30L * MB);
+        SimulatedPath path = path(1, parameters, Link.clean(1000 * MBIT, 75));
+        path.finishWhenProduced = false;
+        long portion = 200_000;
+        for (int i = 1; i <= 200; i++) {
+            path.produceTo(i * portion);
+            path.run(8 * MS);
+        }
+        path.run(S);
+        long before = 200 * portion;
+        assertThat(path.checkedBytes).isEqualTo(before);
+        long from = path.nowNs;
+        path.sender.expedite();
+        path.produceTo(before + MB);
+        while (path.checkedBytes < before + MB) {
+            path.run(MS);
+        }
+        assertThat(path.nowNs - from).isLessThan(75 * MS + MB * S / (100L * MB) + 4 * MS);
+        path.close();
+    }
+
     @Test
     void copiesSpareThePausedGuestTheRoundTripOfALoss() {
         long floorNs = 125 * MS + 2L * MB * S / (40L * MB);
