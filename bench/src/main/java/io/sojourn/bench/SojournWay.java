@@ -104,7 +104,7 @@ final class SojournWay implements Way, AutoCloseable {
         config.put("controller", Bed.WAN_A + ":7401");
         config.put("enrolment-token", enrolmentToken(site));
         config.put("listen", address + ":7400");
-        config.put("state-dir", bed.run.folder().resolve(bed.name + "-" + site).toString());
+        config.put("state-dir", stateDir(site).toString());
         config.put("accel", "tcg");
         int number = site.equals("a") ? 1 : 2;
         Map<String, Object> network = new LinkedHashMap<>(Map.of("name", "blue", "bridge", Bed.BRIDGE));
@@ -122,6 +122,18 @@ final class SojournWay implements Way, AutoCloseable {
                 "gateway",
                 "--config",
                 write(site, config));
+    }
+
+    private void forgetTable(String site) {
+        try {
+            Files.deleteIfExists(stateDir(site).resolve("table"));
+        } catch (IOException e) {
+            throw new BenchException("cannot delete a gateway's table: " + e.getMessage(), e);
+        }
+    }
+
+    private Path stateDir(String site) {
+        return bed.run.folder().resolve(bed.name + "-" + site);
     }
 
     private String enrolmentToken(String site) {
@@ -173,6 +185,8 @@ final class SojournWay implements Way, AutoCloseable {
     @Override
     public void restart() {
         carriers.forEach(Child::stop);
+        // With its table a gateway would be started again: it hurries then, and rehearses less.
+        List.of("a", "b").forEach(this::forgetTable);
         startGateways();
     }
 

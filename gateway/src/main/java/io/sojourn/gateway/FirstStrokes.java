@@ -15,7 +15,8 @@ import java.util.stream.Stream;
  * what carries its packets must have the others.
  */
 final class FirstStrokes {
-    private static final Duration LENGTH = Duration.ofMillis(100);
+    /** Long enough for what correspondents half a world away send when they have heard that it is back. */
+    private static final Duration LENGTH = Duration.ofMillis(400);
 
     private final List<Integer> threads;
 

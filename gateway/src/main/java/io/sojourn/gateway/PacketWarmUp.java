@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.gateway.WarmUpFrames.Size;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.VmId;
@@ -38,6 +39,7 @@ final class PacketWarmUp {
     private static final int ROUNDS_A_STEP = 4;
 
     private static final int SMALL_A_ROUND = 8;
+    private static final int SEGMENTS_A_ROUND = 20;
     private static final int SEGMENT_BYTES = 1_340;
     private static final int SUPER_BYTES = 46 * SEGMENT_BYTES;
 
@@ -64,6 +66,8 @@ final class PacketWarmUp {
                 boolean plain = batch % 4 == 3;
                 near.plain(plain);
                 far.plain(plain);
+                near.counts(batch % 4 == 1, far);
+                far.counts(batch % 4 == 1, near);
                 if (batch % MOVE_EVERY == MOVE_EVERY - 1) {
                     move(near, far, there, back, 2L + 2 * batch);
                 }
@@ -125,22 +129,34 @@ final class PacketWarmUp {
     private static void round(WarmUpStage near, WarmUpStage far, WarmUpFrames there, WarmUpFrames back, int i) {
         boolean v6 = i % 4 == 3;
         boolean betweenVms = i % 2 == 1;
-        there.say(near, v6, IpProtocol.TCP, true, betweenVms);
-        there.say(near, v6, IpProtocol.TCP, true, betweenVms);
+        for (int n = 0; i % 8 == 4 && n < SEGMENTS_A_ROUND; n++) {
+            there.say(near, v6, IpProtocol.TCP, Size.SEGMENT, betweenVms);
+        }
+        there.say(near, v6, IpProtocol.TCP, Size.SUPER, betweenVms);
+        there.say(near, v6, IpProtocol.TCP, Size.SUPER, betweenVms);
         if (i % 8 == 0) {
-            there.say(near, v6, IpProtocol.UDP, true, betweenVms);
+            there.say(near, v6, IpProtocol.UDP, Size.SUPER, betweenVms);
         }
         for (int n = 0; n < SMALL_A_ROUND; n++) {
-            back.say(far, v6, n % 2 == 0 ? IpProtocol.TCP : IpProtocol.UDP, false, betweenVms);
+            back.say(far, v6, n % 2 == 0 ? IpProtocol.TCP : IpProtocol.UDP, Size.SMALL, betweenVms);
         }
         if (i % 4 == 2) {
-            boolean icmp6 = i % 8 == 2;
-            back.say(far, icmp6, icmp6 ? IpProtocol.ICMPV6 : IpProtocol.ICMP, false, betweenVms);
-            near.askFor(far);
-            far.sendOwn(i);
+            seldom(near, far, back, i);
         }
         near.turn();
         far.turn();
         near.turn();
+    }
+
+    /** What comes now and then: pings, also of the gateway; questions who has an address; a station that nobody knows; a gateway's own datagrams. */
+    private static void seldom(WarmUpStage near, WarmUpStage far, WarmUpFrames back, int i) {
+        boolean v6 = i % 8 == 2;
+        int icmp = v6 ? IpProtocol.ICMPV6 : IpProtocol.ICMP;
+        back.say(far, v6, icmp, Size.SMALL, false);
+        back.say(far, v6, icmp, Size.SMALL, false, far.prefix6(), far.gateway(v6));
+        long unknown = near.host(v6) + 1 + i % 8;
+        back.say(far, v6, IpProtocol.UDP, Size.SMALL, false, near.prefix6(), unknown);
+        near.askFor(far, v6);
+        far.sendOwn(i);
     }
 }

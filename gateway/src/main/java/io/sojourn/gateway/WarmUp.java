@@ -108,9 +108,13 @@ final class WarmUp {
     }
 
     private static HandoffPlan plan(int number, GatewayId source, GatewayId destination, GatewayId correspondent) {
+        return plan(number, new VmId("rehearsal"), source, destination, correspondent);
+    }
+
+    static HandoffPlan plan(int number, VmId vm, GatewayId source, GatewayId destination, GatewayId correspondent) {
         return new HandoffPlan(
                 new MigrationId(new UUID(2, number)),
-                new VmId("rehearsal"),
+                vm,
                 source,
                 destination,
                 new Epoch(1),

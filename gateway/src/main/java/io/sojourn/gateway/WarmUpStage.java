@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.handoff.HandoffPlan;
+import io.sojourn.handoff.SourceHandoff;
 import io.sojourn.linux.BridgeFdb;
 import io.sojourn.linux.Links;
 import io.sojourn.linux.PacketSocket;
@@ -23,6 +25,8 @@ import io.sojourn.rpc.TableUpdate;
 import io.sojourn.rpc.Vm;
 import io.sojourn.seal.SealPrivateKey;
 import io.sojourn.wire.ArpFrames;
+import io.sojourn.wire.NdFrames;
+import io.sojourn.wire.PathProbe;
 import io.sojourn.wire.SojournDatagram;
 import io.sojourn.wire.VirtioNetHeader;
 import java.lang.foreign.Arena;
@@ -44,7 +48,11 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
     private static final long FIRST_MAC = 0x0201_0000_0000L;
     private static final int HANDSHAKE_TURNS = 1_000;
     private static final long KEPT_BYTES = 8L << 20;
-    private static final Runnable NOTHING = () -> {};
+    private static final Runnable NO_MORE = () -> {};
+    /** Longer than any UDP datagram: refused by the kernel (EMSGSIZE), as the search for a path's MTU is. */
+    private static final int TOO_LONG_BYTES = 65_520;
+
+    private static final byte[] NOTHING = new byte[0];
 
     final Counters counters = new Counters();
     private final int number;
@@ -62,6 +70,9 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
     private final PacketSocket station;
     private final BridgeFdb fdb = new BridgeFdb();
     private final MemorySegment request = Arena.ofAuto().allocate(128, 8);
+    private final Shares shares = new Shares();
+    private final Accounts accounts;
+    private boolean counting;
 
     WarmUpStage(String name) {
         number = name.equals("near") ? 1 : 2;
@@ -85,6 +96,13 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         Relays relays = new Relays(Set.of(), table, wan, counters);
         outside = new Outside(table, wan, mechanism, sealing, delivery, counters, relays, this);
         path = new PacketPath(table, wan, delivery, outside, counters, marker -> {});
+        inside.sharedBy(shares);
+        accounts = new Accounts(table, new Timers(), counters, account -> {});
+        Witness witness = new Witness();
+        witness.accounts(accounts);
+        wan.watchedBy(witness);
+        outside.watchedBy(witness);
+        delivery.watchedBy(witness);
     }
 
     // --- its stations: documentation addresses (RFC 5737, 3849), locally administered MACs
@@ -115,6 +133,19 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
 
     long vmMac() {
         return 0x0200_0000_0020L | number;
+    }
+
+    /** An IPv4 address, or the lower half of an IPv6 one; so are {@link #vm} and {@link #gateway}, which is the gateway's own. */
+    long host(boolean v6) {
+        return v6 ? host6() : host4();
+    }
+
+    long vm(boolean v6) {
+        return v6 ? vm6() : vm4();
+    }
+
+    long gateway(boolean v6) {
+        return v6 ? 1 : 0xC000_0200L | number << 6 | 1;
     }
 
     /** Learns of the other. */
@@ -213,8 +244,8 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         here.singly = true;
         here.watched = true;
         other.path.startBuffering(there, move, move, KEPT_BYTES);
-        other.path.holdFrom(there, move, id, KEPT_BYTES, NOTHING);
-        other.path.holdOutbound(there, move, id, KEPT_BYTES, NOTHING);
+        other.path.holdFrom(there, move, id, KEPT_BYTES, NO_MORE);
+        other.path.holdOutbound(there, move, id, KEPT_BYTES, NO_MORE);
     }
 
     /** What comes for it waits here first, and then goes after it. */
@@ -276,19 +307,56 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         station.send(frame, 0, bytes);
     }
 
-    /** Its host asks who has the address of the other's (RFC 826). */
-    void askFor(WarmUpStage other) {
+    /** Its host asks who has the address of the other's (RFC 826, 4861), and is asked itself. */
+    void askFor(WarmUpStage other, boolean v6) {
         VirtioNetHeader.write(request, 0, 0, VirtioNetHeader.GSO_NONE, 0, 0, 0, 0);
-        int length = ArpFrames.request(request, LanPort.VNET_BYTES, hostMac(), host4(), other.host4());
-        inject(request, LanPort.VNET_BYTES + length);
+        long at = LanPort.VNET_BYTES;
+        if (v6) {
+            inject(
+                    request,
+                    LanPort.VNET_BYTES
+                            + NdFrames.solicitation(
+                                    request, at, hostMac(), prefix6(), host6(), other.prefix6(), other.host6()));
+            return;
+        }
+        inject(request, LanPort.VNET_BYTES + ArpFrames.request(request, at, hostMac(), host4(), other.host4()));
+        inject(
+                request,
+                LanPort.VNET_BYTES
+                        + ArpFrames.reply(request, at, hostMac(), host4(), LanPort.ANYCAST_MAC, gateway(false)));
     }
 
-    /** Each of the datagrams that are Sojourn's own in turn; there is nothing in them. */
+    /** Each of the datagrams that are Sojourn's own in turn, empty but for their headers; a keepalive; and what goes alone, one that is too long among them. */
     void sendOwn(int i) {
-        byte[] datagram = new byte[32];
+        byte[] datagram = new byte[PathProbe.BYTES];
         datagram[0] = SojournDatagram.MAGIC;
         datagram[SojournDatagram.TYPE_OFFSET] = (byte) (1 + i / 4 % SojournDatagram.PATH_PROBE_REPLY);
-        table.peers().forEach(peer -> wan.sendBytes(peer, datagram));
+        datagram[PathProbe.FLAGS_OFFSET] = (byte) (i % 8 == 2 ? PathProbe.FLAG_DIRECT : 0);
+        table.peers().forEach(peer -> {
+            wan.sendBytes(peer, datagram);
+            wan.sendBytes(peer, NOTHING);
+            wan.sendAlone(peer, datagram.length);
+            wan.sendBytes(peer, datagram);
+            if (i % 8 == 6) {
+                wan.sendAlone(peer, TOO_LONG_BYTES);
+            }
+        });
+    }
+
+    /** From now on packets are counted as for a move of its VM, or no more. */
+    void counts(boolean counted, WarmUpStage other) {
+        if (counted == counting) {
+            return;
+        }
+        counting = counted;
+        VmEntry vm = Objects.requireNonNull(table.vm(new VmId(id.name())));
+        HandoffPlan plan = WarmUp.plan(0, vm.id, id, other.id, new GatewayId("third"));
+        if (counted) {
+            accounts.begin(
+                    Handoff.atSource(SourceHandoff.arm(plan, System.nanoTime()).state(), vm, GuestSide.NONE));
+        } else {
+            accounts.close(plan.migration(), false);
+        }
     }
 
     /** As the forwarder does, until there is nothing to do. */
@@ -297,6 +365,7 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
             long now = System.nanoTime();
             sealing.tick(now);
             int work = outside.poll(now) + inside.poll(port(), now) + delivery.flushDue(now);
+            shares.turn(inside.mayHaveMore(), now);
             wan.flush();
             if (work == 0) {
                 return;

@@ -4,6 +4,7 @@ package io.sojourn.gateway;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
+import io.sojourn.gateway.WarmUpFrames.Size;
 import io.sojourn.linux.AeadContext;
 import io.sojourn.wire.IpProtocol;
 import java.lang.foreign.Arena;
@@ -54,9 +55,9 @@ class PacketPathAllocationTest {
                 long bytes = THREADS.getCurrentThreadAllocatedBytes();
                 for (int i = 0; i < ROUNDS; i++) {
                     boolean v6 = i % 2 == 1;
-                    there.say(near, v6, IpProtocol.TCP, true, false);
-                    there.say(near, v6, IpProtocol.UDP, false, true);
-                    back.say(far, v6, IpProtocol.TCP, false, false);
+                    there.say(near, v6, IpProtocol.TCP, Size.SUPER, false);
+                    there.say(near, v6, IpProtocol.UDP, Size.SMALL, true);
+                    back.say(far, v6, IpProtocol.TCP, Size.SMALL, false);
                     near.turn();
                     far.turn();
                     near.turn();
