@@ -89,7 +89,7 @@ class OutsideServerTest {
                 held.add(prefix + change.rdataToString());
             }
         }
-        answer.setTSIG(KEY, Rcode.NOERROR, update.getTSIG());
+        KEY.apply(answer, update.getTSIG());
         return answer.toWire();
     }
 
