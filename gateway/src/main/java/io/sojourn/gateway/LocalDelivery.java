@@ -12,8 +12,11 @@ import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.ParsedFrame;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +37,11 @@ final class LocalDelivery {
     private static final int TURNS_PER_FRAME_MORE = 2;
 
     private static final long FLUSH_EVERY_NS = 1_000_000;
+    /**
+     * So long the bridge goes on bringing what is for a guest to us when nothing waits any more. An answer goes back the way that its question came, and a guest that
+     * catches up answers what it had from us and what it had from the bridge in one breath: the answer to the first would come second.
+     */
+    private static final long ANSWERED_NS = TimeUnit.MILLISECONDS.toNanos(200);
 
     private final ForwardingTable table;
     private final Counters counters;
@@ -44,6 +52,9 @@ final class LocalDelivery {
     private final ParsedFrame f = new ParsedFrame();
     private final List<VmEntry> flushing = new ArrayList<>();
     private long nextFlushNs = Long.MAX_VALUE;
+    /** To be given back to the bridge when their time has come, the earliest first. */
+    private final Deque<VmEntry> answering = new ArrayDeque<>();
+
     private Witness witness = new Witness();
 
     LocalDelivery(ForwardingTable table, Counters counters) {
@@ -213,11 +224,16 @@ final class LocalDelivery {
                 if (vm.keeping == Keeping.BEHIND) {
                     vm.keeping = Keeping.NOTHING;
                     drop(vm);
-                    giveBackToBridge(vm);
+                    giveBackSoon(vm, nowNs);
                 }
             }
         }
-        nextFlushNs = flushing.isEmpty() ? Long.MAX_VALUE : nowNs + FLUSH_EVERY_NS;
+        while (!answering.isEmpty() && answering.getFirst().answeredNs - nowNs <= 0) {
+            giveBackToBridge(answering.removeFirst());
+        }
+        nextFlushNs = !flushing.isEmpty()
+                ? nowNs + FLUSH_EVERY_NS
+                : answering.isEmpty() ? Long.MAX_VALUE : answering.getFirst().answeredNs;
         return given;
     }
 
@@ -293,9 +309,23 @@ final class LocalDelivery {
         }
     }
 
-    /** The bridge may bring frames to the guest's port itself again, as soon as none of ours would be overtaken. */
+    /** The bridge may bring frames to the guest's port itself again, as soon as neither ours nor the guest's answers to them would be overtaken. */
+    void giveBackSoon(VmEntry vm, long nowNs) {
+        if (nothingWaits(vm)) {
+            answering.remove(vm);
+            vm.answeredNs = nowNs + ANSWERED_NS;
+            answering.addLast(vm);
+            nextFlushNs = Math.min(nextFlushNs, vm.answeredNs);
+        }
+    }
+
+    private static boolean nothingWaits(VmEntry vm) {
+        return vm.captured && vm.local && vm.keeping == Keeping.NOTHING && vm.holds.isEmpty();
+    }
+
+    /** The same at once. */
     void giveBackToBridge(VmEntry vm) {
-        if (vm.captured && vm.local && vm.keeping == Keeping.NOTHING && vm.holds.isEmpty()) {
+        if (nothingWaits(vm)) {
             release(vm);
             if (vm.neighboursWait) {
                 vm.neighboursWait = false;

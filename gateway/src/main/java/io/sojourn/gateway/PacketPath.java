@@ -158,7 +158,7 @@ final class PacketPath {
         if (kept == null || kept.isEmpty()) {
             vm.keeping = Keeping.NOTHING;
             delivery.drop(vm);
-            delivery.giveBackToBridge(vm);
+            delivery.giveBackSoon(vm, nowNs);
         } else {
             vm.keeping = Keeping.BEHIND;
             delivery.startFlush(vm, nowNs);
@@ -210,7 +210,7 @@ final class PacketPath {
         if (hold != null && hold.epoch() <= move.number()) {
             vm.holds.remove(from);
             delivered(vm, hold);
-            delivery.giveBackToBridge(vm);
+            delivery.giveBackSoon(vm, System.nanoTime());
         }
     }
 

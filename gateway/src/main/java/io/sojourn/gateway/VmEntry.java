@@ -99,6 +99,8 @@ final class VmEntry extends Whereabouts {
     long lastForwardedNs;
     /** The neighbours are told where the VM is as soon as it is no longer captured. */
     boolean neighboursWait;
+    /** When its neighbours may reach it without us again. */
+    long answeredNs;
     /** When that last ended with the guest here; frames that the bridge had brought to us before are still read after it. */
     long givenBackNs = Long.MIN_VALUE / 2;
     /** The guest's bridge ports, in the order of {@code nics}; -1 where not known. Set while a handoff is under way. */

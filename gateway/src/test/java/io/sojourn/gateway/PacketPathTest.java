@@ -74,6 +74,21 @@ class PacketPathTest {
     }
 
     @Test
+    void theBridgeWaitsUntilTheGuestHasAnsweredWhatItHadFromUs() {
+        VmEntry atB = b.vm(1);
+        b.path.startBuffering(atB, epoch(2), epoch(2), BOUND);
+        b.table.bind(atB, b.id, epoch(2));
+        long now = System.nanoTime();
+        b.path.deliverLive(atB, epoch(2), now);
+        b.delivery.flushDue(now);
+        assertThat(atB.captured).isTrue();
+
+        b.delivery.flushDue(b.delivery.nextFlushNs());
+        assertThat(atB.captured).isFalse();
+        assertThat(b.delivery.nextFlushNs()).isEqualTo(Long.MAX_VALUE);
+    }
+
+    @Test
     void whatIsRedirectedWaitsForWhatTheGuestHasNotRead() {
         VmEntry atA = a.vm(1);
         VmEntry atB = b.vm(1);
