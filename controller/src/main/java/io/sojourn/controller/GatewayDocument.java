@@ -3,6 +3,7 @@ package io.sojourn.controller;
 
 import io.sojourn.rpc.Hello;
 import io.sojourn.rpc.HostFacts;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -20,11 +21,16 @@ record GatewayDocument(
         @Nullable String sealKey,
         @Nullable String page4,
         @Nullable String page6,
-        @Nullable Map<String, Integer> segments) {
+        @Nullable Map<String, Integer> segments,
+        @Nullable List<UplinkPage> otherPages) {
+
+    /** The page of an uplink; empty text: none of that family. */
+    record UplinkPage(String v4, String v6) {}
 
     GatewayDocument {
         networks = List.copyOf(networks);
         segments = segments == null ? Map.of() : Map.copyOf(segments);
+        otherPages = otherPages == null ? List.of() : List.copyOf(otherPages);
     }
 
     static GatewayDocument of(Hello hello) {
@@ -40,7 +46,10 @@ record GatewayDocument(
                 hello.getSealKey(),
                 hello.getPage4(),
                 hello.getPage6(),
-                hello.getSegmentsMap());
+                hello.getSegmentsMap(),
+                hello.getOtherPagesList().stream()
+                        .map(page -> new UplinkPage(page.getV4(), page.getV6()))
+                        .toList());
     }
 
     static Resource.Host host(HostFacts facts) {
@@ -56,17 +65,29 @@ record GatewayDocument(
         return page4 != null && !page4.isEmpty() || page6 != null && !page6.isEmpty();
     }
 
+    /** Of all its uplinks, in text. */
+    List<String> pages() {
+        List<String> pages = new ArrayList<>();
+        pages.add(page4 == null ? "" : page4);
+        pages.add(page6 == null ? "" : page6);
+        if (otherPages != null) {
+            otherPages.forEach(page -> pages.addAll(List.of(page.v4(), page.v6())));
+        }
+        pages.removeIf(String::isEmpty);
+        return pages;
+    }
+
     boolean hasSegment(String network) {
         return segments != null && segments.containsKey(network);
     }
 
     GatewayDocument withoutKey() {
         return new GatewayDocument(
-                name, site, locator, connected, software, bootId, networks, host, "", page4, page6, segments);
+                name, site, locator, connected, software, bootId, networks, host, "", page4, page6, segments, otherPages);
     }
 
     GatewayDocument withConnected(boolean now) {
         return new GatewayDocument(
-                name, site, locator, now, software, bootId, networks, host, sealKey, page4, page6, segments);
+                name, site, locator, now, software, bootId, networks, host, sealKey, page4, page6, segments, otherPages);
     }
 }

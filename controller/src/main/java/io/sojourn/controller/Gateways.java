@@ -4,6 +4,7 @@ package io.sojourn.controller;
 import com.google.protobuf.ByteString;
 import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
+import io.sojourn.model.binding.Epoch;
 import io.sojourn.registry.Kind;
 import io.sojourn.registry.Write;
 import io.sojourn.rpc.ClockProbe;
@@ -17,6 +18,7 @@ import io.sojourn.rpc.PathReport;
 import io.sojourn.rpc.Phase;
 import io.sojourn.rpc.Reply;
 import io.sojourn.rpc.Sighting;
+import io.sojourn.rpc.TakeOver;
 import io.sojourn.rpc.ToGateway;
 import io.sojourn.rpc.Welcome;
 import java.time.Duration;
@@ -29,6 +31,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,6 +63,7 @@ final class Gateways {
 
     private static final Logger log = LoggerFactory.getLogger(Gateways.class);
     private static final int FIRST_PROBES = 4;
+    private static final Duration TAKE_OVER = Duration.ofSeconds(2);
 
     private final Realm realm;
     private final ForwardingTable table;
@@ -289,7 +293,27 @@ final class Gateways {
                         a -> a.end(Status.UNAVAILABLE.withDescription("the controller is ending; attach again later")));
     }
 
+    /** Returns when the gateway has done it, or is not there, or takes too long: then it learns it from the table as all do. */
+    void takeOver(String gateway, String vm, Epoch epoch) {
+        Command.Builder command = Command.newBuilder()
+                .setTakeOver(TakeOver.newBuilder().setVm(vm).setEpoch(epoch.number()));
+        try {
+            ask(gateway, command, TAKE_OVER).get();
+        } catch (ExecutionException e) {
+            log.info("VM {}: gateway {} was not told first: {}", vm, gateway, String.valueOf(e.getCause()));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     // ---- questions
+
+    /** Whether all of a site's gateways that are attached forward by that revision of the table, or a later one. */
+    boolean knows(String site, long revision) {
+        return realm.gateways().stream()
+                .filter(gateway -> gateway.site().equals(site) && isConnected(gateway.name()))
+                .allMatch(gateway -> facts(gateway.name()).appliedVersion >= revision);
+    }
 
     boolean isConnected(String gateway) {
         return attached.containsKey(gateway);

@@ -24,9 +24,10 @@ import java.util.TreeMap;
  */
 final class MappingServer {
     private static final int LIFETIME_MAX_S = 3_600;
+    private static final int MOBILES_MAX = 8;
     private static final long US_PER_S = 1_000_000;
 
-    private record Registered(MatMobile mobile, long sequence, long endsUs) {}
+    private record Registered(List<MatMobile> mobiles, long sequence, long revision, long endsUs) {}
 
     private static final class Home {
         /** By gateway. */
@@ -65,18 +66,30 @@ final class MappingServer {
         if (wrong.isEmpty() && wanted.getSequence() < home.sequence) {
             wrong = "sequence " + wanted.getSequence() + " is older than " + home.sequence;
         }
+        Registered before = home.mobiles.get(gateway);
+        if (wrong.isEmpty()
+                && before != null
+                && before.sequence() == wanted.getSequence()
+                && before.revision() > wanted.getRevision()) {
+            wrong = "revision " + wanted.getRevision() + " is older than " + before.revision();
+        }
         if (!wrong.isEmpty()) {
             return refusal(wanted.getNetwork(), wanted.getHome(), wrong);
         }
         homes.put(key(wanted.getNetwork(), wanted.getHome()), home);
         int lifetimeS = Math.clamp(wanted.getLifetimeS(), 1, LIFETIME_MAX_S);
         long nowUs = time.nowUs();
-        MatMobile mobile = wanted.getMobile(0);
-        if (mobile.getPreference() > 0) {
+        if (wanted.getMobileList().stream().anyMatch(mobile -> mobile.getPreference() > 0)) {
             home.sequence = wanted.getSequence();
             home.mobiles.values().removeIf(other -> other.sequence() < wanted.getSequence());
         }
-        home.mobiles.put(gateway, new Registered(mobile, wanted.getSequence(), nowUs + lifetimeS * US_PER_S));
+        home.mobiles.put(
+                gateway,
+                new Registered(
+                        wanted.getMobileList(),
+                        wanted.getSequence(),
+                        wanted.getRevision(),
+                        nowUs + lifetimeS * US_PER_S));
         home.correspondents.values().removeIf(endsUs -> endsUs < nowUs);
         return Mat.newBuilder()
                 .setRegistered(MatRegistered.newBuilder()
@@ -111,8 +124,12 @@ final class MappingServer {
                         .setHome(asked.getHome())
                         .setSequence(Math.max(0, home.sequence))
                         .setLifetimeS(lifetimeS)
+                        .setRevision(home.mobiles.values().stream()
+                                .mapToLong(Registered::revision)
+                                .max()
+                                .orElse(0))
                         .addAllMobile(home.mobiles.values().stream()
-                                .map(Registered::mobile)
+                                .flatMap(registered -> registered.mobiles().stream())
                                 .toList()))
                 .build();
     }
@@ -131,16 +148,18 @@ final class MappingServer {
         Optional<GatewayDocument> document = realm.gateway(gateway);
         List<MatMobile> mobiles = wanted.getMobileList();
         if (document.isEmpty()
-                || mobiles.size() != 1
-                || !mobiles.getFirst().getGateway().equals(gateway)) {
-            return "a gateway registers one mobile address, its own";
+                || mobiles.isEmpty()
+                || mobiles.size() > MOBILES_MAX
+                || !mobiles.stream().allMatch(mobile -> mobile.getGateway().equals(gateway))) {
+            return "a gateway registers mobile addresses of its own, one an uplink";
         }
         try {
-            IpAddress mobile = IpAddress.parse(mobiles.getFirst().getAddress());
-            String page =
-                    mobile.isV6() ? document.get().page6() : document.get().page4();
-            if (page == null || page.isEmpty() || !IpPrefix.parse(page).contains(mobile)) {
-                return mobile + " is not in the page of gateway " + gateway;
+            for (MatMobile each : mobiles) {
+                IpAddress mobile = IpAddress.parse(each.getAddress());
+                if (document.get().pages().stream()
+                        .noneMatch(page -> IpPrefix.parse(page).contains(mobile))) {
+                    return mobile + " is not in the page of gateway " + gateway;
+                }
             }
         } catch (IllegalArgumentException e) {
             return String.valueOf(e.getMessage());
@@ -175,7 +194,8 @@ final class MappingServer {
 
     private String wrongHosts(String site, MatMapping wanted) {
         boolean own = realm.network(wanted.getNetwork()).map(Resource.Network::subnets).orElse(List.of()).stream()
-                .anyMatch(subnet -> subnet.prefix().equals(wanted.getHome()) && site.equals(subnet.homeSite()));
+                .anyMatch(subnet -> subnet.prefix().equals(wanted.getHome())
+                        && (site.equals(subnet.homeSite()) || site.equals(subnet.nextSite())));
         return own ? "" : "it is not at home at site " + site;
     }
 }

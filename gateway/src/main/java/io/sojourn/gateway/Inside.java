@@ -351,7 +351,7 @@ final class Inside {
             return false;
         }
         return port == port.network.port
-                ? table.isOwnSite(subnet.homeSite())
+                ? table.isHere(subnet)
                 : isBeyond(port, port.network.edgeTo(subnet.homeSite()));
     }
 

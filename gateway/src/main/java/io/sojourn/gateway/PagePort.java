@@ -10,6 +10,7 @@ import io.sojourn.model.identity.IpPrefix;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -29,11 +30,12 @@ final class PagePort {
 
     private PagePort() {}
 
-    static Opened open(Page page, Links links, BridgeFdb fdb) {
-        page.v4().ifPresent(prefix -> requireForwarding(prefix, "ipv4/ip_forward", "net.ipv4.ip_forward"));
-        page.v6()
-                .ifPresent(prefix ->
-                        requireForwarding(prefix, "ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding"));
+    /** @param pages at least one */
+    static Opened open(List<Page> pages, Links links, BridgeFdb fdb) {
+        List<IpPrefix> v4 = pages.stream().flatMap(page -> page.v4().stream()).toList();
+        List<IpPrefix> v6 = pages.stream().flatMap(page -> page.v6().stream()).toList();
+        v4.forEach(prefix -> requireForwarding(prefix, "ipv4/ip_forward", "net.ipv4.ip_forward"));
+        v6.forEach(prefix -> requireForwarding(prefix, "ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding"));
         try {
             Tap tap = Tap.openTap(NAME, Set.of(Tap.Flag.VNET_HDR));
             BridgedTap.superFrames(tap, true);
@@ -42,13 +44,13 @@ final class PagePort {
             links.setTxQueueLength(ifindex, QUEUE_FRAMES);
             // Behind it is nobody to ask for an address: the kernel sends everything to the device's own.
             links.noArp(ifindex);
-            if (page.v6().isPresent()) {
+            if (!v6.isEmpty()) {
                 set("ipv6/conf/" + NAME + "/addr_gen_mode", "1"); // no link-local address, no announcements
                 set("ipv6/conf/" + NAME + "/disable_ipv6", "0");
             }
             links.up(ifindex);
-            page.v4().ifPresent(prefix -> address(links, ifindex, prefix));
-            page.v6().ifPresent(prefix -> address(links, ifindex, prefix));
+            v4.forEach(prefix -> address(links, ifindex, prefix));
+            v6.forEach(prefix -> address(links, ifindex, prefix));
             long mac = 0;
             for (byte octet : links.mac(ifindex)) {
                 mac = mac << 8 | octet & 0xFF;

@@ -82,6 +82,20 @@ final class Configs {
             placeList.add(place(site.name(), site.number(), places, routed));
         }
         placeList.add(place(Topology.CONTROLLER, Topology.CONTROLLER_NUMBER, places, List.of()));
+        scenario.uplinks()
+                .forEach(uplink -> placeList.add(Map.of(
+                        "name",
+                        uplink.name(),
+                        "netns",
+                        places.get(uplink.site().name()).namespace(),
+                        "device",
+                        Uplink.DEVICE,
+                        "prefixes",
+                        List.of(
+                                "100.64." + uplink.number() + ".0/24",
+                                "fd64:" + uplink.number() + "::/64",
+                                uplink.page4(),
+                                uplink.page6()))));
         scenario.outsiders().forEach((name, number) -> placeList.add(place(name, number, places, List.of())));
         List<Object> links = new ArrayList<>();
         for (Topology.Link link : topology.links()) {

@@ -168,6 +168,7 @@ public final class Lab implements AutoCloseable {
                 place(site.name()).sysctl("net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1");
             }
         }
+        scenario.uplinks().forEach(uplink -> uplink.furnish(place(uplink.site().name())));
         scenario.outsiders().forEach((name, number) -> addWanEnd(addPlace(name), number));
         scenario.furnish(this);
     }
@@ -244,7 +245,7 @@ public final class Lab implements AutoCloseable {
 
     private Map<String, Object> extras(Topology.Site site) {
         Map<String, Object> extras = new LinkedHashMap<>();
-        if (needsPages()) {
+        if (needsPages() && scenario.uplinks().stream().noneMatch(uplink -> uplink.site().equals(site))) {
             extras.put("page", List.of(site.page4(), site.page6()));
         }
         if (carriesBy(SEGMENT)) {

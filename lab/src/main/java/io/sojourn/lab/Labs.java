@@ -90,7 +90,7 @@ public final class Labs {
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean stands = false;
         try {
-            Lab lab = new Lab(run, Topology.threeContinents(), image, Scenarios.DEMO, Lab.OVERLAY);
+            Lab lab = new Lab(run, Topology.threeContinents(), image, Scenarios.STANDING, Lab.OVERLAY);
             Stage.setUp(lab, List.of(GuestPlan.web1(lab.topology())), seed, progress, System.nanoTime());
             run.letStand();
             stands = true;

@@ -51,24 +51,31 @@ final class NativeWire {
     static NativeWire begin(Lab lab) {
         NativeWire wire = new NativeWire(lab);
         try (WanControl wan = lab.wan()) {
-            wire.sites.forEach(site -> wan.capture(site.name(), wire.file(site), Configs.GATEWAY_PORT));
+            wire.ends().forEach(end -> wan.capture(end, wire.file(end), Configs.GATEWAY_PORT));
         }
         return wire;
     }
 
-    private Path file(Topology.Site site) {
-        return lab.run().folder().resolve("wan-" + site.name() + ".pcap");
+    /** Where a site touches the WAN. */
+    private List<String> ends() {
+        List<String> ends = new ArrayList<>(sites.stream().map(Topology.Site::name).toList());
+        lab.scenario().uplinks().forEach(uplink -> ends.add(uplink.name()));
+        return ends;
+    }
+
+    private Path file(String end) {
+        return lab.run().folder().resolve("wan-" + end + ".pcap");
     }
 
     /** Ends the captures and says what is in them. */
     void judge(Stage stage, Findings findings) {
         try (WanControl wan = lab.wan()) {
-            sites.forEach(site -> wan.endCapture(site.name()));
+            ends().forEach(wan::endCapture);
         }
         long bad = 0;
-        for (Topology.Site site : sites) {
-            read(file(site));
-            bad += badChecksums(file(site), findings);
+        for (String end : ends()) {
+            read(file(end));
+            bad += badChecksums(file(end), findings);
         }
         stage.say(
                 "on the WAN, all sites: " + packets + " packets, of which " + paged + " between pages, " + encapsulated
@@ -92,6 +99,10 @@ final class NativeWire {
             pages.add(IpPrefix.parse(site.page6()));
             inside.add(IpPrefix.parse(site.prefix4()));
             inside.add(IpPrefix.parse(site.prefix6()));
+        }
+        for (Uplink uplink : lab.scenario().uplinks()) {
+            pages.add(IpPrefix.parse(uplink.page4()));
+            pages.add(IpPrefix.parse(uplink.page6()));
         }
         try (FileChannel channel = FileChannel.open(pcap)) {
             ByteBuffer file = channel.map(FileChannel.MapMode.READ_ONLY, 0, Files.size(pcap))
