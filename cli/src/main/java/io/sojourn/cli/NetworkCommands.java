@@ -209,9 +209,7 @@ final class NetworkCommands {
                     throw CommandFailure.wrongUse(
                             "--home '" + home + "': write PREFIX=SITE, as in 10.10.5.0/24=hiroshima");
                 }
-                list.addObject()
-                        .put("prefix", home.substring(0, equals))
-                        .put("homeSite", home.substring(equals + 1));
+                list.addObject().put("prefix", home.substring(0, equals)).put("homeSite", home.substring(equals + 1));
             }
             JsonNode changed = options.client().patch("/v1/networks/" + ControllerClient.segment(name), change);
             if (!options.printedAsJson(changed)) {

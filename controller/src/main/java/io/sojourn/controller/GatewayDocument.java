@@ -83,11 +83,35 @@ record GatewayDocument(
 
     GatewayDocument withoutKey() {
         return new GatewayDocument(
-                name, site, locator, connected, software, bootId, networks, host, "", page4, page6, segments, otherPages);
+                name,
+                site,
+                locator,
+                connected,
+                software,
+                bootId,
+                networks,
+                host,
+                "",
+                page4,
+                page6,
+                segments,
+                otherPages);
     }
 
     GatewayDocument withConnected(boolean now) {
         return new GatewayDocument(
-                name, site, locator, now, software, bootId, networks, host, sealKey, page4, page6, segments, otherPages);
+                name,
+                site,
+                locator,
+                now,
+                software,
+                bootId,
+                networks,
+                host,
+                sealKey,
+                page4,
+                page6,
+                segments,
+                otherPages);
     }
 }

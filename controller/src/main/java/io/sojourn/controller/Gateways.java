@@ -220,9 +220,12 @@ final class Gateways {
                 known.clock.probe(
                         message.getClock().getSentUs(), message.getClock().getAtUs(), time.nowUs());
             case MAT ->
-                mappings.heard(from.gateway(), message.getMat())
-                        .ifPresent(answer ->
-                                from.send(ToGateway.newBuilder().setMat(answer).build()));
+                mappings.heard(from.gateway(), message.getMat()).forEach(said -> {
+                    Attachment to = attached.get(said.gateway());
+                    if (to != null) {
+                        to.send(ToGateway.newBuilder().setMat(said.message()).build());
+                    }
+                });
             case HELLO, MESSAGE_NOT_SET -> log.debug("gateway {} sent {}", from.gateway(), message.getMessageCase());
         }
     }
@@ -295,8 +298,8 @@ final class Gateways {
 
     /** Returns when the gateway has done it, or is not there, or takes too long: then it learns it from the table as all do. */
     void takeOver(String gateway, String vm, Epoch epoch) {
-        Command.Builder command = Command.newBuilder()
-                .setTakeOver(TakeOver.newBuilder().setVm(vm).setEpoch(epoch.number()));
+        Command.Builder command =
+                Command.newBuilder().setTakeOver(TakeOver.newBuilder().setVm(vm).setEpoch(epoch.number()));
         try {
             ask(gateway, command, TAKE_OVER).get();
         } catch (ExecutionException e) {

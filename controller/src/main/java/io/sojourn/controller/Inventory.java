@@ -162,7 +162,10 @@ final class Inventory {
         for (Resource.Subnet subnet : wanted) {
             String site = present("homeSite", subnet.homeSite());
             place(site, null);
-            sites.put(checked("prefix", () -> IpPrefix.parse(present("prefix", subnet.prefix()))).toString(), site);
+            sites.put(
+                    checked("prefix", () -> IpPrefix.parse(present("prefix", subnet.prefix())))
+                            .toString(),
+                    site);
         }
         List<Resource.Subnet> subnets = new ArrayList<>();
         for (Resource.Subnet subnet : old.subnets()) {

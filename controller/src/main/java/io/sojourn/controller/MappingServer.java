@@ -9,6 +9,7 @@ import io.sojourn.rpc.MatMobile;
 import io.sojourn.rpc.MatQuery;
 import io.sojourn.rpc.MatRefusal;
 import io.sojourn.rpc.MatRegistered;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -47,12 +48,19 @@ final class MappingServer {
         this.time = time;
     }
 
-    /** @param gateway who speaks */
-    synchronized Optional<Mat> heard(String gateway, Mat message) {
+    /** What is to be said to a gateway. */
+    record Said(String gateway, Mat message) {}
+
+    /**
+     * The answer first, then what others have to know.
+     *
+     * @param gateway who speaks
+     */
+    synchronized List<Said> heard(String gateway, Mat message) {
         return switch (message.getMessageCase()) {
-            case REGISTER -> Optional.of(register(gateway, message.getRegister()));
-            case QUERY -> Optional.of(query(gateway, message.getQuery()));
-            case REGISTERED, ANSWER, REFUSE, MESSAGE_NOT_SET -> Optional.empty();
+            case REGISTER -> List.of(new Said(gateway, register(gateway, message.getRegister())));
+            case QUERY -> query(gateway, message.getQuery());
+            case REGISTERED, ANSWER, REFUSE, MESSAGE_NOT_SET -> List.of();
         };
     }
 
@@ -91,11 +99,16 @@ final class MappingServer {
                         wanted.getRevision(),
                         nowUs + lifetimeS * US_PER_S));
         home.correspondents.values().removeIf(endsUs -> endsUs < nowUs);
+        return registered(gateway, wanted.getNetwork(), wanted.getHome(), wanted.getSequence(), lifetimeS, home);
+    }
+
+    private static Mat registered(
+            String gateway, String network, String address, long sequence, int lifetimeS, Home home) {
         return Mat.newBuilder()
                 .setRegistered(MatRegistered.newBuilder()
-                        .setNetwork(wanted.getNetwork())
-                        .setHome(wanted.getHome())
-                        .setSequence(wanted.getSequence())
+                        .setNetwork(network)
+                        .setHome(address)
+                        .setSequence(sequence)
                         .setLifetimeS(lifetimeS)
                         .addAllCorrespondents(home.correspondents.keySet().stream()
                                 .filter(asker -> !asker.equals(gateway))
@@ -103,21 +116,42 @@ final class MappingServer {
                 .build();
     }
 
-    private Mat query(String gateway, MatQuery asked) {
+    /** Who asks for the first time is made known to those who registered: they may have to tell him something before they next register. */
+    private List<Said> query(String gateway, MatQuery asked) {
         long nowUs = time.nowUs();
         Home home = homes.get(key(asked.getNetwork(), asked.getHome()));
         if (home != null) {
             home.mobiles.values().removeIf(mobile -> mobile.endsUs() < nowUs);
         }
         if (home == null || home.mobiles.isEmpty()) {
-            return refusal(asked.getNetwork(), asked.getHome(), "nobody has registered it");
+            return List.of(new Said(gateway, refusal(asked.getNetwork(), asked.getHome(), "nobody has registered it")));
         }
+        List<Said> said = new ArrayList<>();
         long endsUs = home.mobiles.values().stream()
                 .mapToLong(Registered::endsUs)
                 .min()
                 .orElse(nowUs);
         int lifetimeS = (int) Math.max(1, (endsUs - nowUs) / US_PER_S);
-        home.correspondents.put(gateway, nowUs + LIFETIME_MAX_S * US_PER_S);
+        boolean isNew = home.correspondents.put(gateway, nowUs + LIFETIME_MAX_S * US_PER_S) == null;
+        said.add(new Said(gateway, answer(asked, home, lifetimeS)));
+        Home known = home;
+        home.mobiles.forEach((registrant, each) -> {
+            if (isNew && !registrant.equals(gateway)) {
+                said.add(new Said(
+                        registrant,
+                        registered(
+                                registrant,
+                                asked.getNetwork(),
+                                asked.getHome(),
+                                each.sequence(),
+                                (int) Math.max(1, (each.endsUs() - nowUs) / US_PER_S),
+                                known)));
+            }
+        });
+        return said;
+    }
+
+    private static Mat answer(MatQuery asked, Home home, int lifetimeS) {
         return Mat.newBuilder()
                 .setAnswer(MatMapping.newBuilder()
                         .setNetwork(asked.getNetwork())

@@ -160,8 +160,7 @@ public final class GatewayConfigReader {
             int family = text.indexOf(':') < 0 ? 0 : 1;
             if (!prefixes[family].isEmpty()) {
                 throw wrong(
-                        key,
-                        "has two prefixes of the same family; give one each, as in [100.80.0.0/16, fd50:1::/48]");
+                        key, "has two prefixes of the same family; give one each, as in [100.80.0.0/16, fd50:1::/48]");
             }
             prefixes[family] = text;
         }

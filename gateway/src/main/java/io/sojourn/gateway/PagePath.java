@@ -186,10 +186,13 @@ final class PagePath implements Bypass, AutoCloseable {
         }
         Member source = lastSource;
         Member destination = lastDestination;
-        outwards.set(source, destination, lastDestinationHigh, lastDestinationLow, pageTo(peer, destination), epoch, false);
+        outwards.set(
+                source, destination, lastDestinationHigh, lastDestinationLow, pageTo(peer, destination), epoch, false);
         Mappings.Mapping mapping = destination.mapping();
         VmEntry vm = destination.vm() == null ? source.vm() : destination.vm();
-        String by = mapping != null && (vm == null ? network.isMat() : vm.isMat(network)) ? "mat: " + mapping.shown() + "; " : "paging: ";
+        String by = mapping != null && (vm == null ? network.isMat() : vm.isMat(network))
+                ? "mat: " + mapping.shown() + "; "
+                : "paging: ";
         return by + "natively, rewritten in place to "
                 + outwards.shown(lastV6, lastSourceHigh, lastSourceLow) + " > "
                 + outwards.shown(lastV6, lastDestinationHigh, lastDestinationLow) + ", by the host's own routing";
@@ -213,7 +216,14 @@ final class PagePath implements Bypass, AutoCloseable {
             return false;
         }
         witness.toWan(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
-        outwards.set(source, destination, lastDestinationHigh, lastDestinationLow, pageTo(peer, destination), epoch, passedOn);
+        outwards.set(
+                source,
+                destination,
+                lastDestinationHigh,
+                lastDestinationLow,
+                pageTo(peer, destination),
+                epoch,
+                passedOn);
         if (run.isInOnePiece()) {
             write(run);
         } else {

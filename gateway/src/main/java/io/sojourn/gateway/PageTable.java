@@ -145,8 +145,7 @@ final class PageTable {
         for (VirtualNetwork network : table.networks()) {
             vms.put(network, new AddressMap<>());
             List<Member> ofNetwork = new ArrayList<>();
-            network.subnets()
-                    .forEach(subnet -> addHosts(network, subnet, table, ofNetwork));
+            network.subnets().forEach(subnet -> addHosts(network, subnet, table, ofNetwork));
             members.addAll(ofNetwork);
             hosts.put(network, ofNetwork);
         }

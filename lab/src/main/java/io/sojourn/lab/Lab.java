@@ -245,7 +245,8 @@ public final class Lab implements AutoCloseable {
 
     private Map<String, Object> extras(Topology.Site site) {
         Map<String, Object> extras = new LinkedHashMap<>();
-        if (needsPages() && scenario.uplinks().stream().noneMatch(uplink -> uplink.site().equals(site))) {
+        if (needsPages()
+                && scenario.uplinks().stream().noneMatch(uplink -> uplink.site().equals(site))) {
             extras.put("page", List.of(site.page4(), site.page6()));
         }
         if (carriesBy(SEGMENT)) {
@@ -283,6 +284,10 @@ public final class Lab implements AutoCloseable {
     /** What a process writes; the next one of the same name goes on in the same file. */
     Path log(String name) {
         return server(name).child().log();
+    }
+
+    long pid(String name) {
+        return server(name).child().pid();
     }
 
     /** SIGKILL to the controller or a gateway. */

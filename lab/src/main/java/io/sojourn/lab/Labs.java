@@ -67,6 +67,11 @@ public final class Labs {
                     stage.lab().isPaged() ? Optional.of(NativeWire.begin(stage.lab())) : Optional.empty();
             boolean goesOn = play.on(stage, findings) && !(keep && !findings.ok());
             wire.ifPresent(watched -> watched.judge(stage, findings));
+            if (stage.lab().mechanism().equals(Lab.SEGMENT) || scenario == Scenarios.DEMO) {
+                if (wire.isEmpty()) {
+                    Checksums.judge(stage, findings);
+                }
+            }
             keep &= !findings.ok();
             return goesOn;
         } finally {

@@ -39,6 +39,8 @@ final class Scenarios {
             new SegmentGroup(),
             new LegacyPeer(),
             new TwoUplinks(),
+            new MobileNetwork(),
+            new MatOverhead(),
             new RuleSwitch(),
             NoisyNeighbour.limited(),
             NoisyNeighbour.unlimited(),

@@ -90,8 +90,12 @@ final class TwoUplinks extends Scenario {
             host.ip(List.of("link set " + Lab.WAN_DEVICE + " down"));
             double cutMs = awaitWays(stage, SECOND.page4(), SECOND.page6(), findings);
             traffic.outageEnds();
-            judge(stage, String.format(Locale.ROOT, "cut; all sites use the second after %.0f ms at most", cutMs),
-                    traffic.end(), true, findings);
+            judge(
+                    stage,
+                    String.format(Locale.ROOT, "cut; all sites use the second after %.0f ms at most", cutMs),
+                    traffic.end(),
+                    true,
+                    findings);
             findings.problems.addAll(traffic.recovered(RECOVERY));
             traffic.end(); // what came twice or late for the cut
             stage.calmDown(WATCHED);
@@ -101,8 +105,12 @@ final class TwoUplinks extends Scenario {
             restore(host);
             double backMs = awaitWays(stage, home().page4(), home().page6(), findings);
             stage.calmDown(WATCHED);
-            judge(stage, String.format(Locale.ROOT, "back; all sites use the first after %.0f ms at most", backMs),
-                    traffic.end(), false, findings);
+            judge(
+                    stage,
+                    String.format(Locale.ROOT, "back; all sites use the first after %.0f ms at most", backMs),
+                    traffic.end(),
+                    false,
+                    findings);
             awaitAttached(stage);
             stage.tour(destinations, findings);
             return false;
@@ -118,8 +126,7 @@ final class TwoUplinks extends Scenario {
                 "route replace ::/0 dev " + Lab.WAN_DEVICE));
     }
 
-    private static void judge(
-            Stage stage, String what, Traffic.Window window, boolean mayLose, Findings findings) {
+    private static void judge(Stage stage, String what, Traffic.Window window, boolean mayLose, Findings findings) {
         stage.say(String.format(
                 Locale.ROOT,
                 "%s: lost %d, duplicated %d, reordered %d, sessions %d open %d broken, RTT %.1f ms",
