@@ -40,6 +40,8 @@ import java.util.concurrent.locks.LockSupport;
  */
 final class RuleSwitch extends Scenario {
     private static final String VM = "rule1";
+    private static final double NEAR_MS = 20;
+    private static final double FAR_MS = 110;
     private static final int TCP = 6;
     private static final int HOST = 77;
     private static final int PAYLOAD_BYTES = 333;
@@ -58,6 +60,14 @@ final class RuleSwitch extends Scenario {
 
     RuleSwitch() {
         super("rule-switch", "one VM's rule at a correspondent's edge, switched many times and timed", 1_000, 10_000);
+    }
+
+    /** Two places that are near each other, so that a command is soon there, and a correspondent that is as far from both as Gainesville from St Andrews. */
+    @Override
+    Topology topology() {
+        return Topology.of(
+                List.of("st-andrews", "hiroshima", "gainesville"),
+                new double[][] {{0, NEAR_MS, FAR_MS}, {NEAR_MS, 0, FAR_MS}, {FAR_MS, FAR_MS, 0}});
     }
 
     @Override
