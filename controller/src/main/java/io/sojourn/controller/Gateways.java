@@ -32,6 +32,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -63,6 +64,10 @@ final class Gateways {
 
     private static final Logger log = LoggerFactory.getLogger(Gateways.class);
     private static final int FIRST_PROBES = 4;
+    /** So many, one by one: as often HotSpot sees code before it compiles it. */
+    private static final int REHEARSED_PROBES = 250;
+
+    private static final long REHEARSED_EVERY_NS = 20_000_000;
     private static final Duration TAKE_OVER = Duration.ofSeconds(2);
 
     private final Realm realm;
@@ -153,6 +158,7 @@ final class Gateways {
         for (int i = 0; i < FIRST_PROBES; i++) {
             probeClock(now);
         }
+        Thread.ofVirtual().name("rehearse-" + name).start(() -> rehearse(now));
         Set<String> running = new HashSet<>();
         known.hosted.forEach((vm, state) -> {
             if (state.equals("running")) {
@@ -161,6 +167,14 @@ final class Gateways {
         });
         moves().attached(name, restarted, running, Set.copyOf(hello.getUnfinishedList()));
         return now;
+    }
+
+    /** Cold code at either end would cost the first commands some milliseconds each, and everybody's packets may wait for one. The clocks are the better known for it. */
+    private void rehearse(Attachment attachment) {
+        for (int i = 0; i < REHEARSED_PROBES && attached.get(attachment.gateway()) == attachment; i++) {
+            probeClock(attachment);
+            LockSupport.parkNanos(REHEARSED_EVERY_NS);
+        }
     }
 
     private static Map<String, String> hosted(List<HostedVm> list) {
