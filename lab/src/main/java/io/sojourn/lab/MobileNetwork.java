@@ -210,13 +210,9 @@ final class MobileNetwork extends Scenario {
     private static void judge(Stage stage, String what, Traffic.Window window, int path, Findings findings) {
         stage.say(String.format(
                 Locale.ROOT,
-                "%s: lost %d, duplicated %d, reordered %d, sessions %d open %d broken, RTT %.1f ms",
+                "%s: %s, RTT %.1f ms",
                 what,
-                window.lost(),
-                window.duplicated(),
-                window.reordered(),
-                window.tcpOpen(),
-                window.tcpBroken(),
+                window.counts(),
                 window.paths().get(path).rttAfterMs()));
         if (window.lost() + window.duplicated() + window.tcpBroken() + window.bytesMismatched() > 0) {
             findings.problems.add(what + ":");

@@ -2,8 +2,6 @@
 package io.sojourn.lab;
 
 import io.sojourn.model.identity.IpPrefix;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,7 +25,6 @@ final class TwoUplinks extends Scenario {
     private static final Duration TOLD = Duration.ofSeconds(20);
     private static final Duration WATCHED = Duration.ofSeconds(5);
     private static final Duration RECOVERY = Duration.ofSeconds(30);
-    private static final Duration REATTACHED = Duration.ofSeconds(60);
 
     TwoUplinks() {
         super("mat-two-uplinks", "one of two uplinks of the VM's site is cut in mid-stream, and comes back", 1, 3);
@@ -101,7 +98,7 @@ final class TwoUplinks extends Scenario {
             awaitWays(stage, home().page4(), home().page6(), findings);
             stage.calmDown(WATCHED);
             judge(stage, "back; all sites use the first", traffic.end(), false, findings);
-            awaitAttached(stage);
+            Roam.awaitAttached(stage, home()); // TCP to the controller did not survive the cut
             stage.tour(destinations, findings);
             return false;
         };
@@ -119,17 +116,13 @@ final class TwoUplinks extends Scenario {
     private static void judge(Stage stage, String what, Traffic.Window window, boolean mayLose, Findings findings) {
         stage.say(String.format(
                 Locale.ROOT,
-                "%s: silence at most %.0f ms, lost %d, duplicated %d, reordered %d, sessions %d open %d broken, RTT %.1f ms",
+                "%s: silence at most %.0f ms, %s, RTT %.1f ms",
                 what,
                 window.paths().stream()
                         .mapToDouble(path -> path.figures().gapMs())
                         .max()
                         .orElse(Double.NaN),
-                window.lost(),
-                window.duplicated(),
-                window.reordered(),
-                window.tcpOpen(),
-                window.tcpBroken(),
+                window.counts(),
                 window.paths().get(2).rttAfterMs()));
         long bad = window.duplicated() + window.tcpBroken() + window.bytesMismatched() + (mayLose ? 0 : window.lost());
         if (bad > 0) {
@@ -180,24 +173,5 @@ final class TwoUplinks extends Scenario {
         int end = destination.indexOf(',');
         var address = io.sojourn.model.identity.IpAddress.parse(end < 0 ? destination : destination.substring(0, end));
         return pages.stream().anyMatch(page -> page.contains(address));
-    }
-
-    /** TCP to the controller did not survive the cut. */
-    private static void awaitAttached(Stage stage) {
-        Path log = stage.lab().log(Lab.gatewayProcess(home().name()));
-        long deadlineNs = System.nanoTime() + REATTACHED.toNanos();
-        while (true) {
-            try (var lines = Files.lines(log)) {
-                if (lines.filter(line -> line.contains("controller: connected")).count() > 1) {
-                    return;
-                }
-            } catch (java.io.IOException e) {
-                throw new LabException("cannot read " + log + ": " + e.getMessage(), e);
-            }
-            if (System.nanoTime() > deadlineNs) {
-                throw new LabException("not within " + REATTACHED.toSeconds() + " s: the gateway attaches again");
-            }
-            LockSupport.parkNanos(200_000_000);
-        }
     }
 }
