@@ -3,8 +3,10 @@ package io.sojourn.controller;
 
 import io.sojourn.rpc.Hello;
 import io.sojourn.rpc.HostFacts;
+import io.sojourn.rpc.NetworkLocators;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** What is stored of a gateway: its last Hello, without the secret, and whether it is connected. */
@@ -20,11 +22,13 @@ record GatewayDocument(
         @Nullable String sealKey,
         @Nullable String page4,
         @Nullable String page6,
-        @Nullable Map<String, Integer> segments) {
+        @Nullable Map<String, Integer> segments,
+        @Nullable Map<String, List<String>> locators) {
 
     GatewayDocument {
         networks = List.copyOf(networks);
         segments = segments == null ? Map.of() : Map.copyOf(segments);
+        locators = locators == null ? Map.of() : Map.copyOf(locators);
     }
 
     static GatewayDocument of(Hello hello) {
@@ -40,7 +44,9 @@ record GatewayDocument(
                 hello.getSealKey(),
                 hello.getPage4(),
                 hello.getPage6(),
-                hello.getSegmentsMap());
+                hello.getSegmentsMap(),
+                hello.getLocatorsList().stream()
+                        .collect(Collectors.toMap(NetworkLocators::getNetwork, l -> List.copyOf(l.getPrefixesList()), (a, b) -> a)));
     }
 
     static Resource.Host host(HostFacts facts) {
@@ -60,13 +66,18 @@ record GatewayDocument(
         return segments != null && segments.containsKey(network);
     }
 
+    /** By which members of the network are reached there by ILNP, the preferred first. */
+    List<String> locatorsIn(String network) {
+        return locators == null ? List.of() : locators.getOrDefault(network, List.of());
+    }
+
     GatewayDocument withoutKey() {
         return new GatewayDocument(
-                name, site, locator, connected, software, bootId, networks, host, "", page4, page6, segments);
+                name, site, locator, connected, software, bootId, networks, host, "", page4, page6, segments, locators);
     }
 
     GatewayDocument withConnected(boolean now) {
         return new GatewayDocument(
-                name, site, locator, now, software, bootId, networks, host, sealKey, page4, page6, segments);
+                name, site, locator, now, software, bootId, networks, host, sealKey, page4, page6, segments, locators);
     }
 }

@@ -68,6 +68,7 @@ final class Handoffs {
     private final Map<MigrationId, Handoff> active = new LinkedHashMap<>();
     private final SignalPort signals;
     private @Nullable Claims claims;
+    private @Nullable NodeMoves nodes;
 
     Handoffs(
             Forwarder forwarder,
@@ -89,6 +90,11 @@ final class Handoffs {
 
     void claims(Claims detector) {
         claims = detector;
+    }
+
+    /** VMs may go by ILNP. */
+    void locatedBy(NodeMoves moves) {
+        nodes = moves;
     }
 
     Accounts accounts() {
@@ -322,6 +328,9 @@ final class Handoffs {
             case HandoffAction.StartCopy() -> {
                 vm.singly = true;
                 h.queue(new QueueWatch(h.guest.ports(), timers));
+                if (nodes != null) {
+                    nodes.leaves(vm, h.plan.destination(), move.number(), nowNs);
+                }
                 h.guest.startCopy();
             }
             case HandoffAction.CancelCopy() -> h.guest.cancelCopy();
@@ -332,6 +341,9 @@ final class Handoffs {
             case HandoffAction.QuitGuest() -> h.guest.quitGuest();
             case HandoffAction.RedirectOn(GatewayId to, Epoch epoch) -> {
                 QueueWatch queue = h.queue();
+                if (nodes != null) {
+                    nodes.held(vm, nowNs);
+                }
                 path.redirectOn(vm, move, to, epoch, queue != null && !queue.isEmpty());
             }
             case HandoffAction.RedirectOff(GatewayId from, Epoch epoch, long bound) ->
@@ -341,6 +353,9 @@ final class Handoffs {
             case HandoffAction.FlushBuffer() -> path.flushBuffer(vm, move, nowNs);
             case HandoffAction.DeliverLive() -> {
                 path.deliverLive(vm, move, nowNs);
+                if (nodes != null) {
+                    nodes.activated(vm, move.number(), nowNs);
+                }
                 h.guest.activated();
             }
             case HandoffAction.ReturnBuffer(GatewayId to, Epoch epoch) ->

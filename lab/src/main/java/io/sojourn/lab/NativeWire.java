@@ -142,7 +142,7 @@ final class NativeWire {
     }
 
     /** How many packets tshark has something to say against; those that were cut short it leaves alone. */
-    private static long badChecksums(Path pcap, Findings findings) {
+    static long badChecksums(Path pcap, Findings findings) {
         Command.Outcome found = Command.attempt(
                 List.of(
                         "tshark",
