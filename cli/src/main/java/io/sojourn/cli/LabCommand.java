@@ -189,14 +189,14 @@ final class LabCommand {
         @Option(
                 names = "--mechanism",
                 paramLabel = "NAME",
-                description = "How packets are carried: overlay, paging, segment, mat or ilnp (default: ${DEFAULT-VALUE}).")
+                description =
+                        "How packets are carried: overlay, paging, segment, mat or ilnp (default: ${DEFAULT-VALUE}).")
         String mechanism = "overlay";
 
         @Option(
                 names = "--transparency",
                 paramLabel = "DEGREE",
-                description =
-                        "Who may notice moves by ilnp: visible, invisible or local (default: ${DEFAULT-VALUE}).")
+                description = "Who may notice moves by ilnp: visible, invisible or local (default: ${DEFAULT-VALUE}).")
         String transparency = ScenarioOptions.VISIBLE;
 
         @Option(

@@ -72,7 +72,8 @@ final class NetworkCommands {
 
         @Option(
                 names = "--transparency",
-                description = "Who may notice moves of its VMs by ilnp: visible, invisible or local; visible if left out.")
+                description =
+                        "Who may notice moves of its VMs by ilnp: visible, invisible or local; visible if left out.")
         @Nullable
         String transparency;
 

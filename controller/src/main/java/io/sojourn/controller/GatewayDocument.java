@@ -46,7 +46,8 @@ record GatewayDocument(
                 hello.getPage6(),
                 hello.getSegmentsMap(),
                 hello.getLocatorsList().stream()
-                        .collect(Collectors.toMap(NetworkLocators::getNetwork, l -> List.copyOf(l.getPrefixesList()), (a, b) -> a)));
+                        .collect(Collectors.toMap(
+                                NetworkLocators::getNetwork, l -> List.copyOf(l.getPrefixesList()), (a, b) -> a)));
     }
 
     static Resource.Host host(HostFacts facts) {

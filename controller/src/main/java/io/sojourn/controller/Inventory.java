@@ -208,7 +208,19 @@ final class Inventory {
             checked("hypervisor", () -> HypervisorUri.qmpPath(hypervisor));
         }
         return new Resource.Vm(
-                name, nics, null, null, hypervisor, template, parameters, mechanism, transparency, null, null, null, null);
+                name,
+                nics,
+                null,
+                null,
+                hypervisor,
+                template,
+                parameters,
+                mechanism,
+                transparency,
+                null,
+                null,
+                null,
+                null);
     }
 
     synchronized Resource.Vm changeVm(String name, Resource.VmChange change) {

@@ -249,7 +249,8 @@ final class MovePlanner {
                                 + "': add one to its gateway.yaml, as in networks: [{name: " + nic.network()
                                 + ", bridge: br0, segment: 70001}]");
             }
-            if (Inventory.ILNP.equals(mechanism) && destination.locatorsIn(nic.network()).isEmpty()) {
+            if (Inventory.ILNP.equals(mechanism)
+                    && destination.locatorsIn(nic.network()).isEmpty()) {
                 throw refuse(
                         "mechanism-impossible",
                         "packets of VM '" + vm.name() + "' go by ilnp, and gateway '" + destination.name()

@@ -132,8 +132,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             wan.bypassedBy(pages);
             outside.pagedBy(pages);
         }
-        List<IpPrefix> ours =
-                config.attachments().stream().flatMap(a -> a.locators().stream()).toList();
+        List<IpPrefix> ours = config.attachments().stream()
+                .flatMap(a -> a.locators().stream())
+                .toList();
         if (!ours.isEmpty()) {
             locators = new LocatorPath(table, wan, PagePort.open(ours, links, fdb), attachments, outside, counters);
             locators.watchedBy(witness);

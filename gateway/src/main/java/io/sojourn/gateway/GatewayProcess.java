@@ -15,9 +15,9 @@ import io.sojourn.rpc.Command;
 import io.sojourn.rpc.FromGateway;
 import io.sojourn.rpc.Heartbeat;
 import io.sojourn.rpc.Hello;
-import io.sojourn.rpc.NetworkLocators;
 import io.sojourn.rpc.Mat;
 import io.sojourn.rpc.MigrationReport;
+import io.sojourn.rpc.NetworkLocators;
 import io.sojourn.rpc.PathReport;
 import io.sojourn.rpc.Sighting;
 import io.sojourn.rpc.TableUpdate;
@@ -384,8 +384,7 @@ public final class GatewayProcess implements AutoCloseable {
                 hello.putSegments(a.network(), a.segmentVni());
             }
             if (!a.locators().isEmpty()) {
-                NetworkLocators.Builder locators =
-                        NetworkLocators.newBuilder().setNetwork(a.network());
+                NetworkLocators.Builder locators = NetworkLocators.newBuilder().setNetwork(a.network());
                 a.locators().forEach(locator -> locators.addPrefixes(locator.toString()));
                 hello.addLocators(locators);
             }

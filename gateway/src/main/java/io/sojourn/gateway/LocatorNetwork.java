@@ -49,8 +49,7 @@ final class LocatorNetwork {
         this.outsiders = attachment.outsiders();
         List<Uplink> uplinks = new ArrayList<>();
         for (IpPrefix locator : attachment.locators()) {
-            uplinks.add(
-                    new Uplink(new Locator64(locator.address().high()), PREFERENCE_STEP * (uplinks.size() + 1)));
+            uplinks.add(new Uplink(new Locator64(locator.address().high()), PREFERENCE_STEP * (uplinks.size() + 1)));
         }
         this.site = new SiteLocators(LIFETIME_S, uplinks);
         SecureRandom random = new SecureRandom();

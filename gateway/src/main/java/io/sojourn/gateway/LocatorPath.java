@@ -122,7 +122,9 @@ final class LocatorPath implements Bypass, AutoCloseable {
         own.clear();
         for (VirtualNetwork network : table.networks()) {
             GatewayConfig.Attachment attachment = attachments.get(network.name);
-            if (network.ilnp == null && attachment != null && !attachment.locators().isEmpty()) {
+            if (network.ilnp == null
+                    && attachment != null
+                    && !attachment.locators().isEmpty()) {
                 network.ilnp = new LocatorNetwork(network, attachment);
                 networks.add(network.ilnp);
             }
@@ -131,7 +133,9 @@ final class LocatorPath implements Bypass, AutoCloseable {
             known.rebuild(table);
             GatewayConfig.Attachment attachment = attachments.get(known.network.name);
             if (attachment != null) {
-                attachment.locators().forEach(locator -> own.put(locator.address().high(), known));
+                attachment
+                        .locators()
+                        .forEach(locator -> own.put(locator.address().high(), known));
             }
         }
         moves.tableChanged();
@@ -179,7 +183,8 @@ final class LocatorPath implements Bypass, AutoCloseable {
         if (to != null && !isHere(to.vm())) {
             here.leave(to);
         }
-        lastRelay = relay(here, from, Ipv6.sourceLow(s, ip), Ipv6.destinationLow(s, ip), Ipv6.destinationHigh(s, ip), true);
+        lastRelay =
+                relay(here, from, Ipv6.sourceLow(s, ip), Ipv6.destinationLow(s, ip), Ipv6.destinationHigh(s, ip), true);
         lastNetwork = network;
         lastTo = to;
         lastAt = at;
@@ -213,7 +218,9 @@ final class LocatorPath implements Bypass, AutoCloseable {
         }
         PeerLocators at = lastAt;
         Peer relay = lastRelay;
-        String way = relay == null ? "natively, by the host's own routing" : "by the overlay to " + relay.id + ", natively from there";
+        String way = relay == null
+                ? "natively, by the host's own routing"
+                : "by the overlay to " + relay.id + ", natively from there";
         return "ilnp: to locator " + new Locator64(at == null ? 0 : at.locator()) + ", " + way;
     }
 
@@ -429,7 +436,15 @@ final class LocatorPath implements Bypass, AutoCloseable {
             }
             return after(here, to, arriving, 0);
         }
-        return inward(here, in, at, f.unpaddedLength(), type == VirtioNetHeader.GSO_NONE ? 0 : segmentBytes, partial, null, 0);
+        return inward(
+                here,
+                in,
+                at,
+                f.unpaddedLength(),
+                type == VirtioNetHeader.GSO_NONE ? 0 : segmentBytes,
+                partial,
+                null,
+                0);
     }
 
     /** After the VM, as it came. */
@@ -473,19 +488,21 @@ final class LocatorPath implements Bypass, AutoCloseable {
         PeerLocators from = here.peerAt(f.sourceHigh());
         if (to != null) {
             here.speakFor(to);
-        } else if (from == null || !here.speakForHost(nid)) {
+        } else if (from == null && own.get(f.sourceHigh()) != here || !here.speakForHost(nid)) {
             return DropReason.NO_NEIGHBOR;
         }
-        boolean inRealm = from != null;
+        boolean isOwn = own.get(f.sourceHigh()) == here; // it went the long way round, and the VM has come to meet it
+        boolean inRealm = from != null || isOwn;
         if (!inRealm && !here.admits(f.sourceHigh(), f.sourceLow())) {
             return DropReason.UNKNOWN_PEER;
         }
         Member source = inRealm ? here.vm(f.sourceLow()) : null;
-        long knownAs = from == null ? 0 : source == null ? from.hosts() : source.internal();
+        long hosts = from == null ? here.hosts() : from.hosts();
+        long knownAs = source == null ? hosts : source.internal();
         if (inRealm && knownAs == 0) {
             return DropReason.UNKNOWN_PEER;
         }
-        boolean vouched = from != null && (source == null || isSoonOrLatelyAt(source.vm(), from.peer()));
+        boolean vouched = isOwn || source == null || from != null && isSoonOrLatelyAt(source.vm(), from.peer());
         Way way = here.border.inbound(
                 s,
                 at + Ethernet.HEADER_BYTES,
@@ -527,7 +544,8 @@ final class LocatorPath implements Bypass, AutoCloseable {
         } else if (!run.whole(s, f, segmentBytes)) {
             return DropReason.BAD_TRANSPORT_LENGTH;
         }
-        Ethernet.putDestination(s, at, to == null ? LanPort.ANYCAST_MAC : to.nic().mac());
+        Ethernet.putDestination(
+                s, at, to == null ? LanPort.ANYCAST_MAC : to.nic().mac());
         Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
         Peer peer = from == null ? null : from.peer();
         if (via == null) {
@@ -574,13 +592,20 @@ final class LocatorPath implements Bypass, AutoCloseable {
         return true;
     }
 
-    private void taken(
-            LocatorNetwork here, Peer peer, int epoch, FrameRun run, boolean fromUs, @Nullable Member to) {
+    private void taken(LocatorNetwork here, Peer peer, int epoch, FrameRun run, boolean fromUs, @Nullable Member to) {
         DropReason bad = f.parse(run.memory(), run.frameAt(), run.frameLength());
         if (!bad.isDrop()) {
             if (to != null && (isHere(to.vm()) || to.vm().keeping == Keeping.MARKED)) {
                 int segmentBytes = run.count() > 1 ? run.segmentBytes() : 0;
-                bad = inward(here, run.memory(), run.frameAt(), run.frameLength(), segmentBytes, run.isPartial(), peer, epoch);
+                bad = inward(
+                        here,
+                        run.memory(),
+                        run.frameAt(),
+                        run.frameLength(),
+                        segmentBytes,
+                        run.isPartial(),
+                        peer,
+                        epoch);
             } else if (fromUs) {
                 bad = outFor(here, peer, run);
             } else {
@@ -666,8 +691,7 @@ final class LocatorPath implements Bypass, AutoCloseable {
                 operation,
                 listed);
         say(here, sourceLocator, length);
-        counters.add(
-                operation == LocatorUpdate.ADVERTISEMENT ? Kind.LOCATOR_UPDATES_SENT : Kind.LOCATOR_UPDATES_TAKEN);
+        counters.add(operation == LocatorUpdate.ADVERTISEMENT ? Kind.LOCATOR_UPDATES_SENT : Kind.LOCATOR_UPDATES_TAKEN);
     }
 
     @Override

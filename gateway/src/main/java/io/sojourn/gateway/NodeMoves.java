@@ -177,8 +177,8 @@ final class NodeMoves {
 
     /** An update has been understood. */
     void heard(LocatorNetwork here, MemorySegment s, long ip) {
-        boolean answer = LocatorUpdate.operation(s, ip + here.border.headers().upperOffset())
-                == LocatorUpdate.ACKNOWLEDGEMENT;
+        boolean answer =
+                LocatorUpdate.operation(s, ip + here.border.headers().upperOffset()) == LocatorUpdate.ACKNOWLEDGEMENT;
         if (answer) {
             counters.add(Kind.LOCATOR_UPDATES_CONFIRMED);
         }

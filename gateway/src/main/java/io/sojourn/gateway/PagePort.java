@@ -98,8 +98,8 @@ final class PagePort {
         } catch (IOException e) {
             throw new GatewayException(prefix + ": cannot read " + name + ": " + e.getMessage(), e);
         }
-        throw new GatewayException(prefix
-                + ": this host forwards no packets of that family; set it with: sysctl -w " + name + "=1");
+        throw new GatewayException(
+                prefix + ": this host forwards no packets of that family; set it with: sysctl -w " + name + "=1");
     }
 
     private static void set(String setting, String value) {

@@ -2,7 +2,14 @@
 package io.sojourn.lab;
 
 import io.sojourn.wan.WanControl;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -16,6 +23,8 @@ import java.util.TreeSet;
  * member has inside. A visible move is told and confirmed; of an invisible one nothing is said, and nobody sees a VM by another locator than before.
  */
 final class IlnpWire {
+    private static final int FILE_HEADER_BYTES = 24;
+    private static final int RECORD_HEADER_BYTES = 16;
     private static final int ADVERTISEMENT = 1;
     private static final int ACKNOWLEDGEMENT = 2;
 
@@ -55,6 +64,7 @@ final class IlnpWire {
         try (WanControl wan = lab.wan()) {
             ends.forEach(wan::endCapture);
         }
+        ends.forEach(end -> keepIpv6(file(end)));
         long updates = 0;
         long answers = 0;
         long nonces = 0;
@@ -103,6 +113,33 @@ final class IlnpWire {
                         .toList());
     }
 
+    /** The gateways' own datagrams are IPv4 here, and most of what is captured: tshark would take a minute over them. */
+    private static void keepIpv6(Path pcap) {
+        Path kept = pcap.resolveSibling("ipv6-" + pcap.getFileName());
+        try (FileChannel in = FileChannel.open(pcap);
+                FileChannel out = FileChannel.open(
+                        kept,
+                        StandardOpenOption.CREATE,
+                        StandardOpenOption.WRITE,
+                        StandardOpenOption.TRUNCATE_EXISTING)) {
+            ByteBuffer file =
+                    in.map(FileChannel.MapMode.READ_ONLY, 0, in.size()).order(ByteOrder.LITTLE_ENDIAN);
+            ByteBuffer six = ByteBuffer.allocate((int) in.size());
+            six.put(file.slice(0, FILE_HEADER_BYTES));
+            for (int at = FILE_HEADER_BYTES; at + RECORD_HEADER_BYTES < file.limit(); ) {
+                int length = RECORD_HEADER_BYTES + file.getInt(at + 8);
+                if (at + length <= file.limit() && (file.get(at + RECORD_HEADER_BYTES) & 0xF0) == 0x60) {
+                    six.put(file.slice(at, length));
+                }
+                at += length;
+            }
+            out.write(six.flip());
+            Files.move(kept, pcap, StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            throw new LabException("cannot read " + pcap + ": " + e.getMessage(), e);
+        }
+    }
+
     /** Locators that a VM was seen by. */
     private Set<String> sourcesOf(String end, GuestPlan plan) {
         String node = plan.address6().substring(plan.address6().lastIndexOf(':') + 1);
@@ -144,9 +181,7 @@ final class IlnpWire {
                 fields[2],
                 fields[6].startsWith("01") ? ADVERTISEMENT : ACKNOWLEDGEMENT,
                 fields[4],
-                Arrays.stream(fields[5].split(","))
-                        .filter(l -> !l.isEmpty())
-                        .toList());
+                Arrays.stream(fields[5].split(",")).filter(l -> !l.isEmpty()).toList());
     }
 
     private static List<String> tshark(Path pcap, String filter, String... fields) {

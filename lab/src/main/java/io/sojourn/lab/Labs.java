@@ -71,8 +71,9 @@ public final class Labs {
             }
             Optional<NativeWire> wire =
                     stage.lab().isPaged() ? Optional.of(NativeWire.begin(stage.lab())) : Optional.empty();
-            Optional<IlnpWire> native6 =
-                    stage.lab().mechanism().equals(Lab.ILNP) ? Optional.of(IlnpWire.begin(stage.lab())) : Optional.empty();
+            Optional<IlnpWire> native6 = stage.lab().mechanism().equals(Lab.ILNP)
+                    ? Optional.of(IlnpWire.begin(stage.lab()))
+                    : Optional.empty();
             boolean goesOn = play.on(stage, findings) && !(keep && !findings.ok());
             wire.ifPresent(watched -> watched.judge(stage, findings));
             native6.ifPresent(watched -> watched.judge(stage, findings));
@@ -99,7 +100,8 @@ public final class Labs {
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean stands = false;
         try {
-            Lab lab = new Lab(run, Topology.threeContinents(), image, Scenarios.DEMO, Lab.OVERLAY, ScenarioOptions.VISIBLE);
+            Lab lab = new Lab(
+                    run, Topology.threeContinents(), image, Scenarios.DEMO, Lab.OVERLAY, ScenarioOptions.VISIBLE);
             Stage.setUp(lab, List.of(GuestPlan.web1(lab.topology())), seed, progress, System.nanoTime());
             run.letStand();
             stands = true;
