@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -84,6 +85,7 @@ final class IlnpWire {
             sources.addAll(sourcesOf(end, stage.mover().plan()));
         }
         stage.say(String.format(
+                Locale.ROOT,
                 "on the WAN, all ends: %d packets by locators, %d Locator Updates, %d acknowledgements, %d nonces; the VM came from %s",
                 packets, updates, answers, nonces, sources));
         if (packets == 0) {
