@@ -51,8 +51,14 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--mechanism",
             paramLabel = "NAME",
-            description = "How packets are carried: overlay, paging, segment or mat (default: ${DEFAULT-VALUE}).")
+            description = "How packets are carried: overlay, paging, segment, mat or ilnp (default: ${DEFAULT-VALUE}).")
     String mechanism = "overlay";
+
+    @Option(
+            names = "--transparency",
+            paramLabel = "DEGREE",
+            description = "Who may notice moves by ilnp: visible, invisible or local (default: ${DEFAULT-VALUE}).")
+    String transparency = ScenarioOptions.VISIBLE;
 
     @Option(names = "--json", description = "Print the report to stdout instead of the table.")
     boolean json;
@@ -64,8 +70,12 @@ final class DemoCommand implements Callable<Integer> {
             throw CommandFailure.wrongUse(
                     "--mechanism " + mechanism + ": there are " + String.join(", ", ScenarioOptions.MECHANISMS));
         }
+        if (!ScenarioOptions.TRANSPARENCIES.contains(transparency)) {
+            throw CommandFailure.wrongUse("--transparency " + transparency + ": there are "
+                    + String.join(", ", ScenarioOptions.TRANSPARENCIES));
+        }
         Labs labs = new Labs(spec.commandLine().getOut(), headless, json);
-        int status = labs.run(ScenarioOptions.demo(mechanism), report);
+        int status = labs.run(ScenarioOptions.demo(mechanism, transparency), report);
         if (status == 0 && !json && !headless) {
             spec.commandLine().getOut().print(NEXT);
             spec.commandLine().getOut().flush();

@@ -189,8 +189,15 @@ final class LabCommand {
         @Option(
                 names = "--mechanism",
                 paramLabel = "NAME",
-                description = "How packets are carried: overlay, paging, segment or mat (default: ${DEFAULT-VALUE}).")
+                description =
+                        "How packets are carried: overlay, paging, segment, mat or ilnp (default: ${DEFAULT-VALUE}).")
         String mechanism = "overlay";
+
+        @Option(
+                names = "--transparency",
+                paramLabel = "DEGREE",
+                description = "Who may notice moves by ilnp: visible, invisible or local (default: ${DEFAULT-VALUE}).")
+        String transparency = ScenarioOptions.VISIBLE;
 
         @Option(
                 names = "--rtts",
@@ -230,7 +237,7 @@ final class LabCommand {
         public Integer call() {
             Privileges.requireRoot("./sojourn lab run " + scenario, REASON);
             ScenarioOptions options = new ScenarioOptions(
-                    Scenario.named(scenario), moves, vms, only, rtts, seed, mechanism, prefix, keep);
+                    Scenario.named(scenario), moves, vms, only, rtts, seed, mechanism, transparency, prefix, keep);
             return new Labs(spec.commandLine().getOut(), headless, json).run(options, report);
         }
     }

@@ -67,9 +67,16 @@ final class NetworkCommands {
         @Option(
                 names = "--mechanism",
                 description =
-                        "How packets of its VMs are carried: overlay, paging, segment or mat; overlay if left out.")
+                        "How packets of its VMs are carried: overlay, paging, segment, mat or ilnp; overlay if left out.")
         @Nullable
         String mechanism;
+
+        @Option(
+                names = "--transparency",
+                description =
+                        "Who may notice moves of its VMs by ilnp: visible, invisible or local; visible if left out.")
+        @Nullable
+        String transparency;
 
         @Option(
                 names = "--ordering",
@@ -92,6 +99,9 @@ final class NetworkCommands {
             }
             if (mechanism != null) {
                 network.put("mechanism", mechanism);
+            }
+            if (transparency != null) {
+                network.put("transparency", transparency);
             }
             if (ordering != null) {
                 network.put("ordering", ordering);

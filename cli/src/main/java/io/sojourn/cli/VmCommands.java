@@ -87,9 +87,16 @@ final class VmCommands {
         @Option(
                 names = "--mechanism",
                 description =
-                        "How its packets are carried: overlay, paging, segment or mat; as its network says if left out.")
+                        "How its packets are carried: overlay, paging, segment, mat or ilnp; as its network says if left out.")
         @Nullable
         String mechanism;
+
+        @Option(
+                names = "--transparency",
+                description =
+                        "Who may notice its moves by ilnp: visible, invisible or local; as its network says if left out.")
+        @Nullable
+        String transparency;
 
         ObjectNode json() {
             ObjectNode vm = JsonNodeFactory.instance.objectNode();
@@ -113,6 +120,7 @@ final class VmCommands {
             put(vm, "hypervisor", hypervisor);
             put(vm, "template", template);
             put(vm, "mechanism", mechanism);
+            put(vm, "transparency", transparency);
             if (!parameters.isEmpty()) {
                 ObjectNode filled = vm.putObject("parameters");
                 parameters.forEach(filled::put);

@@ -24,7 +24,8 @@ class ScenarioSystemTest {
     private Report run(String scenario, int moves, int vms, String only) {
         Progress progress = new Progress(new PrintStream(said, true, StandardCharsets.UTF_8), false);
         return Labs.run(
-                new ScenarioOptions(Scenario.named(scenario), moves, vms, only, List.of(), 1, "overlay", "", false),
+                new ScenarioOptions(
+                        Scenario.named(scenario), moves, vms, only, List.of(), 1, "overlay", "visible", "", false),
                 progress);
     }
 

@@ -8,6 +8,7 @@ import io.sojourn.registry.Change;
 import io.sojourn.registry.Commit;
 import io.sojourn.rpc.Gateway;
 import io.sojourn.rpc.Network;
+import io.sojourn.rpc.NetworkLocators;
 import io.sojourn.rpc.Nic;
 import io.sojourn.rpc.Subnet;
 import io.sojourn.rpc.TableUpdate;
@@ -217,7 +218,8 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 .setVni(n.vni() == null ? 0 : n.vni())
                 .setMechanism(n.mechanism() == null ? "overlay" : n.mechanism())
                 .setMtu(n.mtu() == null ? 0 : n.mtu())
-                .setOrdering(n.isRelaxed() ? Resource.RELAXED : Resource.STRICT);
+                .setOrdering(n.isRelaxed() ? Resource.RELAXED : Resource.STRICT)
+                .setTransparency(n.transparency() == null ? "" : n.transparency());
         for (Resource.Subnet subnet : n.subnets()) {
             message.addSubnets(Subnet.newBuilder()
                     .setPrefix(subnet.prefix())
@@ -241,6 +243,13 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 .setPage6(g.page6() == null ? "" : g.page6())
                 .putAllSegments(g.segments() == null ? Map.of() : g.segments())
                 .addAllOtherPages(others(g))
+                .addAllLocators((g.locators() == null ? Map.<String, List<String>>of() : g.locators())
+                        .entrySet().stream()
+                                .map(l -> NetworkLocators.newBuilder()
+                                        .setNetwork(l.getKey())
+                                        .addAllPrefixes(l.getValue())
+                                        .build())
+                                .toList())
                 .build();
     }
 
@@ -262,7 +271,8 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 .setQmp(vm.qmp())
                 .setTemplate(vm.template() == null ? "" : vm.template())
                 .putAllParameters(vm.filling())
-                .setMechanism(vm.mechanism() == null ? "" : vm.mechanism());
+                .setMechanism(vm.mechanism() == null ? "" : vm.mechanism())
+                .setTransparency(vm.transparency() == null ? "" : vm.transparency());
         for (Resource.Nic nic : vm.nics()) {
             message.addNics(Nic.newBuilder()
                     .setMac(nic.mac())

@@ -3,9 +3,11 @@ package io.sojourn.controller;
 
 import io.sojourn.rpc.Hello;
 import io.sojourn.rpc.HostFacts;
+import io.sojourn.rpc.NetworkLocators;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** What is stored of a gateway: its last Hello, without the secret, and whether it is connected. */
@@ -22,6 +24,7 @@ record GatewayDocument(
         @Nullable String page4,
         @Nullable String page6,
         @Nullable Map<String, Integer> segments,
+        @Nullable Map<String, List<String>> locators,
         @Nullable List<UplinkPage> otherPages) {
 
     /** The page of an uplink; empty text: none of that family. */
@@ -31,6 +34,7 @@ record GatewayDocument(
         networks = List.copyOf(networks);
         segments = segments == null ? Map.of() : Map.copyOf(segments);
         otherPages = otherPages == null ? List.of() : List.copyOf(otherPages);
+        locators = locators == null ? Map.of() : Map.copyOf(locators);
     }
 
     static GatewayDocument of(Hello hello) {
@@ -47,6 +51,9 @@ record GatewayDocument(
                 hello.getPage4(),
                 hello.getPage6(),
                 hello.getSegmentsMap(),
+                hello.getLocatorsList().stream()
+                        .collect(Collectors.toMap(
+                                NetworkLocators::getNetwork, l -> List.copyOf(l.getPrefixesList()), (a, b) -> a)),
                 hello.getOtherPagesList().stream()
                         .map(page -> new UplinkPage(page.getV4(), page.getV6()))
                         .toList());
@@ -81,6 +88,11 @@ record GatewayDocument(
         return segments != null && segments.containsKey(network);
     }
 
+    /** By which members of the network are reached there by ILNP, the preferred first. */
+    List<String> locatorsIn(String network) {
+        return locators == null ? List.of() : locators.getOrDefault(network, List.of());
+    }
+
     GatewayDocument withoutKey() {
         return new GatewayDocument(
                 name,
@@ -95,6 +107,7 @@ record GatewayDocument(
                 page4,
                 page6,
                 segments,
+                locators,
                 otherPages);
     }
 
@@ -112,6 +125,7 @@ record GatewayDocument(
                 page4,
                 page6,
                 segments,
+                locators,
                 otherPages);
     }
 }

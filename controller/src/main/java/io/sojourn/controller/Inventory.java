@@ -34,7 +34,12 @@ final class Inventory {
     static final String PAGING = "paging";
     static final String SEGMENT = "segment";
     static final String MAT = "mat";
-    private static final List<String> MECHANISMS = List.of(OVERLAY, PAGING, SEGMENT, MAT);
+    static final String ILNP = "ilnp";
+    private static final List<String> MECHANISMS = List.of(OVERLAY, PAGING, SEGMENT, MAT, ILNP);
+
+    static final String LOCAL = "local";
+    /** Degrees of location transparency (RFC 6748 section 6). */
+    private static final List<String> TRANSPARENCIES = List.of("visible", "invisible", LOCAL);
 
     private final Realm realm;
     private final PageNumbers pageNumbers;
@@ -80,6 +85,7 @@ final class Inventory {
                 mechanism == null ? OVERLAY : mechanism,
                 mtu,
                 wanted.isRelaxed() ? Resource.RELAXED : Resource.STRICT,
+                transparency(wanted.transparency()),
                 pageNumbers.numbered(subnets(wanted.subnets())));
         realm.store().commit(List.of(Write.create(Kind.NETWORK, name, Json.write(network))));
         return network;
@@ -92,6 +98,15 @@ final class Inventory {
                     422,
                     "mechanism-impossible",
                     "mechanism '" + wanted + "' is not known here: use " + String.join(" or ", MECHANISMS));
+        }
+        return wanted;
+    }
+
+    /** Null: none is named. */
+    private static @Nullable String transparency(@Nullable String wanted) {
+        if (wanted != null && !TRANSPARENCIES.contains(wanted)) {
+            throw RefusalException.invalid(
+                    "transparency '" + wanted + "': must be one of " + String.join(", ", TRANSPARENCIES));
         }
         return wanted;
     }
@@ -216,7 +231,8 @@ final class Inventory {
                 wanted.hypervisor(),
                 wanted.template(),
                 wanted.filling(),
-                mechanism(wanted.mechanism()));
+                mechanism(wanted.mechanism()),
+                transparency(wanted.transparency()));
         Epoch epoch = realm.store().reserveEpoch(new VmId(name));
         realm.store()
                 .commit(List.of(
@@ -232,12 +248,25 @@ final class Inventory {
             @Nullable String hypervisor,
             @Nullable String template,
             java.util.Map<String, String> parameters,
-            @Nullable String mechanism) {
+            @Nullable String mechanism,
+            @Nullable String transparency) {
         if (hypervisor != null) {
             checked("hypervisor", () -> HypervisorUri.qmpPath(hypervisor));
         }
         return new Resource.Vm(
-                name, nics, null, null, hypervisor, template, parameters, mechanism, null, null, null, null);
+                name,
+                nics,
+                null,
+                null,
+                hypervisor,
+                template,
+                parameters,
+                mechanism,
+                transparency,
+                null,
+                null,
+                null,
+                null);
     }
 
     synchronized Resource.Vm changeVm(String name, Resource.VmChange change) {
@@ -250,7 +279,8 @@ final class Inventory {
                 change.hypervisor() == null ? old.hypervisor() : change.hypervisor(),
                 change.template() == null ? old.template() : change.template(),
                 change.parameters() == null ? old.filling() : change.parameters(),
-                change.mechanism() == null ? old.mechanism() : mechanism(change.mechanism()));
+                change.mechanism() == null ? old.mechanism() : mechanism(change.mechanism()),
+                change.transparency() == null ? old.transparency() : transparency(change.transparency()));
         List<Write> writes = new ArrayList<>();
         writes.add(new Write.Put(Kind.VM, name, Json.write(vm), stored.version()));
         if (change.site() != null || change.gateway() != null) {
@@ -302,6 +332,7 @@ final class Inventory {
                 vm.template(),
                 vm.parameters(),
                 vm.mechanism(),
+                vm.transparency(),
                 null,
                 null,
                 null,

@@ -249,6 +249,15 @@ final class MovePlanner {
                                 + "': add one to its gateway.yaml, as in networks: [{name: " + nic.network()
                                 + ", bridge: br0, segment: 70001}]");
             }
+            if (Inventory.ILNP.equals(mechanism)
+                    && destination.locatorsIn(nic.network()).isEmpty()) {
+                throw refuse(
+                        "mechanism-impossible",
+                        "packets of VM '" + vm.name() + "' go by ilnp, and gateway '" + destination.name()
+                                + "' has no locator in network '" + nic.network()
+                                + "': add one to its gateway.yaml, as in networks: [{name: " + nic.network()
+                                + ", bridge: br0, locators: [\"fd66:1::/64\"]}]");
+            }
             if (!destination.networks().contains(nic.network())) {
                 throw refuse(
                         "network-missing",

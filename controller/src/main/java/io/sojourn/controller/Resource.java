@@ -68,6 +68,7 @@ public sealed interface Resource {
             @Nullable String mechanism,
             @Nullable Integer mtu,
             @Nullable String ordering,
+            @Nullable String transparency,
             List<Subnet> subnets)
             implements Resource {
         /** Of a move of its VMs: strict unless it is to be relaxed. */
@@ -162,6 +163,7 @@ public sealed interface Resource {
             @Nullable String template,
             @Nullable Map<String, String> parameters,
             @Nullable String mechanism,
+            @Nullable String transparency,
             @Nullable Long epoch,
             @Nullable String state,
             @Nullable String migration,
@@ -187,6 +189,7 @@ public sealed interface Resource {
                     template,
                     parameters,
                     mechanism,
+                    transparency,
                     epoch,
                     state,
                     migration,
@@ -205,7 +208,8 @@ public sealed interface Resource {
             @Nullable String hypervisor,
             @Nullable String template,
             @Nullable Map<String, String> parameters,
-            @Nullable String mechanism)
+            @Nullable String mechanism,
+            @Nullable String transparency)
             implements Resource {}
 
     record History(String vm, List<Line> items, List<Notice> notices) implements Resource {

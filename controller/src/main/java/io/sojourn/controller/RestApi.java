@@ -207,6 +207,7 @@ final class RestApi {
                 shown.template(),
                 shown.parameters(),
                 shown.mechanism(),
+                shown.transparency(),
                 shown.epoch(),
                 shown.state(),
                 shown.migration(),

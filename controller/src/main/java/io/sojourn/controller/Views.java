@@ -87,6 +87,7 @@ final class Views {
                 vm.template(),
                 vm.parameters(),
                 vm.mechanism(),
+                vm.transparency(),
                 binding.map(b -> b.epoch().number()).orElse(null),
                 state(vm, gateway, migration),
                 migration,

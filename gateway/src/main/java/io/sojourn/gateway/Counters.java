@@ -51,7 +51,11 @@ final class Counters {
         MAPPINGS_ASKED,
         MAPPINGS_LEARNT,
         MAPPINGS_UPDATED,
-        MAPPINGS_REFUSED
+        MAPPINGS_REFUSED,
+        LOCATOR_UPDATES_SENT,
+        LOCATOR_UPDATES_TAKEN,
+        LOCATOR_UPDATES_CONFIRMED,
+        NONCES_SENT
     }
 
     private static final Kind[] KINDS = Kind.values();

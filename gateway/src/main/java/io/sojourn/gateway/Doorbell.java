@@ -28,8 +28,10 @@ final class Doorbell {
     private Poller all = ringOnly;
     /** What was found ready by the last sleep is still to be looked at; else everything is. */
     private boolean told;
-    /** The place of what paged packets come by, behind the ports. */
+    /** The places of what native packets come by, behind the ports: pages, locators. */
     private int page = NONE;
+
+    private int locators = NONE;
 
     /** Wakes the forwarder; cheap when that has been done already. */
     void ring() {
@@ -39,9 +41,11 @@ final class Doorbell {
     }
 
     /** The descriptors have changed. */
-    void watch(int wanFd, int pageFd, List<LanPort> ports) {
-        page = pageFd == NONE ? NONE : FIRST_PORT + ports.size();
-        int[] fds = new int[FIRST_PORT + ports.size() + (pageFd == NONE ? 0 : 1)];
+    void watch(int wanFd, int pageFd, int locatorsFd, List<LanPort> ports) {
+        int next = FIRST_PORT + ports.size();
+        page = pageFd == NONE ? NONE : next++;
+        locators = locatorsFd == NONE ? NONE : next++;
+        int[] fds = new int[next];
         fds[RING] = ring.fd();
         fds[WAN] = wanFd;
         for (int i = 0; i < ports.size(); i++) {
@@ -49,6 +53,9 @@ final class Doorbell {
         }
         if (page != NONE) {
             fds[page] = pageFd;
+        }
+        if (locators != NONE) {
+            fds[locators] = locatorsFd;
         }
         Poller old = all;
         all = new Poller(fds);
@@ -64,6 +71,10 @@ final class Doorbell {
 
     boolean isPageWorthALook() {
         return !told || isReady(page);
+    }
+
+    boolean areLocatorsWorthALook() {
+        return !told || isReady(locators);
     }
 
     boolean isPortWorthALook(int port) {

@@ -9,6 +9,7 @@ import io.sojourn.linux.Threads;
 import io.sojourn.mechanism.Mechanism;
 import io.sojourn.mechanism.Overlay;
 import io.sojourn.model.binding.Epoch;
+import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.Mat;
 import io.sojourn.rpc.TableUpdate;
@@ -74,6 +75,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     /** Null when this gateway has no page. */
     private @Nullable Mappings mappings;
 
+    /** Null when no network has a locator here. */
+    private @Nullable LocatorPath locators;
+
     /** Null when no network has a segment here. */
     private @Nullable SegmentPath segments;
 
@@ -119,7 +123,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         outside.watchedBy(witness);
         delivery.watchedBy(witness);
         if (!config.page().isNone()) {
-            PagePort.Opened port = PagePort.open(config.pages(), links, fdb);
+            PagePort.Opened port = PagePort.openPages(config.pages(), links, fdb);
             PageTable numbers = new PageTable(config.pages());
             pages = new PagePath(table, numbers, port.device(), port.mac(), outside, counters);
             mappings = new Mappings(table, numbers, new MappingUpdates(table, wan, counters), counters);
@@ -127,6 +131,17 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             pages.watchedBy(witness);
             wan.bypassedBy(pages);
             outside.pagedBy(pages);
+        }
+        List<IpPrefix> ours = config.attachments().stream()
+                .flatMap(a -> a.locators().stream())
+                .toList();
+        if (!ours.isEmpty()) {
+            locators = new LocatorPath(table, wan, PagePort.open(ours, links, fdb), attachments, outside, counters);
+            locators.watchedBy(witness);
+            wan.bypassedBy(locators);
+            outside.locatedBy(locators);
+            inside.locatedBy(locators);
+            handoffs.locatedBy(locators.moves());
         }
         if (config.attachments().stream().anyMatch(a -> a.segmentVni() != 0)) {
             segments = new SegmentPath(table, wan, inside, counters);
@@ -203,6 +218,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (known != null) {
             known.updates().key(key);
         }
+        LocatorPath located = locators;
+        if (located != null) {
+            located.moves().states().key(key);
+        }
     }
 
     /** Where mappings are registered and asked for. */
@@ -241,6 +260,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (natively != null) {
             natively.tableChanged();
         }
+        LocatorPath located = locators;
+        if (located != null) {
+            located.tableChanged();
+        }
         SegmentPath plainly = segments;
         if (plainly != null) {
             plainly.tableChanged();
@@ -275,10 +298,11 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 if (mappings != null) {
                     mappings.tick(now);
                 }
+                long locatorsNs = locators == null ? nextTickNs : locators.tick(now);
                 work += streams.poll(now);
                 wan.flush();
                 if (work == 0 && !unread) {
-                    sleep(now, Math.min(Math.min(probeNs, sealNs), nextTickNs));
+                    sleep(now, Math.min(Math.min(Math.min(probeNs, sealNs), nextTickNs), locatorsNs));
                 } else {
                     idleTurns = 0;
                     if (now - sleptNs > BREATHLESS_NS) {
@@ -295,6 +319,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (pages != null) {
             pages.close();
         }
+        if (locators != null) {
+            locators.close();
+        }
         wan.close();
     }
 
@@ -310,6 +337,11 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (natively != null && doorbell.isPageWorthALook()) {
             frames += natively.poll();
             unread |= natively.mayHaveMore();
+        }
+        LocatorPath located = locators;
+        if (located != null && doorbell.areLocatorsWorthALook()) {
+            frames += located.poll();
+            unread |= located.mayHaveMore();
         }
         boolean backlog = false;
         for (int i = 0; i < ports.size(); i++) {
@@ -376,7 +408,12 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     private void watchPorts() {
         PagePath natively = pages;
-        doorbell.watch(wan.fd(), natively == null ? Doorbell.NONE : natively.fd(), ports);
+        LocatorPath located = locators;
+        doorbell.watch(
+                wan.fd(),
+                natively == null ? Doorbell.NONE : natively.fd(),
+                located == null ? Doorbell.NONE : located.fd(),
+                ports);
     }
 
     void stop() {
@@ -473,6 +510,16 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         Mappings known = mappings;
         if (known != null) {
             known.updates().heard(from, datagram, known::learn, nowNs);
+        } else {
+            counters.drop(io.sojourn.wire.DropReason.UNKNOWN_DATAGRAM);
+        }
+    }
+
+    @Override
+    public void nodeState(Peer from, byte[] datagram, long nowNs) {
+        LocatorPath located = locators;
+        if (located != null) {
+            located.moves().states().heard(from, datagram, nowNs);
         } else {
             counters.drop(io.sojourn.wire.DropReason.UNKNOWN_DATAGRAM);
         }

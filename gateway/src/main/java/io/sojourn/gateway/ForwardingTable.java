@@ -2,6 +2,7 @@
 package io.sojourn.gateway;
 
 import io.sojourn.handoff.Ordering;
+import io.sojourn.ilnp.Transparency;
 import io.sojourn.mechanism.Page;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpAddress;
@@ -19,11 +20,13 @@ import io.sojourn.rpc.Vm;
 import io.sojourn.seal.PresharedKey;
 import it.unimi.dsi.fastutil.ints.Int2ObjectOpenHashMap;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -207,10 +210,22 @@ final class ForwardingTable {
                 .map(other -> page(gateway, other.getV4(), other.getV6()))
                 .toList();
         known.segments = Map.copyOf(gateway.getSegmentsMap());
+        Map<String, List<IpPrefix>> locators = new TreeMap<>();
+        gateway.getLocatorsList()
+                .forEach(l -> locators.put(
+                        l.getNetwork(),
+                        l.getPrefixesList().stream().map(IpPrefix::parse).toList()));
+        known.locators = locators;
         known.preshared = gateway.getPresharedList().stream()
                 .filter(k -> k.getKey().size() == PresharedKey.BYTES)
                 .map(k -> new PresharedKey(k.getGeneration(), k.getKey().toByteArray()))
                 .toList();
+    }
+
+    private static Optional<Transparency> transparency(String word) {
+        return Arrays.stream(Transparency.values())
+                .filter(known -> known.name().equalsIgnoreCase(word))
+                .findFirst();
     }
 
     private static Page page(Gateway gateway, String v4, String v6) {
@@ -233,6 +248,7 @@ final class ForwardingTable {
         entry.mtuBytes = network.getMtu() == 0 ? 1500 : network.getMtu();
         entry.ordering = Ordering.parse(network.getOrdering());
         entry.mechanism = network.getMechanism();
+        entry.transparency = transparency(network.getTransparency()).orElse(Transparency.VISIBLE);
         entry.subnets(network.getSubnetsList().stream()
                 .map(s -> new VirtualNetwork.Subnet(
                         IpPrefix.parse(s.getPrefix()),
@@ -259,6 +275,7 @@ final class ForwardingTable {
             vms.put(id, entry);
         }
         entry.mechanism = vm.getMechanism();
+        entry.transparency = transparency(vm.getTransparency());
         replaceNics(entry, nics(vm));
         // First the machines: what they do with it may differ from what a table would.
         changes.tableSays(entry, gateway, epoch);

@@ -129,8 +129,20 @@ public record GatewayConfig(
      * A virtual network and the bridge that its guests at this site hang on.
      *
      * @param segmentVni of its segment at this place, in the whole realm nobody else's; 0: none
+     * @param locators prefixes of 64 bits of the underlay by which members are reached here by ILNP, the preferred first
+     * @param outsiders prefixes of the underlay whose hosts may speak with the network's VMs by ILNP, though no gateway is theirs
      */
-    public record Attachment(String network, String bridge, int segmentVni) {}
+    public record Attachment(
+            String network, String bridge, int segmentVni, List<IpPrefix> locators, List<IpPrefix> outsiders) {
+        public Attachment {
+            locators = List.copyOf(locators);
+            outsiders = List.copyOf(outsiders);
+        }
+
+        Attachment(String network, String bridge, int segmentVni) {
+            this(network, bridge, segmentVni, List.of(), List.of());
+        }
+    }
 
     /** The words of a QEMU command line, with {@code ${variables}}. */
     public record Template(List<String> command) {}

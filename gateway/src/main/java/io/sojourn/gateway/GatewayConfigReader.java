@@ -5,6 +5,7 @@ import io.sojourn.mechanism.Page;
 import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
+import io.sojourn.model.location.Locator64;
 import io.sojourn.model.location.SiteId;
 import io.sojourn.rpc.EnrolmentToken;
 import io.sojourn.wire.Vxlan;
@@ -291,9 +292,35 @@ public final class GatewayConfigReader {
             String at = "networks[" + i++ + "]";
             Map<?, ?> entry = map(at, item);
             out.add(new GatewayConfig.Attachment(
-                    text(entry, at, "name"), text(entry, at, "bridge"), segmentVni(entry, at)));
+                    text(entry, at, "name"),
+                    text(entry, at, "bridge"),
+                    segmentVni(entry, at),
+                    locators(entry, at),
+                    prefixes(entry, at, "outsiders")));
         }
         return List.copyOf(out);
+    }
+
+    private List<IpPrefix> locators(Map<?, ?> entry, String at) {
+        List<IpPrefix> locators = prefixes(entry, at, "locators");
+        for (IpPrefix locator : locators) {
+            if (!locator.address().isV6() || locator.length() != Locator64.BITS) {
+                throw wrong(at + ".locators", "has " + locator + "; a locator is an IPv6 prefix of 64 bits");
+            }
+        }
+        return locators;
+    }
+
+    private List<IpPrefix> prefixes(Map<?, ?> entry, String at, String key) {
+        List<IpPrefix> prefixes = new ArrayList<>();
+        for (Object item : list(at + "." + key, entry.get(key))) {
+            try {
+                prefixes.add(IpPrefix.parse(String.valueOf(item)));
+            } catch (IllegalArgumentException e) {
+                throw wrong(at + "." + key, "has '" + item + "': " + e.getMessage());
+            }
+        }
+        return prefixes;
     }
 
     private int segmentVni(Map<?, ?> entry, String at) {

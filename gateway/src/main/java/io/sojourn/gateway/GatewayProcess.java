@@ -18,6 +18,7 @@ import io.sojourn.rpc.Heartbeat;
 import io.sojourn.rpc.Hello;
 import io.sojourn.rpc.Mat;
 import io.sojourn.rpc.MigrationReport;
+import io.sojourn.rpc.NetworkLocators;
 import io.sojourn.rpc.PathReport;
 import io.sojourn.rpc.Sighting;
 import io.sojourn.rpc.TableUpdate;
@@ -391,6 +392,11 @@ public final class GatewayProcess implements AutoCloseable {
             hello.addNetworks(a.network());
             if (a.segmentVni() != 0) {
                 hello.putSegments(a.network(), a.segmentVni());
+            }
+            if (!a.locators().isEmpty()) {
+                NetworkLocators.Builder locators = NetworkLocators.newBuilder().setNetwork(a.network());
+                a.locators().forEach(locator -> locators.addPrefixes(locator.toString()));
+                hello.addLocators(locators);
             }
         });
         hello.addAllUnfinished(takenUp);

@@ -69,6 +69,7 @@ final class Handoffs {
     private final Map<MigrationId, Handoff> active = new LinkedHashMap<>();
     private final SignalPort signals;
     private @Nullable Claims claims;
+    private @Nullable NodeMoves nodes;
 
     Handoffs(
             Forwarder forwarder,
@@ -90,6 +91,11 @@ final class Handoffs {
 
     void claims(Claims detector) {
         claims = detector;
+    }
+
+    /** VMs may go by ILNP. */
+    void locatedBy(NodeMoves moves) {
+        nodes = moves;
     }
 
     Accounts accounts() {
@@ -339,6 +345,9 @@ final class Handoffs {
             case HandoffAction.StartCopy() -> {
                 vm.singly = true;
                 h.queue(new QueueWatch(h.guest.ports(), timers));
+                if (nodes != null) {
+                    nodes.leaves(vm, h.plan.destination(), move.number(), nowNs);
+                }
                 h.guest.startCopy();
             }
             case HandoffAction.CancelCopy() -> h.guest.cancelCopy();
@@ -349,6 +358,9 @@ final class Handoffs {
             case HandoffAction.QuitGuest() -> h.guest.quitGuest();
             case HandoffAction.RedirectOn(GatewayId to, Epoch epoch) -> {
                 QueueWatch queue = h.queue();
+                if (nodes != null) {
+                    nodes.held(vm, nowNs);
+                }
                 path.redirectOn(vm, move, to, epoch, queue != null && !queue.isEmpty());
             }
             case HandoffAction.RedirectOff(GatewayId from, Epoch epoch, long bound) ->
@@ -358,6 +370,9 @@ final class Handoffs {
             case HandoffAction.FlushBuffer() -> path.flushBuffer(vm, move, nowNs);
             case HandoffAction.DeliverLive() -> {
                 path.deliverLive(vm, move, nowNs);
+                if (nodes != null) {
+                    nodes.activated(vm, move.number(), nowNs);
+                }
                 h.guest.activated();
             }
             case HandoffAction.ReturnBuffer(GatewayId to, Epoch epoch) ->

@@ -66,6 +66,7 @@ final class Inside {
     private final int[] aheadSlot = new int[WanPort.AHEAD];
     private final @Nullable VmEntry[] aheadVm = new VmEntry[WanPort.AHEAD];
     private Shares shares = new Shares();
+    private @Nullable LocatorPath locators;
     private boolean mayHaveMore;
     /** Of no meaning, but the compiler must not find that out. */
     private long touched;
@@ -79,6 +80,11 @@ final class Inside {
         this.counters = counters;
         this.sightings = sightings;
         this.errors = new ErrorAnswers(counters);
+    }
+
+    /** Packets to hosts that are no members may go by locators. */
+    void locatedBy(LocatorPath path) {
+        locators = path;
     }
 
     /** Who says how much a station may send. */
@@ -389,7 +395,10 @@ final class Inside {
         }
         Subnet subnet = network.subnetOf(v6, high, low);
         if (subnet == null || subnet.homeSite().isEmpty()) {
-            refuse(port, s);
+            LocatorPath located = locators;
+            if (located == null || !located.toOutsider(network, run)) {
+                refuse(port, s);
+            }
         } else if (!table.isOwnSite(subnet.homeSite())) {
             Edge edge = network.edgeTo(subnet.homeSite());
             if (edge == null) {

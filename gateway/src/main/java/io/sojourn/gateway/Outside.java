@@ -46,6 +46,9 @@ final class Outside {
         /** A Mapping Update, or its answer. */
         default void mapping(Peer from, byte[] datagram, long nowNs) {}
 
+        /** What another border knows of a node, or its answer. */
+        default void nodeState(Peer from, byte[] datagram, long nowNs) {}
+
         /** A peer still sends here what belongs elsewhere. */
         void late(VmEntry vm, Peer from, long nowNs);
     }
@@ -78,6 +81,7 @@ final class Outside {
     private Witness witness = new Witness();
     private @Nullable PagePath pages;
     private @Nullable SegmentPath segments;
+    private @Nullable LocatorPath locators;
 
     Outside(
             ForwardingTable table,
@@ -105,6 +109,11 @@ final class Outside {
     /** Packets come by that path as well. */
     void pagedBy(PagePath path) {
         pages = path;
+    }
+
+    /** Packets come by locators as well. */
+    void locatedBy(LocatorPath path) {
+        locators = path;
     }
 
     /** Packets come in segments as well. */
@@ -200,6 +209,10 @@ final class Outside {
                 if (natively != null) {
                     natively.drain(); // what was sent before the signal and travelled beside it is before it
                 }
+                LocatorPath located = locators;
+                if (located != null) {
+                    located.drain();
+                }
                 control.signal(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
             }
             case SojournDatagram.STREAM_DATA, SojournDatagram.STREAM_ACK -> control.stream(peer, s, at, length, nowNs);
@@ -210,6 +223,8 @@ final class Outside {
             case SojournDatagram.SPLIT -> half(peer, s, at, length);
             case SojournDatagram.MAPPING ->
                 control.mapping(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
+            case SojournDatagram.NODE_STATE ->
+                control.nodeState(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
             case SojournDatagram.DAMAGE -> control.damaged(peer, nowNs);
             default -> counters.drop(DropReason.UNKNOWN_DATAGRAM);
         }
@@ -327,6 +342,10 @@ final class Outside {
             return;
         }
         run.trim(f.unpaddedLength());
+        LocatorPath located = locators;
+        if (located != null && peer != null && located.takes(peer, network, epoch, run, f)) {
+            return;
+        }
         if (peer != null) {
             witness.fromWan(peer, network.vni, epoch, run);
         }

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.function.IntConsumer;
 
 /**
  * The gateway's end of the underlay's own routing: a device of this host behind which its page is. The kernel routes what is for the page to it, and what comes from it to
@@ -20,6 +21,7 @@ import java.util.Set;
 final class PagePort {
     static final int QUEUE_FRAMES = 4096;
     private static final String NAME = "sjpage";
+    private static final String LOCATORS_NAME = "sjilnp";
     /** Whatever the underlay carries fits: 65,535 octets with the Ethernet header. */
     private static final int MTU_BYTES = 65_521;
 
@@ -31,26 +33,44 @@ final class PagePort {
     private PagePort() {}
 
     /** @param pages at least one */
-    static Opened open(List<Page> pages, Links links, BridgeFdb fdb) {
+    static Opened openPages(List<Page> pages, Links links, BridgeFdb fdb) {
         List<IpPrefix> v4 = pages.stream().flatMap(page -> page.v4().stream()).toList();
         List<IpPrefix> v6 = pages.stream().flatMap(page -> page.v6().stream()).toList();
         v4.forEach(prefix -> requireForwarding(prefix, "ipv4/ip_forward", "net.ipv4.ip_forward"));
         v6.forEach(prefix -> requireForwarding(prefix, "ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding"));
+        return open(NAME, !v6.isEmpty(), links, fdb, ifindex -> {
+            v4.forEach(prefix -> address(links, ifindex, prefix));
+            v6.forEach(prefix -> address(links, ifindex, prefix));
+        });
+    }
+
+    /** The same for locators: every identifier is a node's, so the device has no address of its own behind them. */
+    static Opened open(List<IpPrefix> locators, Links links, BridgeFdb fdb) {
+        requireForwarding(locators.getFirst(), "ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding");
+        return open(
+                LOCATORS_NAME,
+                true,
+                links,
+                fdb,
+                ifindex -> locators.forEach(
+                        locator -> links.addRoute(ifindex, locator.address().toBytes(), locator.length())));
+    }
+
+    private static Opened open(String name, boolean v6, Links links, BridgeFdb fdb, IntConsumer routes) {
         try {
-            Tap tap = Tap.openTap(NAME, Set.of(Tap.Flag.VNET_HDR));
+            Tap tap = Tap.openTap(name, Set.of(Tap.Flag.VNET_HDR));
             BridgedTap.superFrames(tap, true);
             int ifindex = tap.ifindex();
             links.setMtu(ifindex, MTU_BYTES);
             links.setTxQueueLength(ifindex, QUEUE_FRAMES);
             // Behind it is nobody to ask for an address: the kernel sends everything to the device's own.
             links.noArp(ifindex);
-            if (!v6.isEmpty()) {
-                set("ipv6/conf/" + NAME + "/addr_gen_mode", "1"); // no link-local address, no announcements
-                set("ipv6/conf/" + NAME + "/disable_ipv6", "0");
+            if (v6) {
+                set("ipv6/conf/" + name + "/addr_gen_mode", "1"); // no link-local address, no announcements
+                set("ipv6/conf/" + name + "/disable_ipv6", "0");
             }
             links.up(ifindex);
-            v4.forEach(prefix -> address(links, ifindex, prefix));
-            v6.forEach(prefix -> address(links, ifindex, prefix));
+            routes.accept(ifindex);
             long mac = 0;
             for (byte octet : links.mac(ifindex)) {
                 mac = mac << 8 | octet & 0xFF;
@@ -58,7 +78,7 @@ final class PagePort {
             return new Opened(new BridgedTap(0, tap, fdb), mac);
         } catch (SyscallException e) {
             throw new GatewayException(
-                    "page: cannot make the device " + NAME + " (" + e.getMessage()
+                    "cannot make the device " + name + " (" + e.getMessage()
                             + "); run as root, and see that no other gateway runs on this host",
                     e);
         }
@@ -77,10 +97,10 @@ final class PagePort {
                 return;
             }
         } catch (IOException e) {
-            throw new GatewayException("page " + prefix + ": cannot read " + name + ": " + e.getMessage(), e);
+            throw new GatewayException(prefix + ": cannot read " + name + ": " + e.getMessage(), e);
         }
-        throw new GatewayException("page " + prefix
-                + ": this host forwards no packets of that family; set it with: sysctl -w " + name + "=1");
+        throw new GatewayException(
+                prefix + ": this host forwards no packets of that family; set it with: sysctl -w " + name + "=1");
     }
 
     private static void set(String setting, String value) {
@@ -88,7 +108,7 @@ final class PagePort {
             Files.writeString(SETTINGS.resolve(setting), value);
         } catch (IOException e) {
             throw new GatewayException(
-                    "page: cannot set " + SETTINGS.resolve(setting) + " to " + value + ": " + e.getMessage(), e);
+                    "cannot set " + SETTINGS.resolve(setting) + " to " + value + ": " + e.getMessage(), e);
         }
     }
 }

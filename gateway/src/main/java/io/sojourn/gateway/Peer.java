@@ -4,6 +4,7 @@ package io.sojourn.gateway;
 import io.sojourn.linux.PeerAddress;
 import io.sojourn.mechanism.Page;
 import io.sojourn.model.identity.IpAddress;
+import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.SiteId;
@@ -36,6 +37,8 @@ final class Peer {
     List<Page> otherPages = List.of();
     /** VNIs of networks' segments at its place, by network. */
     Map<String, Integer> segments = Map.of();
+    /** By which networks' members are reached there by ILNP, the preferred first, by network. */
+    Map<String, List<IpPrefix>> locators = Map.of();
     /** An operator has said that nothing between it and us is sealed. */
     boolean plain;
     /** What sealing knows it by; null: plain, or it has no key. */

@@ -2,6 +2,7 @@
 package io.sojourn.gateway;
 
 import io.sojourn.handoff.Ordering;
+import io.sojourn.ilnp.Transparency;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.IpPrefix;
 import it.unimi.dsi.fastutil.longs.Long2ObjectOpenHashMap;
@@ -14,6 +15,7 @@ final class VirtualNetwork {
     static final String PAGING = "paging";
     static final String SEGMENT = "segment";
     static final String MAT = "mat";
+    static final String ILNP = "ilnp";
 
     /**
      * @param homeSite where the subnet's unregistered hosts are; empty: nowhere
@@ -37,6 +39,13 @@ final class VirtualNetwork {
     Ordering ordering = Ordering.STRICT;
     /** How packets of its VMs are carried, if a VM does not say otherwise. */
     String mechanism = OVERLAY;
+
+    /** Who may notice moves of its VMs by ILNP, if a VM does not say otherwise. */
+    Transparency transparency = Transparency.VISIBLE;
+
+    /** What ILNP knows of it; null: it has no locator here. */
+    @Nullable
+    LocatorNetwork ilnp;
 
     /** Of its segment at this gateway's place (VXLAN); 0: there is none. */
     int segmentVni;

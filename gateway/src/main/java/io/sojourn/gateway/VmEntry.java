@@ -2,6 +2,7 @@
 package io.sojourn.gateway;
 
 import io.sojourn.handoff.MigrationId;
+import io.sojourn.ilnp.Transparency;
 import io.sojourn.linux.PacketSocket;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpAddress;
@@ -13,6 +14,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -49,6 +51,8 @@ final class VmEntry extends Whereabouts {
     List<Nic> nics;
     /** How packets to it, and from it to hosts, are carried; empty: as its networks say. */
     String mechanism = "";
+    /** Who may notice its moves by ILNP; empty: as its networks say. */
+    Optional<Transparency> transparency = Optional.empty();
     /** The binding that this gateway acts by. It may run ahead of the controller's table, never behind it. */
     GatewayId gateway;
 
@@ -205,6 +209,15 @@ final class VmEntry extends Whereabouts {
     /** Whether they go in a segment of the network. */
     boolean isSegmented(VirtualNetwork network) {
         return mechanismIn(network).equals(VirtualNetwork.SEGMENT);
+    }
+
+    /** Whether they go natively by locators. */
+    boolean isIlnp(VirtualNetwork network) {
+        return mechanismIn(network).equals(VirtualNetwork.ILNP);
+    }
+
+    Transparency transparencyIn(VirtualNetwork network) {
+        return transparency.orElse(network.transparency);
     }
 
     String mechanismIn(VirtualNetwork network) {

@@ -120,6 +120,10 @@ public final class BorderRouter {
     public Optional<LocalNode> adopt(
             byte[] state, Locator64 internal, Transparency transparency, Handover handover, long now) {
         return IlccState.restore(state, timing, nonces, now).map(cache -> {
+            LocalNode there = nodes.get(cache.local().bits());
+            if (there != null) {
+                cache.takeOver(there.cache()); // it has been heard here before its state was
+            }
             LocalNode node = new LocalNode(internal.bits(), cache, transparency);
             nodes.put(cache.local().bits(), node);
             if (transparency == Transparency.VISIBLE) {
@@ -186,6 +190,23 @@ public final class BorderRouter {
 
     /** A node's packet. What else is known of it is in {@link #reason}, {@link #nonce}. @param partialChecksum its transport checksum is the pseudo-header's sum only */
     public Way outbound(MemorySegment s, long ip, int length, boolean partialChecksum, long now) {
+        return outbound(s, ip, length, partialChecksum, null, false, now);
+    }
+
+    /**
+     * The same.
+     *
+     * @param at behind which border of our realm the correspondent is; null: behind none
+     * @param follows it is to be reached there, whatever else is known; else only if nothing else is
+     */
+    public Way outbound(
+            MemorySegment s,
+            long ip,
+            int length,
+            boolean partialChecksum,
+            @Nullable Companion at,
+            boolean follows,
+            long now) {
         correspondent = null;
         if (length < Ipv6.HEADER_BYTES || Ipv6.version(s, ip) != 6) {
             return drop(DropReason.BAD_IP_VERSION);
@@ -200,11 +221,14 @@ public final class BorderRouter {
         if (neighbour != null && (site.isOurs(peerAt) || neighbour.internal() == peerAt)) {
             return hairpin(s, ip, length, partialChecksum, node, neighbour, peerAt);
         }
-        Correspondent c = node.cache().sending(peer, peerAt, now);
+        Correspondent c = node.cache().sending(peer, peerAt, at == null ? peerAt : at.locator(), now);
         if (c == null) {
             return drop(DropReason.CACHE_FULL);
         }
-        if (c.ours() == 0) {
+        if (at != null && follows && !at.has(c.destination(now))) {
+            c.follow(at.locator(), now, timing);
+        }
+        if (c.ours() == 0 || at != null && isLeft(node, c)) {
             Optional<Locator64> chosen = site.choose(node.nid(), c.nid());
             if (chosen.isEmpty()) {
                 return drop(DropReason.NO_ROUTE);
@@ -215,6 +239,35 @@ public final class BorderRouter {
         translation.set(node.nid().bits(), node.internal(), c.ours(), peer, peerAt, c.destination(now));
         rewrite(s, ip, length, partialChecksum);
         return site.isOurs(c.ours()) ? Way.DIRECT : Way.RELAY;
+    }
+
+    /** What the correspondent knows the node by is another site's, and it need not be told before that ends. */
+    private boolean isLeft(LocalNode node, Correspondent c) {
+        return node.transparency() == Transparency.VISIBLE && !site.isOurs(c.ours());
+    }
+
+    /** By which locator of the node the correspondent at that address knows it; 0: by none yet. */
+    public long knownBy(long nid, long correspondent, long knownAs) {
+        LocalNode node = nodes.get(nid);
+        Correspondent c = node == null ? null : node.cache().known(correspondent, knownAs);
+        return c == null ? 0 : c.ours();
+    }
+
+    /** Whether the node, which is here, has that address. */
+    public boolean isHere(long nid, long internal) {
+        LocalNode node = nodes.get(nid);
+        return node != null && node.internal() == internal;
+    }
+
+    /** Where the packet that was just seen out went; only with a {@link #nonce}. */
+    public long nonceFrom() {
+        Correspondent c = correspondent;
+        return c == null ? 0 : c.ours();
+    }
+
+    public long nonceTo(long now) {
+        Correspondent c = correspondent;
+        return c == null ? 0 : c.destination(now);
     }
 
     /** It sees the other end as the world does; otherwise one of the two would have to know where the other is. */
@@ -252,6 +305,27 @@ public final class BorderRouter {
      */
     public Way inbound(
             MemorySegment s, long ip, int length, boolean partialChecksum, boolean relayed, long now, Outbox outbox) {
+        return inbound(s, ip, length, partialChecksum, relayed, false, 0, false, now, outbox);
+    }
+
+    /**
+     * The same.
+     *
+     * @param companion it comes from behind a border of our realm
+     * @param knownAs by which the node knows who sends it, if so
+     * @param vouched the realm says that the sender is, or may just now be, where it comes from
+     */
+    public Way inbound(
+            MemorySegment s,
+            long ip,
+            int length,
+            boolean partialChecksum,
+            boolean relayed,
+            boolean companion,
+            long knownAs,
+            boolean vouched,
+            long now,
+            Outbox outbox) {
         correspondent = null;
         DropReason bad = headers.read(s, ip, length);
         if (bad.isDrop()) {
@@ -269,18 +343,20 @@ public final class BorderRouter {
             return control(node, s, ip, to, now, outbox);
         }
         long from = Ipv6.sourceHigh(s, ip);
-        bad = node.cache()
-                .receiving(
-                        Ipv6.sourceLow(s, ip),
-                        from,
-                        headers.nonceBytes(),
-                        headers.nonceHigh(),
-                        headers.nonceLow(),
-                        now);
+        long nid = Ipv6.sourceLow(s, ip);
+        int nonceBytes = headers.nonceBytes();
+        int high = headers.nonceHigh();
+        long low = headers.nonceLow();
+        bad = companion
+                ? node.cache().receiving(nid, knownAs, from, vouched, nonceBytes, high, low, now)
+                : node.cache().receiving(nid, from, nonceBytes, high, low, now);
         if (bad.isDrop()) {
             return drop(bad);
         }
         Correspondent c = node.cache().matched();
+        if (c == null && (relayed || site.hasSeveral())) {
+            c = node.cache().stranger(nid, from, now);
+        }
         correspondent = c;
         if (c != null && c.ours() == 0) {
             c.knowsUsAt(to);
@@ -389,6 +465,18 @@ public final class BorderRouter {
                 }
             }
         }
+    }
+
+    /** Whether {@link #poll} has to be called soon. */
+    public boolean isTelling() {
+        for (LocalNode node : nodes.values()) {
+            for (UpdateSending telling : node.telling().values()) {
+                if (telling instanceof UpdateSending.Waiting) {
+                    return true;
+                }
+            }
+        }
+        return false;
     }
 
     /** Forgets what nothing has been heard of for long. Who was sent nonces since the last time, and has sent none, is taken for plain until he does. */

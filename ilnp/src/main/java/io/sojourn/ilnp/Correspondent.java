@@ -16,7 +16,7 @@ public final class Correspondent {
     /** What it speaks. */
     public enum Mode {
         INVALID,
-        /** It has spoken to us with a nonce, and nothing has gone to it. */
+        /** It has spoken to us, and nothing has gone to it. */
         TENTATIVE,
         /** Nothing says yet that it knows ILNP. */
         UNKNOWN,
@@ -175,6 +175,17 @@ public final class Correspondent {
                 .toList();
     }
 
+    /** By its realm's word it is there now, and nowhere else. */
+    void follow(long locator, long now, IlccTiming timing) {
+        RemoteLocator best = at(locator);
+        if (best == null || best.isReplaced() || destination(now) != locator) {
+            replaceLocators(
+                    List.of(new Advertised(new Locator64(locator), PREFERENCE_HEARD, (int) (timing.idleMs() / 1000))),
+                    now,
+                    timing);
+        }
+    }
+
     /** @return how many of those listed were passed over, as there is no room for so many */
     int replaceLocators(List<Advertised> listed, long now, IlccTiming timing) {
         List<RemoteLocator> fresh = new ArrayList<>();
@@ -230,7 +241,7 @@ public final class Correspondent {
     void sent(long now) {
         sentMs = now;
         if (mode == Mode.TENTATIVE) {
-            mode = Mode.ILNP;
+            mode = inbound == null ? Mode.UNKNOWN : Mode.ILNP;
         }
     }
 

@@ -29,6 +29,7 @@ public final class Ilcc {
     private int count;
     private @Nullable Correspondent matched;
     private int passedOver;
+    private int changes;
 
     /** @param nonces each one random (RFC 4086), and given once */
     public Ilcc(NodeIdentifier local, IlccTiming timing, Supplier<Nonce> nonces) {
@@ -45,6 +46,11 @@ public final class Ilcc {
         return timing;
     }
 
+    /** Grows whenever somebody becomes known, or something that does not pass with time becomes known of somebody. */
+    public int changes() {
+        return changes;
+    }
+
     /** How many correspondents are known. */
     public int count() {
         return count;
@@ -58,15 +64,28 @@ public final class Ilcc {
      * @return null when it is nobody known, and there is room for no more: the packet then goes as it is
      */
     public @Nullable Correspondent sending(long nid, long locator, long now) {
-        Correspondent c = byNid.get(nid);
-        while (c != null && c.knownAsBits() != locator) {
-            c = c.next;
-        }
+        return sending(nid, locator, locator, now);
+    }
+
+    /** The same. @param at where it is said to be, if it is not known yet */
+    @Nullable
+    Correspondent sending(long nid, long knownAs, long at, long now) {
+        Correspondent c = known(nid, knownAs);
         if (c == null) {
-            c = add(nid, locator, Mode.UNKNOWN, null, now);
+            c = add(nid, knownAs, at, Mode.UNKNOWN, null, now);
         }
         if (c != null) {
             c.sent(now);
+        }
+        return c;
+    }
+
+    /** Who the local node calls so; null: nobody yet. */
+    @Nullable
+    Correspondent known(long nid, long knownAs) {
+        Correspondent c = byNid.get(nid);
+        while (c != null && c.knownAsBits() != knownAs) {
+            c = c.next;
         }
         return c;
     }
@@ -102,13 +121,14 @@ public final class Ilcc {
             }
         }
         if (silent != null) {
+            changes++;
             silent.learn(new Nonce(nonceBytes, nonceHigh, nonceLow));
             return match(silent, silent.at(locator), now);
         }
         if (isSomebodysPlace || isKnown && NodeIdentifier.isUniversal(nid)) {
             return DropReason.WRONG_NONCE;
         }
-        matched = add(nid, locator, Mode.TENTATIVE, new Nonce(nonceBytes, nonceHigh, nonceLow), now);
+        matched = add(nid, locator, locator, Mode.TENTATIVE, new Nonce(nonceBytes, nonceHigh, nonceLow), now);
         return matched == null ? DropReason.CACHE_FULL : DropReason.NONE;
     }
 
@@ -124,6 +144,44 @@ public final class Ilcc {
         return isKnown && NodeIdentifier.isUniversal(nid) ? DropReason.UNKNOWN_LOCATOR : DropReason.NONE;
     }
 
+    /**
+     * The same from a border of one's own realm, which says by what address the local node knows the sender.
+     *
+     * @param vouched the realm itself says that the sender is, or may just now be, at that locator
+     */
+    DropReason receiving(
+            long nid,
+            long knownAs,
+            long locator,
+            boolean vouched,
+            int nonceBytes,
+            int nonceHigh,
+            long nonceLow,
+            long now) {
+        matched = null;
+        Correspondent c = known(nid, knownAs);
+        if (c == null) {
+            c = add(nid, knownAs, locator, Mode.UNKNOWN, null, now);
+            if (c == null) {
+                return DropReason.CACHE_FULL;
+            }
+        }
+        RemoteLocator from = c.at(locator);
+        if (nonceBytes == 0) {
+            if (!vouched && (from == null || from.isReplaced() && now - from.replacedMs() >= timing.replacedMs())) {
+                return DropReason.UNKNOWN_LOCATOR;
+            }
+        } else if (c.hasNonce()) {
+            if (!c.speaksWith(nonceBytes, nonceHigh, nonceLow)) {
+                return DropReason.WRONG_NONCE;
+            }
+        } else if (vouched || from != null) {
+            changes++;
+            c.learn(new Nonce(nonceBytes, nonceHigh, nonceLow));
+        }
+        return match(c, from, now);
+    }
+
     private DropReason match(Correspondent c, @Nullable RemoteLocator from, long now) {
         c.heard(now);
         if (from != null && !from.isReplaced()) {
@@ -131,6 +189,16 @@ public final class Ilcc {
         }
         matched = c;
         return DropReason.NONE;
+    }
+
+    /**
+     * Somebody who was not known has sent a packet, without a nonce: remembered for a short time, so that the answer can come from where the question went.
+     *
+     * @return null: strangers may take half of the room, and no more
+     */
+    @Nullable
+    Correspondent stranger(long nid, long locator, long now) {
+        return count < timing.correspondentsMax() / 2 ? add(nid, locator, locator, Mode.TENTATIVE, null, now) : null;
     }
 
     /** Whom the last packet or update was from; null: a stranger. */
@@ -149,6 +217,7 @@ public final class Ilcc {
         DropReason bad = prove(nid, nonceBytes, nonceHigh, nonceLow, now);
         Correspondent c = matched;
         if (c != null) {
+            changes++;
             passedOver += c.replaceLocators(listed, now, timing);
         }
         return bad;
@@ -182,6 +251,7 @@ public final class Ilcc {
         for (Correspondent c = byNid.get(nid); c != null; c = c.next) {
             if (c.at(locator) != null) {
                 if (c.outbound().is(nonceBytes, nonceHigh, nonceLow)) {
+                    changes++;
                     c.isPlain();
                     matched = c;
                     return DropReason.NONE;
@@ -195,6 +265,7 @@ public final class Ilcc {
     /** It has not answered to nonces within the time that was given to it (RFC 6740 section 10.6). */
     public void silent(Correspondent c) {
         if (c.mode() == Mode.UNKNOWN) {
+            changes++;
             c.isPlain();
         }
     }
@@ -206,11 +277,12 @@ public final class Ilcc {
 
     // --- what is kept
 
-    private @Nullable Correspondent add(long nid, long locator, Mode mode, @Nullable Nonce inbound, long now) {
+    private @Nullable Correspondent add(
+            long nid, long knownAs, long locator, Mode mode, @Nullable Nonce inbound, long now) {
         if (count >= timing.correspondentsMax()) {
             return null;
         }
-        Correspondent c = new Correspondent(nid, locator, mode, nonces.get(), inbound, now, now);
+        Correspondent c = new Correspondent(nid, knownAs, mode, nonces.get(), inbound, now, now);
         RemoteLocator at = new RemoteLocator(locator, Correspondent.PREFERENCE_HEARD, now + timing.idleMs());
         at.used(now);
         c.locators().add(at);
@@ -220,6 +292,7 @@ public final class Ilcc {
 
     void put(Correspondent c) {
         Correspondent last = byNid.get(c.nidBits());
+        changes++;
         count++;
         if (last == null) {
             byNid.put(c.nidBits(), c);
@@ -229,6 +302,16 @@ public final class Ilcc {
             last = last.next;
         }
         last.next = c;
+    }
+
+    /** Takes over whom the other cache knows and this one does not. */
+    void takeOver(Ilcc other) {
+        other.correspondents().forEach(c -> {
+            if (count < timing.correspondentsMax() && known(c.nidBits(), c.knownAsBits()) == null) {
+                c.next = null;
+                put(c);
+            }
+        });
     }
 
     /** Forgets what nothing has been heard of for long. To be called every few seconds. @return how many correspondents */

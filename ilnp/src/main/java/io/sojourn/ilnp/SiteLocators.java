@@ -72,6 +72,10 @@ public final class SiteLocators {
         return false;
     }
 
+    boolean hasSeveral() {
+        return uplinks.size() > 1;
+    }
+
     private List<Uplink> working() {
         return uplinks.stream()
                 .filter(uplink -> !down.contains(uplink.locator()))

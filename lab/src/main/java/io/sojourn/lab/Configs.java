@@ -61,12 +61,23 @@ final class Configs {
         return write(run, "gateway-" + site.name() + ".yaml", config);
     }
 
-    /** Each network with a segment of its own at the site. */
-    static List<Map<String, Object>> segmented(List<String> networks, Topology.Site site) {
-        return networks.stream()
-                .map(name -> Map.<String, Object>of(
-                        "name", name, "bridge", Lab.bridge(name), "segment", segmentVni(networks.indexOf(name), site)))
-                .toList();
+    /** Each network with what it has of its own at the site. */
+    static List<Map<String, Object>> networks(
+            List<String> networks, Topology.Site site, boolean segments, boolean locators, List<String> outsiders) {
+        List<Map<String, Object>> all = new ArrayList<>();
+        for (String name : networks) {
+            int place = networks.indexOf(name);
+            Map<String, Object> network = new LinkedHashMap<>(Map.of("name", name, "bridge", Lab.bridge(name)));
+            if (segments) {
+                network.put("segment", segmentVni(place, site));
+            }
+            if (locators) {
+                network.put("locators", List.of(site.locator(place)));
+                network.put("outsiders", outsiders);
+            }
+            all.add(network);
+        }
+        return all;
     }
 
     /** VNI of the segment that a network, by its place in the list, has at a site. */
@@ -77,7 +88,7 @@ final class Configs {
     static Path wan(Run run, Topology topology, Scenario scenario, Map<String, Place> places, long seed) {
         List<Object> placeList = new ArrayList<>();
         for (Topology.Site site : topology.sites()) {
-            List<String> routed = new ArrayList<>(List.of(site.page4(), site.page6()));
+            List<String> routed = new ArrayList<>(List.of(site.page4(), site.page6(), site.locators()));
             routed.addAll(scenario.routedTo(site));
             placeList.add(place(site.name(), site.number(), places, routed));
         }

@@ -24,6 +24,7 @@ public final class Lab implements AutoCloseable {
     static final String PAGING = "paging";
     static final String SEGMENT = "segment";
     static final String MAT = "mat";
+    static final String ILNP = "ilnp";
     static final String WAN_DEVICE = "wan0";
     static final String NAT_SUFFIX = "-nat";
     private static final Duration START_BOUND = Duration.ofSeconds(60);
@@ -39,6 +40,7 @@ public final class Lab implements AutoCloseable {
     private final List<String> networks;
     private final Scenario scenario;
     private final String mechanism;
+    private final String transparency;
     private final Map<String, Place> places = new LinkedHashMap<>();
     private final List<Child> children = new ArrayList<>();
     private final Map<String, Server> servers = new LinkedHashMap<>();
@@ -47,8 +49,10 @@ public final class Lab implements AutoCloseable {
     /**
      * @param scenario says how the sites are furnished
      * @param mechanism how packets of all VMs are carried
+     * @param transparency who may notice their moves by ilnp
      */
-    Lab(Run run, Topology topology, GuestImage image, Scenario scenario, String mechanism) {
+    Lab(Run run, Topology topology, GuestImage image, Scenario scenario, String mechanism, String transparency) {
+        this.transparency = transparency;
         this.scenario = scenario;
         this.networks = scenario.networks();
         this.mechanism = mechanism;
@@ -101,6 +105,10 @@ public final class Lab implements AutoCloseable {
     /** How packets of all VMs are carried. */
     String mechanism() {
         return mechanism;
+    }
+
+    String transparency() {
+        return transparency;
     }
 
     private boolean carriesBy(String other) {
@@ -164,7 +172,7 @@ public final class Lab implements AutoCloseable {
             } else {
                 addWanEnd(place(site.name()), site.number());
             }
-            if (needsPages()) {
+            if (needsPages() || carriesBy(ILNP)) {
                 place(site.name()).sysctl("net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1");
             }
         }
@@ -249,8 +257,10 @@ public final class Lab implements AutoCloseable {
                 && scenario.uplinks().stream().noneMatch(uplink -> uplink.site().equals(site))) {
             extras.put("page", List.of(site.page4(), site.page6()));
         }
-        if (carriesBy(SEGMENT)) {
-            extras.put("networks", Configs.segmented(networks, site));
+        if (carriesBy(SEGMENT) || carriesBy(ILNP)) {
+            extras.put(
+                    "networks",
+                    Configs.networks(networks, site, carriesBy(SEGMENT), carriesBy(ILNP), scenario.speakingByIlnp()));
         }
         extras.putAll(scenario.gatewayExtras(site));
         return extras;
@@ -337,7 +347,17 @@ public final class Lab implements AutoCloseable {
         }
         subnets.addAll(scenario.subnets());
         for (String network : networks) {
-            rest().post("/v1/networks", Map.of("name", network, "mechanism", mechanism, "subnets", subnets));
+            rest().post(
+                            "/v1/networks",
+                            Map.of(
+                                    "name",
+                                    network,
+                                    "mechanism",
+                                    mechanism,
+                                    "transparency",
+                                    transparency,
+                                    "subnets",
+                                    subnets));
         }
     }
 

@@ -56,7 +56,13 @@ public final class Labs {
         boolean keep = options.keep();
         Scenario scenario = options.scenario();
         try (Stage stage = Stage.set(
-                new Lab(run, topology, image, options.scenario(), scenario.mechanism(options)),
+                new Lab(
+                        run,
+                        topology,
+                        image,
+                        options.scenario(),
+                        scenario.mechanism(options),
+                        scenario.transparency(options)),
                 options,
                 progress,
                 startNs)) {
@@ -65,10 +71,14 @@ public final class Labs {
             }
             Optional<NativeWire> wire =
                     stage.lab().isPaged() ? Optional.of(NativeWire.begin(stage.lab())) : Optional.empty();
+            Optional<IlnpWire> native6 = stage.lab().mechanism().equals(Lab.ILNP)
+                    ? Optional.of(IlnpWire.begin(stage.lab()))
+                    : Optional.empty();
             boolean goesOn = play.on(stage, findings) && !(keep && !findings.ok());
             wire.ifPresent(watched -> watched.judge(stage, findings));
+            native6.ifPresent(watched -> watched.judge(stage, findings));
             if (stage.lab().mechanism().equals(Lab.SEGMENT) || scenario == Scenarios.DEMO) {
-                if (wire.isEmpty()) {
+                if (wire.isEmpty() && native6.isEmpty()) {
                     Checksums.judge(stage, findings);
                 }
             }
@@ -95,7 +105,8 @@ public final class Labs {
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean stands = false;
         try {
-            Lab lab = new Lab(run, Topology.threeContinents(), image, Scenarios.STANDING, Lab.OVERLAY);
+            Lab lab = new Lab(
+                    run, Topology.threeContinents(), image, Scenarios.STANDING, Lab.OVERLAY, ScenarioOptions.VISIBLE);
             Stage.setUp(lab, List.of(GuestPlan.web1(lab.topology())), seed, progress, System.nanoTime());
             run.letStand();
             stands = true;

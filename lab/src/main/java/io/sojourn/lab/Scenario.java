@@ -80,6 +80,16 @@ public abstract class Scenario {
         return options.mechanism();
     }
 
+    /** Who may notice moves of all VMs by ilnp. */
+    String transparency(ScenarioOptions options) {
+        return options.transparency();
+    }
+
+    /** Prefixes of hosts on the WAN that may speak with VMs by ilnp, though they have no gateway. */
+    List<String> speakingByIlnp() {
+        return List.of();
+    }
+
     /** Mechanisms that the sites are furnished for beside that. */
     List<String> alsoBy() {
         return List.of();

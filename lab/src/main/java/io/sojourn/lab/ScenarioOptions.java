@@ -10,7 +10,8 @@ import java.util.List;
  * @param vms how many VMs move together, in scenarios that move several; 0: as many as the scenario has of itself
  * @param only cells of a matrix: names, victims or steps, with commas between them; empty: all
  * @param rttsMs round trips of the links that a scenario takes its moves over, in turn; empty: the scenario's own
- * @param mechanism how packets are carried: overlay, paging, segment or mat
+ * @param mechanism how packets are carried: overlay, paging, segment, mat or ilnp
+ * @param transparency who may notice moves by ilnp: visible, invisible or local
  * @param prefix of the namespaces; empty: one is made up
  * @param keep let the lab stand, with its logs, if something went wrong
  */
@@ -22,10 +23,14 @@ public record ScenarioOptions(
         List<Double> rttsMs,
         long seed,
         String mechanism,
+        String transparency,
         String prefix,
         boolean keep) {
     /** All that a lab can be run with. */
-    public static final List<String> MECHANISMS = List.of(Lab.OVERLAY, Lab.PAGING, Lab.SEGMENT, Lab.MAT);
+    public static final List<String> MECHANISMS = List.of(Lab.OVERLAY, Lab.PAGING, Lab.SEGMENT, Lab.MAT, Lab.ILNP);
+
+    public static final String VISIBLE = "visible";
+    public static final List<String> TRANSPARENCIES = List.of(VISIBLE, "invisible", "local");
 
     /** @throws LabException if there is no such mechanism */
     public ScenarioOptions {
@@ -33,9 +38,13 @@ public record ScenarioOptions(
         if (!MECHANISMS.contains(mechanism)) {
             throw new LabException("--mechanism " + mechanism + ": there are " + String.join(", ", MECHANISMS));
         }
+        if (!TRANSPARENCIES.contains(transparency)) {
+            throw new LabException(
+                    "--transparency " + transparency + ": there are " + String.join(", ", TRANSPARENCIES));
+        }
     }
 
-    public static ScenarioOptions demo(String mechanism) {
-        return new ScenarioOptions(Scenarios.DEMO, 0, 0, "", List.of(), 1, mechanism, "", false);
+    public static ScenarioOptions demo(String mechanism, String transparency) {
+        return new ScenarioOptions(Scenarios.DEMO, 0, 0, "", List.of(), 1, mechanism, transparency, "", false);
     }
 }

@@ -33,8 +33,12 @@ final class Stage implements AutoCloseable {
         try {
             Place far = lab.correspondents().get(1);
             GuestPlan first = plans.getFirst();
-            WireCost.Found wire =
-                    WireCost.measure(lab, far, lab.topology().sites().get(1).name(), first.address4());
+            // ILNP carries IPv6 alone: IPv4 goes by the overlay.
+            WireCost.Found wire = WireCost.measure(
+                    lab,
+                    far,
+                    lab.topology().sites().get(1).name(),
+                    lab.mechanism().equals(Lab.ILNP) ? first.address6() : first.address4());
             stage.say("underlay measured; a packet between sites carries " + wire.addedBytes() + " octets more, "
                     + (wire.readable() ? "in the open" : "sealed"));
             stage.readable = wire.readable();

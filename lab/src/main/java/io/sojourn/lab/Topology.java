@@ -46,6 +46,15 @@ public record Topology(List<Site> sites, List<Link> links) {
             return "fd50:" + number + "::/48";
         }
 
+        /** By which members of a network, by its place in the list, are reached there by ILNP; all are in {@link #locators}. */
+        String locator(int network) {
+            return "fd66:" + number + ":" + network + "::/64";
+        }
+
+        String locators() {
+            return "fd66:" + number + "::/32";
+        }
+
         String prefix4() {
             return "10.10." + number + ".0/24";
         }

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 final class WireCost {
     private static final int PING_BYTES = 1000;
     private static final int INNER_BYTES = 20 + 8 + PING_BYTES;
+    private static final int MORE_IN_IPV6_BYTES = 20;
     private static final int FILE_HEADER_BYTES = 24;
     private static final int RECORD_HEADER_BYTES = 16;
     private static final int PATTERN = 0x5a5a5a5a;
@@ -52,7 +53,8 @@ final class WireCost {
                     java.util.Map.of(),
                     null);
             wan.endCapture(site);
-            return found(Files.readAllBytes(capture));
+            boolean v6 = address.indexOf(':') >= 0;
+            return found(Files.readAllBytes(capture), INNER_BYTES + (v6 ? MORE_IN_IPV6_BYTES : 0));
         } catch (IOException e) {
             throw new LabException("cannot read " + capture + ": " + e.getMessage(), e);
         }
@@ -60,6 +62,10 @@ final class WireCost {
 
     /** Sealed, a ping is known by nothing but its length: that which is most frequent among those that a ping can have. */
     static Found found(byte[] pcap) {
+        return found(pcap, INNER_BYTES);
+    }
+
+    private static Found found(byte[] pcap, int innerBytes) {
         ByteBuffer file = ByteBuffer.wrap(pcap).order(ByteOrder.LITTLE_ENDIAN);
         int[] seen = new int[ADDED_MOST_BYTES];
         boolean readable = false;
@@ -67,7 +73,7 @@ final class WireCost {
             int captured = file.getInt(at + 8);
             int length = file.getInt(at + 12);
             at += RECORD_HEADER_BYTES;
-            int added = length - INNER_BYTES;
+            int added = length - innerBytes;
             if (added >= 0 && added < seen.length && at + captured <= pcap.length) {
                 seen[added]++;
                 readable |= hasPattern(file, at, at + captured);

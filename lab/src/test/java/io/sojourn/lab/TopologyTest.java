@@ -29,7 +29,8 @@ class TopologyTest {
     void scenariosGoRoundTheSitesAndEndAtHome() {
         assertThat(Tour.destinations(topology, 3)).containsExactly("hiroshima", "gainesville", "st-andrews");
         assertThat(Tour.destinations(topology, 30)).hasSize(30).endsWith("gainesville", "st-andrews");
-        ScenarioOptions tooMany = new ScenarioOptions(Scenarios.DEMO, 9, 0, "", List.of(), 1, "overlay", "", false);
+        ScenarioOptions tooMany =
+                new ScenarioOptions(Scenarios.DEMO, 9, 0, "", List.of(), 1, "overlay", "visible", "", false);
         assertThatThrownBy(() -> Scenarios.DEMO.begin(topology, tooMany)).hasMessageContaining("1 to 3 moves");
         assertThatThrownBy(() -> Scenario.named("nowhere")).hasMessageContaining("lab list");
     }

@@ -16,6 +16,7 @@ public final class Links implements AutoCloseable {
     private static final int RTM_DELLINK = 17;
     private static final int RTM_GETLINK = 18;
     private static final int RTM_NEWADDR = 20;
+    private static final int RTM_NEWROUTE = 24;
     private static final int RTM_GETSTATS = 94;
     private static final int IFINFOMSG_BYTES = 16;
     private static final int IFADDRMSG_BYTES = 8;
@@ -31,6 +32,13 @@ public final class Links implements AutoCloseable {
     private static final int IFA_ADDRESS = 1;
     private static final int IFA_LOCAL = 2;
     private static final int IFA_F_NODAD = 0x02;
+    private static final int RTMSG_BYTES = 12;
+    private static final int RTA_DST = 1;
+    private static final int RTA_OIF = 4;
+    private static final int RT_TABLE_MAIN = 254;
+    private static final int RTPROT_STATIC = 4;
+    private static final int RT_SCOPE_LINK = 253;
+    private static final int RTN_UNICAST = 1;
     private static final int AF_INET = 2;
     private static final int AF_INET6 = 10;
 
@@ -113,6 +121,20 @@ public final class Links implements AutoCloseable {
                 .attribute(IFA_LOCAL, address)
                 .attribute(IFA_ADDRESS, address);
         netlink.change("add an address to interface " + ifindex);
+    }
+
+    /** Has the kernel send what is for that prefix, of 4 or 16 bytes, to the interface; it must be up. */
+    public void addRoute(int ifindex, byte[] prefix, int prefixLength) {
+        netlink.begin(RTM_NEWROUTE, Netlink.CREATE | Netlink.REPLACE, RTMSG_BYTES)
+                .header8(0, prefix.length == 4 ? AF_INET : AF_INET6)
+                .header8(1, prefixLength)
+                .header8(4, RT_TABLE_MAIN)
+                .header8(5, RTPROT_STATIC)
+                .header8(6, prefix.length == 4 ? RT_SCOPE_LINK : 0)
+                .header8(7, RTN_UNICAST)
+                .attribute(RTA_DST, prefix)
+                .attribute(RTA_OIF, ifindex);
+        netlink.change("add a route to interface " + ifindex);
     }
 
     /** The bridge that an interface is a port of, or 0. */

@@ -35,6 +35,8 @@ public final class SojournDatagram {
     public static final int RELAYED = 9;
     /** What a VM is reached by has changed. */
     public static final int MAPPING = 10;
+    /** Whom a node that moves talks to, and how they prove it. */
+    public static final int NODE_STATE = 11;
 
     private SojournDatagram() {}
 
@@ -44,7 +46,7 @@ public final class SojournDatagram {
             return INVALID;
         }
         int type = BigEndian.u8(s, at + TYPE_OFFSET);
-        return type <= MAPPING ? type : INVALID;
+        return type <= NODE_STATE ? type : INVALID;
     }
 
     /** A path probe, or its reply, that says that it was sent on the direct path. */

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.model.identity.VmId;
+import io.sojourn.model.location.GatewayId;
+import io.sojourn.wire.DropReason;
+import io.sojourn.wire.SojournDatagram;
+import java.nio.BufferUnderflowException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a node's border knows of its correspondents, on its way to the border that the node moves to; again until that says that it has it.
+ *
+ * <pre>
+ *   'S' 0x53 | 11 | version 1 | kind: 1 PART, 2 HAVE | number (64) | sender (64) | PART only: epoch (64) | node (64) | part (16) | of (16) | VM's name (8 + n) | octets | HMAC-SHA-256, first 128 bits
+ * </pre>
+ *
+ * The number is the part's, and its answer's; later states have higher ones. The code is over all before it and under the realm's signal key. The octets of all parts are what {@link
+ * io.sojourn.ilnp.IlccState} writes. Forwarder's thread.
+ */
+final class NodeStates {
+    /** Takes a whole state. */
+    interface Taker {
+        void take(GatewayId from, VmId vm, long nid, long epoch, byte[] state, long nowNs);
+    }
+
+    private static final String ALGORITHM = "HmacSHA256";
+    private static final int VERSION = 1;
+    private static final int PART = 1;
+    private static final int HAVE = 2;
+    private static final int HEADER_BYTES = 20;
+    private static final int TAG_BYTES = 16;
+    private static final int PART_BYTES = 1000;
+    private static final int PARTS_MOST = 16_384;
+    private static final int STATES_MOST = 1024;
+    private static final long AGAIN_NS = TimeUnit.MILLISECONDS.toNanos(100);
+    private static final int TIMES = 30;
+
+    private record Subject(VmId vm, long nid) {}
+
+    private static final class Pending {
+        final GatewayId to;
+        final Subject subject;
+        final long number;
+        final byte[] body;
+        long sentNs;
+        int times = 1;
+
+        Pending(GatewayId to, Subject subject, long number, byte[] body, long sentNs) {
+            this.to = to;
+            this.subject = subject;
+            this.number = number;
+            this.body = body;
+            this.sentNs = sentNs;
+        }
+    }
+
+    /** Parts of the latest state of a node that have come. */
+    private static final class Incoming {
+        long first;
+        byte[][] parts = {};
+        int missing;
+    }
+
+    private final ForwardingTable table;
+    private final WanPort wan;
+    private final Counters counters;
+    private final Taker taker;
+    private final List<Pending> pending = new ArrayList<>();
+    private final Map<Subject, Incoming> incoming = new HashMap<>();
+    private @Nullable Mac mac;
+    private long number = WallClock.nowUs();
+
+    NodeStates(ForwardingTable table, WanPort wan, Counters counters, Taker taker) {
+        this.table = table;
+        this.wan = wan;
+        this.counters = counters;
+        this.taker = taker;
+    }
+
+    void key(byte[] key) {
+        try {
+            Mac made = Mac.getInstance(ALGORITHM);
+            made.init(new SecretKeySpec(key, ALGORITHM));
+            mac = made;
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException("this JDK has no " + ALGORITHM, e);
+        }
+    }
+
+    boolean isWaiting() {
+        return !pending.isEmpty();
+    }
+
+    // --- out
+
+    /** A later state of the same node takes an earlier one's place. */
+    void send(Peer to, VmId vm, long nid, long epoch, byte[] state, long nowNs) {
+        Subject subject = new Subject(vm, nid);
+        pending.removeIf(p -> p.subject.equals(subject));
+        byte[] name = vm.name().getBytes(StandardCharsets.UTF_8);
+        int parts = Math.max(1, (state.length + PART_BYTES - 1) / PART_BYTES);
+        if (parts > PARTS_MOST) {
+            counters.drop(DropReason.TOO_BIG);
+            return;
+        }
+        for (int i = 0; i < parts; i++) {
+            int from = i * PART_BYTES;
+            int length = Math.min(PART_BYTES, state.length - from);
+            byte[] body = ByteBuffer.allocate(8 + 8 + 2 + 2 + 1 + name.length + length)
+                    .putLong(epoch)
+                    .putLong(nid)
+                    .putShort((short) i)
+                    .putShort((short) parts)
+                    .put((byte) name.length)
+                    .put(name)
+                    .put(state, from, length)
+                    .array();
+            Pending part = new Pending(to.id, subject, ++number, body, nowNs);
+            pending.add(part);
+            datagram(to, PART, part.number, body);
+        }
+    }
+
+    void tick(long nowNs) {
+        for (int i = pending.size() - 1; i >= 0; i--) {
+            Pending part = pending.get(i);
+            Peer peer = table.peer(part.to);
+            if (peer == null || part.times >= TIMES) {
+                pending.remove(i);
+            } else if (nowNs - part.sentNs > AGAIN_NS + 2 * peer.rttNs) {
+                part.sentNs = nowNs;
+                part.times++;
+                datagram(peer, PART, part.number, part.body);
+            }
+        }
+    }
+
+    private void datagram(Peer to, int kind, long itsNumber, byte[] body) {
+        Mac m = mac;
+        if (m == null) {
+            return;
+        }
+        ByteBuffer datagram = ByteBuffer.allocate(HEADER_BYTES + body.length + TAG_BYTES);
+        datagram.put((byte) SojournDatagram.MAGIC)
+                .put((byte) SojournDatagram.NODE_STATE)
+                .put((byte) VERSION)
+                .put((byte) kind)
+                .putLong(itsNumber)
+                .putLong(Peer.numberOf(table.self()))
+                .put(body);
+        datagram.put(tag(m, datagram.array(), datagram.position()), 0, TAG_BYTES);
+        wan.sendBytes(to, datagram.array());
+    }
+
+    private static byte[] tag(Mac mac, byte[] datagram, int length) {
+        mac.update(datagram, 0, length);
+        return mac.doFinal();
+    }
+
+    // --- in
+
+    void heard(Peer from, byte[] datagram, long nowNs) {
+        Mac m = mac;
+        int length = datagram.length - TAG_BYTES;
+        if (m == null || length < HEADER_BYTES) {
+            counters.drop(DropReason.MALFORMED_CONTROL);
+            return;
+        }
+        byte[] tag = Arrays.copyOf(tag(m, datagram, length), TAG_BYTES);
+        if (!MessageDigest.isEqual(tag, Arrays.copyOfRange(datagram, length, datagram.length))) {
+            counters.drop(DropReason.UNAUTHENTICATED);
+            return;
+        }
+        ByteBuffer in = ByteBuffer.wrap(datagram, 0, length);
+        long which = in.getLong(4);
+        if (in.get(2) != VERSION || in.getLong(12) != from.number) {
+            counters.drop(DropReason.MALFORMED_CONTROL);
+            return;
+        }
+        if (in.get(3) == HAVE) {
+            pending.removeIf(part -> part.number == which && part.to.equals(from.id));
+            return;
+        }
+        try {
+            part(from, which, in.position(HEADER_BYTES), nowNs);
+        } catch (BufferUnderflowException | IllegalArgumentException e) {
+            counters.drop(DropReason.MALFORMED_CONTROL);
+        }
+    }
+
+    private void part(Peer from, long which, ByteBuffer in, long nowNs) {
+        long epoch = in.getLong();
+        long nid = in.getLong();
+        int part = in.getShort() & 0xFFFF;
+        int of = in.getShort() & 0xFFFF;
+        byte[] name = new byte[in.get() & 0xFF];
+        in.get(name);
+        byte[] octets = new byte[in.remaining()];
+        in.get(octets);
+        VmId vm = new VmId(new String(name, StandardCharsets.UTF_8));
+        datagram(from, HAVE, which, new byte[0]);
+        long first = which - part;
+        Subject subject = new Subject(vm, nid);
+        Incoming state = incoming.get(subject);
+        if (of == 0 || part >= of || of > PARTS_MOST || state == null && incoming.size() >= STATES_MOST) {
+            counters.drop(DropReason.MALFORMED_CONTROL);
+            return;
+        }
+        if (state == null) {
+            state = new Incoming();
+            incoming.put(subject, state);
+        }
+        if (first < state.first) {
+            return; // of a state that a later one has replaced
+        }
+        byte[][] parts = state.parts;
+        if (first > state.first || parts.length != of) {
+            state.first = first;
+            parts = new byte[of][];
+            state.parts = parts;
+            state.missing = of;
+        }
+        if (parts[part] == null) {
+            parts[part] = octets;
+            if (--state.missing == 0) {
+                ByteBuffer whole = ByteBuffer.allocate(
+                        Arrays.stream(parts).mapToInt(p -> p.length).sum());
+                Arrays.stream(parts).forEach(whole::put);
+                taker.take(from.id, vm, nid, epoch, whole.array(), nowNs);
+            }
+        }
+    }
+}
