@@ -197,7 +197,13 @@ final class Inventory {
             throw RefusalException.invalid("subnets: network '" + name + "' has no " + sites.keySet());
         }
         Resource.Network network = new Resource.Network(
-                old.name(), old.vni(), old.mechanism(), old.mtu(), old.ordering(), List.copyOf(subnets));
+                old.name(),
+                old.vni(),
+                old.mechanism(),
+                old.mtu(),
+                old.ordering(),
+                old.transparency(),
+                List.copyOf(subnets));
         return realm.store().commit(List.of(Write.put(Kind.NETWORK, name, Json.write(network))));
     }
 
