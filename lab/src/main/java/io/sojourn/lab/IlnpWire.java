@@ -87,7 +87,11 @@ final class IlnpWire {
         stage.say(String.format(
                 Locale.ROOT,
                 "on the WAN, all ends: %d packets by locators, %d Locator Updates, %d acknowledgements, %d nonces; the VM came from %s",
-                packets, updates, answers, nonces, sources));
+                packets,
+                updates,
+                answers,
+                nonces,
+                sources));
         if (packets == 0) {
             findings.problems.add("no packet by locators was seen on the WAN");
         }
