@@ -252,6 +252,8 @@ final class LocalDelivery {
                 write(port, vm, one.frame(kept.frames(), kept.frameAt(), length, false));
                 vm.counts.flushed++;
                 counters.add(Kind.FLUSHED);
+            } else {
+                counters.drop(DropReason.NO_ROUTE); // its NIC has been taken from the VM meanwhile
             }
             kept.remove();
         }
@@ -270,6 +272,7 @@ final class LocalDelivery {
             VmEntry.Nic nic = vm.nicWithMac(Ethernet.destination(b.frames(), b.frameAt()));
             LanPort port = nic == null ? null : nic.network().port;
             if (nic == null || port == null) {
+                counters.drop(DropReason.NO_ROUTE);
                 continue;
             }
             FrameRun run = one.frame(b.frames(), b.frameAt(), length, false);
@@ -367,15 +370,20 @@ final class LocalDelivery {
     void drop(VmEntry vm) {
         HoldBuffer kept = vm.kept;
         if (kept != null) {
-            for (int i = kept.count(); i > 0; i--) {
-                counters.drop(DropReason.ABORTED);
-            }
-            kept.close();
+            drop(kept);
             vm.kept = null;
         }
         if (vm.flushing) {
             vm.flushing = false;
             flushing.remove(vm);
         }
+    }
+
+    /** Frees a buffer; what it still holds is lost and counted. */
+    void drop(HoldBuffer buffer) {
+        for (int i = buffer.count(); i > 0; i--) {
+            counters.drop(DropReason.ABORTED);
+        }
+        buffer.close();
     }
 }

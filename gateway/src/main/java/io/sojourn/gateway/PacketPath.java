@@ -102,6 +102,8 @@ final class PacketPath {
             vm.rescuedHere++;
             vm.counts.rescued++;
             counters.add(Counters.Kind.RESCUED);
+        } else {
+            counters.drop(DropReason.NO_ROUTE);
         }
     }
 
@@ -243,7 +245,7 @@ final class PacketPath {
     }
 
     private void end(Hold hold) {
-        hold.buffer.close();
+        delivery.drop(hold.buffer);
         hold.markers().forEach(markers);
     }
 
@@ -349,6 +351,8 @@ final class PacketPath {
             if (nic != null) {
                 send(frames, nic.network(), to, epoch);
                 sent++;
+            } else {
+                counters.drop(DropReason.NO_ROUTE);
             }
         }
         return sent;
