@@ -32,6 +32,7 @@ final class Configs {
             Topology.Site site,
             List<String> networks,
             String token,
+            LabQemu qemu,
             String acceleration,
             Map<String, Object> extras) {
         Map<String, Object> config = new LinkedHashMap<>();
@@ -56,7 +57,7 @@ final class Configs {
                 "templates",
                 Map.of(
                         GuestPlan.TEMPLATE,
-                        Map.of("command", GuestPlan.template(acceleration).command())));
+                        Map.of("command", GuestPlan.template(qemu, acceleration).command())));
         config.putAll(extras);
         return write(run, "gateway-" + site.name() + ".yaml", config);
     }

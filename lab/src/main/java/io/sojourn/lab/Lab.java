@@ -36,6 +36,7 @@ public final class Lab implements AutoCloseable {
     private final Run run;
     private final Topology topology;
     private final GuestImage image;
+    private final LabQemu qemu;
     private final List<String> networks;
     private final Scenario scenario;
     private final String mechanism;
@@ -48,13 +49,14 @@ public final class Lab implements AutoCloseable {
      * @param scenario says how the sites are furnished
      * @param mechanism how packets of all VMs are carried
      */
-    Lab(Run run, Topology topology, GuestImage image, Scenario scenario, String mechanism) {
+    Lab(Run run, Topology topology, GuestImage image, LabQemu qemu, Scenario scenario, String mechanism) {
         this.scenario = scenario;
         this.networks = scenario.networks();
         this.mechanism = mechanism;
         this.run = run;
         this.topology = topology;
         this.image = image;
+        this.qemu = qemu;
     }
 
     /** Removes runs whose owner died. */
@@ -119,6 +121,10 @@ public final class Lab implements AutoCloseable {
 
     GuestImage image() {
         return image;
+    }
+
+    LabQemu qemu() {
+        return qemu;
     }
 
     Place place(String name) {
@@ -235,7 +241,7 @@ public final class Lab implements AutoCloseable {
                     site.name(),
                     "gateway",
                     "--config",
-                    Configs.gateway(run, site, networks, enrolmentToken(site), acceleration, extras(site))
+                    Configs.gateway(run, site, networks, enrolmentToken(site), qemu, acceleration, extras(site))
                             .toString());
         }
         servers.values().forEach(server -> server.child().awaitReady(START_BOUND));
@@ -358,7 +364,7 @@ public final class Lab implements AutoCloseable {
                                 "template",
                                 GuestPlan.TEMPLATE,
                                 "parameters",
-                                plan.parameters(image)));
+                                plan.parameters(image, qemu)));
         await(
                 "VM " + plan.name() + " is seen running",
                 START_BOUND,
@@ -444,10 +450,10 @@ public final class Lab implements AutoCloseable {
                 "link set " + tap + " txqueuelen 10000 master " + bridge(plan.network()),
                 "link set " + tap + " up"));
         Path qmp = run.folder().resolve(plan.name() + ".qmp");
-        Map<String, String> variables = new HashMap<>(plan.parameters(image));
+        Map<String, String> variables = new HashMap<>(plan.parameters(image, qemu));
         variables.putAll(Map.of(
                 "vm", plan.name(), "qmp", qmp.toString(), "accel", acceleration, "mac.0", plan.mac(), "tap.0", tap));
-        LaunchTemplate template = GuestPlan.template(acceleration);
+        LaunchTemplate template = GuestPlan.template(qemu, acceleration);
         List<String> command = new ArrayList<>(template.fill(plan.name(), variables));
         command.addAll(List.of("-qmp", "unix:" + qmp + ",server=on,wait=off"));
         // A second way in, for what an operator does past the gateway that holds the first.
@@ -459,7 +465,7 @@ public final class Lab implements AutoCloseable {
 
     /** What the hypervisors may be started with on this machine, found out by booting the guest's kernel. */
     ProbeResult acceleration() {
-        return new AccelerationProbe("qemu-system-x86_64", Folders.cache())
+        return new AccelerationProbe(qemu.program(), Folders.cache())
                 .probe(image.kernel(), Optional.of(image.initrd()), GuestImage.READY, KVM_PATIENCE);
     }
 

@@ -24,10 +24,11 @@ public final class Labs {
         Lab.removeDeadRuns();
         progress.show("guest image ...");
         GuestImage image = GuestImage.prepare();
+        LabQemu qemu = LabQemu.prepare(progress);
         Findings findings = new Findings();
         boolean goesOn = true;
         while (goesOn) {
-            goesOn = runOnce(play, options, topology, image, findings, progress, startNs);
+            goesOn = runOnce(play, options, topology, image, qemu, findings, progress, startNs);
         }
         return new Report(
                 Report.SCHEMA,
@@ -47,6 +48,7 @@ public final class Labs {
             ScenarioOptions options,
             Topology topology,
             GuestImage image,
+            LabQemu qemu,
             Findings findings,
             Progress progress,
             long startNs) {
@@ -56,7 +58,7 @@ public final class Labs {
         boolean keep = options.keep();
         Scenario scenario = options.scenario();
         try (Stage stage = Stage.set(
-                new Lab(run, topology, image, options.scenario(), scenario.mechanism(options)),
+                new Lab(run, topology, image, qemu, options.scenario(), scenario.mechanism(options)),
                 options,
                 progress,
                 startNs)) {
@@ -85,12 +87,13 @@ public final class Labs {
     public static String up(String prefix, long seed, Progress progress) {
         Lab.removeDeadRuns();
         GuestImage image = GuestImage.prepare();
+        LabQemu qemu = LabQemu.prepare(progress);
         Run run = Run.create(prefix);
         Thread atEnd = Thread.ofPlatform().unstarted(run::removeQuietly);
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean stands = false;
         try {
-            Lab lab = new Lab(run, Topology.threeContinents(), image, Scenarios.DEMO, Lab.OVERLAY);
+            Lab lab = new Lab(run, Topology.threeContinents(), image, qemu, Scenarios.DEMO, Lab.OVERLAY);
             Stage.setUp(lab, List.of(GuestPlan.web1(lab.topology())), seed, progress, System.nanoTime());
             run.letStand();
             stands = true;
