@@ -14,7 +14,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
 
 /** The quick ones of the lab's scenarios, on real processes and VMs; here because the lab starts its processes by this module's class path. */
 @Tag("system")
@@ -42,11 +41,6 @@ class ScenarioSystemTest {
     }
 
     @Test
-    @EnabledIfEnvironmentVariable(
-            named = "SOJOURN_NOT_REACHED",
-            matches = "1",
-            disabledReason =
-                    "F8 of SPECIFICATION.md is not reached: now and then a few pings between the two VMs change places")
     void twoVmsThatTalkToEachOtherPassEachOther() {
         Report report = run("both-move", 2, 0, "");
 

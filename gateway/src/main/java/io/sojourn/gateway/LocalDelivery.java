@@ -253,6 +253,8 @@ final class LocalDelivery {
                 write(port, vm, one.frame(next.frames(), next.frameAt(), length, false));
                 vm.counts.flushed++;
                 counters.add(Kind.FLUSHED);
+            } else {
+                counters.drop(DropReason.NO_ROUTE); // its NIC has been taken from the VM meanwhile
             }
             kept.remove();
         }
@@ -271,6 +273,7 @@ final class LocalDelivery {
             VmEntry.Nic nic = vm.nicWithMac(Ethernet.destination(b.frames(), b.frameAt()));
             LanPort port = nic == null ? null : nic.network().port;
             if (nic == null || port == null) {
+                counters.drop(DropReason.NO_ROUTE);
                 continue;
             }
             FrameRun run = one.frame(b.frames(), b.frameAt(), length, false);
@@ -368,15 +371,25 @@ final class LocalDelivery {
     void drop(VmEntry vm) {
         KeptFrames kept = vm.kept;
         if (kept != null) {
-            for (int i = kept.count(); i > 0; i--) {
-                counters.drop(DropReason.ABORTED);
-            }
+            lost(kept.count());
             kept.close();
             vm.kept = null;
         }
         if (vm.flushing) {
             vm.flushing = false;
             flushing.remove(vm);
+        }
+    }
+
+    /** Frees a buffer; what it still holds is lost and counted. */
+    void drop(HoldBuffer buffer) {
+        lost(buffer.count());
+        buffer.close();
+    }
+
+    private void lost(int frames) {
+        for (int i = 0; i < frames; i++) {
+            counters.drop(DropReason.ABORTED);
         }
     }
 }

@@ -370,7 +370,10 @@ final class Outside {
     /** What was held of a VM's own packets goes on, as if it came now. */
     void resume(HoldBuffer held, @Nullable Peer from, VmEntry source, VirtualNetwork network) {
         for (; !held.isEmpty(); held.remove()) {
-            if (!f.parse(held.frames(), held.frameAt(), held.frameLength()).isDrop()) {
+            DropReason bad = f.parse(held.frames(), held.frameAt(), held.frameLength());
+            if (bad.isDrop()) {
+                counters.drop(bad);
+            } else {
                 FrameRun frame = one.frame(held.frames(), held.frameAt(), f.unpaddedLength(), false);
                 inward(from, network, held.frameEpoch(), false, source, frame);
             }

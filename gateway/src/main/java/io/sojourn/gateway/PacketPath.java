@@ -102,6 +102,8 @@ final class PacketPath {
             vm.rescuedHere++;
             vm.counts.rescued++;
             counters.add(Counters.Kind.RESCUED);
+        } else {
+            counters.drop(DropReason.NO_ROUTE);
         }
     }
 
@@ -243,7 +245,7 @@ final class PacketPath {
     }
 
     private void end(Hold hold) {
-        hold.buffer.close();
+        delivery.drop(hold.buffer);
         hold.markers().forEach(markers);
     }
 
@@ -360,6 +362,7 @@ final class PacketPath {
     private int sendOldest(HoldBuffer frames, VmEntry vm, Peer to, long epoch) {
         VmEntry.Nic nic = vm.nicWithMac(Ethernet.destination(frames.frames(), frames.frameAt()));
         if (nic == null) {
+            counters.drop(DropReason.NO_ROUTE);
             return 0;
         }
         send(frames, nic.network(), to, epoch);

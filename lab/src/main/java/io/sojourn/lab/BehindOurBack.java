@@ -131,6 +131,11 @@ final class BehindOurBack extends Scenario {
                 }
                 LockSupport.parkNanos(POLL_NS);
             }
+            // Its QMP sockets are there before it listens for the guest, and it answers after that: asked too early,
+            // the guest's QEMU is refused.
+            try (QemuGuest arriving = QemuGuest.attach(Path.of(incoming + HAND_SUFFIX), PATIENCE, event -> {})) {
+                arriving.status();
+            }
         }
 
         private boolean awaitBound(String to) {

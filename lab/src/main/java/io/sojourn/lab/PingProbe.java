@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /** {@code ping}, five times a second from a correspondent to the guest; what it prints is read, as a person would. */
 final class PingProbe implements AutoCloseable {
@@ -56,13 +57,17 @@ final class PingProbe implements AutoCloseable {
         }
     }
 
+    /** Numbers after {@code begin} up to {@code end} that nobody has answered. */
+    synchronized List<Integer> unanswered(int begin, int end) {
+        return IntStream.rangeClosed(begin + 1, end)
+                .filter(number -> !answered.get(number))
+                .boxed()
+                .toList();
+    }
+
     /** Numbers after {@code begin} up to {@code end}, and what came twice or late since the last call. */
     synchronized Figures figures(int begin, int end) {
-        long lost = 0;
-        for (int i = begin + 1; i <= end; i++) {
-            lost += answered.get(i) ? 0 : 1;
-        }
-        Figures figures = new Figures(lost, duplicated, reordered);
+        Figures figures = new Figures(unanswered(begin, end).size(), duplicated, reordered);
         duplicated = 0;
         reordered = 0;
         return figures;
