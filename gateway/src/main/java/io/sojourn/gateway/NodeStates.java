@@ -70,7 +70,7 @@ final class NodeStates {
     /** Parts of the latest state of a node that have come. */
     private static final class Incoming {
         long first;
-        byte[] @Nullable [] parts;
+        byte[][] parts = {};
         int missing;
     }
 
@@ -227,7 +227,7 @@ final class NodeStates {
             return; // of a state that a later one has replaced
         }
         byte[][] parts = state.parts;
-        if (first > state.first || parts == null || parts.length != of) {
+        if (first > state.first || parts.length != of) {
             state.first = first;
             parts = new byte[of][];
             state.parts = parts;

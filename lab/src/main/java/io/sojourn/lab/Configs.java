@@ -93,7 +93,9 @@ final class Configs {
             placeList.add(place(site.name(), site.number(), places, routed));
         }
         placeList.add(place(Topology.CONTROLLER, Topology.CONTROLLER_NUMBER, places, List.of()));
-        scenario.outsiders().forEach((name, number) -> placeList.add(place(name, number, places, List.of())));
+        scenario.outsiders()
+                .forEach((name, number) ->
+                        placeList.add(place(name, number, places, List.of(Topology.locators(number)))));
         List<Object> links = new ArrayList<>();
         for (Topology.Link link : topology.links()) {
             links.add(direction(link.a(), link.b(), link));

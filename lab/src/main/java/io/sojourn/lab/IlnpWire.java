@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -84,11 +85,13 @@ final class IlnpWire {
             sources.addAll(sourcesOf(end, stage.mover().plan()));
         }
         stage.say(String.format(
+                Locale.ROOT,
                 "on the WAN, all ends: %d packets by locators, %d Locator Updates, %d acknowledgements, %d nonces; the VM came from %s",
                 packets, updates, answers, nonces, sources));
         if (packets == 0) {
             findings.problems.add("no packet by locators was seen on the WAN");
         }
+        lab.scenario().judgeWire(this, stage, findings);
         boolean visible = lab.transparency().equals(ScenarioOptions.VISIBLE);
         if (visible && (updates == 0 || answers == 0)) {
             findings.problems.add("a visible VM moved, and " + updates + " Locator Updates and " + answers
@@ -141,7 +144,7 @@ final class IlnpWire {
     }
 
     /** Locators that a VM was seen by. */
-    private Set<String> sourcesOf(String end, GuestPlan plan) {
+    Set<String> sourcesOf(String end, GuestPlan plan) {
         String node = plan.address6().substring(plan.address6().lastIndexOf(':') + 1);
         Set<String> found = new HashSet<>();
         for (String line : tshark(file(end), "ipv6.src==fd66::/16", "ipv6.src")) {
@@ -156,8 +159,12 @@ final class IlnpWire {
         return tshark(file(end), filter, "frame.number").size();
     }
 
-    /** All that a capture has of them. */
-    static List<Update> updates(Path pcap) {
+    /** Locator Updates and acknowledgements at an end of the WAN, in order. */
+    List<Update> updates(String end) {
+        return updates(file(end));
+    }
+
+    private static List<Update> updates(Path pcap) {
         List<Update> found = new ArrayList<>();
         for (String line : tshark(
                 pcap,

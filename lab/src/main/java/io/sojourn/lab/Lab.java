@@ -280,6 +280,13 @@ public final class Lab implements AutoCloseable {
         servers.put(name, new Server(placeName, arguments, Child.startSojourn(run, place(placeName), name, arguments)));
     }
 
+    /** A process that the lab needs beside its own; returns when it is ready. */
+    void startBeside(Place place, String name, String... arguments) {
+        Child child = Child.startSojourn(run, place, name, arguments);
+        children.add(child);
+        child.awaitReady(START_BOUND);
+    }
+
     private Server server(String name) {
         Server server = servers.get(name);
         if (server == null) {

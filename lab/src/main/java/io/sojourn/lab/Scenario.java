@@ -90,6 +90,9 @@ public abstract class Scenario {
         return List.of();
     }
 
+    /** Looks at what was captured while VMs moved by ilnp. */
+    void judgeWire(IlnpWire wire, Stage stage, Findings findings) {}
+
     /** Mechanisms that the sites are furnished for beside that. */
     List<String> alsoBy() {
         return List.of();

@@ -31,6 +31,9 @@ final class Scenarios {
             new SegmentGroup(),
             new LegacyPeer(),
             new RuleSwitch(),
+            IlnpPeer.plain(),
+            IlnpPeer.host(),
+            IlnpPeer.deaf(),
             NoisyNeighbour.limited(),
             NoisyNeighbour.unlimited(),
             new CorruptOffload());
