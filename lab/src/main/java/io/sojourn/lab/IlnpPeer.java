@@ -24,6 +24,8 @@ final class IlnpPeer extends Scenario {
     private static final int RATE_HZ = 100;
     private static final int STREAMS = 10;
     private static final int ECHO_PORT = 7;
+    private static final int DNS_PORT = 5353;
+    private static final String ZONE = "vms.example.net";
     private static final String INSIDE = "fd6f::99";
     private static final Duration REPLIES = Duration.ofSeconds(2);
     /** The first three of the schedule are lost: at 0, 1 and 3 s; the fourth goes at 6 s. */
@@ -90,6 +92,48 @@ final class IlnpPeer extends Scenario {
     }
 
     @Override
+    Map<String, Object> controllerExtras() {
+        return Map.of("dns", Map.of("listen", "127.0.0.1:" + DNS_PORT, "zone", ZONE));
+    }
+
+    /** An independent resolver finds the VM where it is, by UDP and by TCP. */
+    private static void judgeNames(Stage stage, String site, Findings findings) {
+        GuestPlan plan = stage.mover().plan();
+        String locator = Topology.locator(stage.lab().topology().site(site).number(), 0).replace("::/64", "");
+        String node = plan.address6().substring(plan.address6().lastIndexOf(':') + 1);
+        String place = site + "." + Lab.NETWORK + ".networks." + ZONE + ".";
+        Map<String, String> wanted = Map.of(
+                "AAAA", locator.replace(":0", "") + "::" + node,
+                "TYPE104", "10 0:0:0:" + node,
+                "TYPE106", "10 " + locator + ":0",
+                "TYPE107", "20 " + place);
+        for (String transport : List.of("+notcp", "+tcp")) {
+            wanted.forEach((type, answer) -> {
+                String found = dig(stage, transport, type);
+                if (!found.lines().toList().contains(answer)) {
+                    findings.problems.add("dig " + transport + " " + plan.name() + "." + ZONE + " " + type + ": "
+                            + found.strip().replace('\n', ' ') + ", not " + answer);
+                }
+            });
+        }
+        stage.say("  dig, by UDP and TCP: " + plan.name() + "." + ZONE + " is " + wanted.get("AAAA"));
+    }
+
+    private static String dig(Stage stage, String transport, String type) {
+        return stage.lab()
+                .place(Topology.CONTROLLER)
+                .run(
+                        "dig",
+                        "@127.0.0.1",
+                        "-p",
+                        Integer.toString(DNS_PORT),
+                        transport,
+                        "+short",
+                        stage.mover().plan().name() + "." + ZONE,
+                        type);
+    }
+
+    @Override
     Traffic.Load load() {
         return Traffic.Load.LIGHT;
     }
@@ -113,6 +157,7 @@ final class IlnpPeer extends Scenario {
                     UdpProbe probe = new UdpProbe(place, vm, RATE_HZ)) {
                 streams.awaitConnected(Duration.ofSeconds(20));
                 stage.calmDown(Duration.ofSeconds(2));
+                judgeNames(stage, stage.mover().at(), findings);
                 long first = probe.next();
                 for (String destination : destinations) {
                     move(stage, destination, findings);
@@ -120,6 +165,7 @@ final class IlnpPeer extends Scenario {
                     long last = probe.next();
                     probe.awaitReplies(first, last, System.nanoTime() + REPLIES.toNanos());
                     judge(stage, destination, streams, probe.figures(first, last), probe.figures(last - RATE_HZ, last), findings);
+                    judgeNames(stage, destination, findings);
                     first = last;
                 }
             }

@@ -234,7 +234,7 @@ public final class Lab implements AutoCloseable {
                 Topology.CONTROLLER,
                 "controller",
                 "--config",
-                Configs.controller(run).toString());
+                Configs.controller(run, scenario.controllerExtras()).toString());
         awaitReady(Topology.CONTROLLER);
         rest = new RestClient(place(Topology.CONTROLLER), "http://127.0.0.1:" + Configs.REST_PORT);
         for (Topology.Site site : topology.sites()) {

@@ -121,6 +121,11 @@ public abstract class Scenario {
     /** Called when all places are there and nothing runs in them yet. */
     void furnish(Lab lab) {}
 
+    /** Keys of controller.yaml beside what it has in every lab. */
+    Map<String, Object> controllerExtras() {
+        return Map.of();
+    }
+
     /** Keys of a site's gateway.yaml beside or instead of what it has in every lab. */
     Map<String, Object> gatewayExtras(Topology.Site site) {
         return Map.of();
