@@ -58,7 +58,8 @@ final class IlnpHostCommand implements Callable<Integer> {
         List<Locator64> known = locators.stream().map(this::locator).toList();
         try (IlnpHost host = IlnpHost.open(device, address, known)) {
             Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(() -> {
-                System.out.println(host.summary());
+                spec.commandLine().getOut().println(host.summary());
+                spec.commandLine().getOut().flush();
                 host.close();
             }));
             spec.commandLine().getOut().println("ready: " + address + " on " + device);
