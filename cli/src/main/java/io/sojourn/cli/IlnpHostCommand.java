@@ -23,6 +23,7 @@ import picocli.CommandLine.Spec;
             "  sysctl -w net.ipv6.conf.all.forwarding=1",
             "  ip -6 addr add fd6f::99/128 dev ilnp0 nodad",
             "  ip -6 route add fd66::/16 dev ilnp0 src fd6f::99",
+            "  ip -6 route add fd66:8::/64 dev ilnp0",
             "  ip -6 rule add iif ilnp0 lookup 77",
             "  ip -6 route add default dev wan0 table 77"
         })

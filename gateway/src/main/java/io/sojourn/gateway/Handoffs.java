@@ -360,6 +360,7 @@ final class Handoffs {
                 path.deliverLive(vm, move, nowNs);
                 if (nodes != null) {
                     nodes.activated(vm, h.plan.source(), move.number(), nowNs);
+                    awaitRounds(h);
                 }
                 h.guest.activated();
             }
@@ -395,6 +396,20 @@ final class Handoffs {
             case HandoffAction.Report(Phase phase, String event, String detail) -> report(h, phase, event, detail);
             case HandoffAction.Count(Counter counter, long n) -> h.counts.merge(counter, n, Long::sum);
             case HandoffAction.Finished() -> finish(h);
+        }
+    }
+
+    /** The source did not know that our own LAN is a correspondent if its packets went by way of a third site. */
+    private void awaitRounds(Handoff h) {
+        VmEntry vm = h.vm;
+        Epoch move = h.plan.epoch();
+        GatewayId self = table.self();
+        long bound = h.plan.timing().bufferBytes();
+        if (nodes != null && h.plan.strict() && nodes.putOff(vm, true, () -> path.releaseHold(vm, move, self))) {
+            path.holdFrom(vm, move, self, bound, () -> {});
+        }
+        if (nodes != null && h.plan.strict() && nodes.putOff(vm, false, () -> path.releaseOutbound(vm, move, self))) {
+            path.holdOutbound(vm, move, self, bound, () -> {});
         }
     }
 

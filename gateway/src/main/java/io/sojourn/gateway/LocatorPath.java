@@ -293,12 +293,19 @@ final class LocatorPath implements Bypass, AutoCloseable {
                     counters.drop(DropReason.NO_ROUTE);
                 } else {
                     sayNonce(here, s, ip, now);
-                    passOn(by, run, here, 0);
+                    passOn(by, again(run), here, 0);
                 }
             }
             case DROP -> drop(here.border.reason(), run.count());
             case DELIVER, CONSUMED, HAIRPIN -> drop(DropReason.HAIRPIN, run.count());
         }
+    }
+
+    /** A run of several keeps what it has found out about its headers, which have changed since. */
+    private FrameRun again(FrameRun run) {
+        boolean parsed = run.count() > 1
+                && !f.parse(run.memory(), run.frameAt(), run.frameLength()).isDrop();
+        return parsed && arriving.whole(run.memory(), f, run.segmentBytes()) ? arriving : run;
     }
 
     private void passOn(Peer to, FrameRun run, LocatorNetwork here, long epoch) {

@@ -206,8 +206,9 @@ final class IlnpPeer extends Scenario {
         place.ip(List.of(
                 "addr add " + INSIDE + "/128 dev ilnp0 nodad",
                 "route add fd66::/16 dev ilnp0 src " + INSIDE,
-                "-6 rule add iif ilnp0 lookup 77",
-                "route add ::/0 dev " + Lab.WAN_DEVICE + " table 77"));
+                "route add ::/0 dev " + Lab.WAN_DEVICE + " table 77",
+                "route add " + Topology.locator(NUMBER, 0) + " dev ilnp0"));
+        place.run("ip", "-6", "rule", "add", "iif", "ilnp0", "lookup", "77");
     }
 
     private void judge(

@@ -147,7 +147,7 @@ final class IlnpWire {
     Set<String> sourcesOf(String end, GuestPlan plan) {
         String node = plan.address6().substring(plan.address6().lastIndexOf(':') + 1);
         Set<String> found = new HashSet<>();
-        for (String line : tshark(file(end), "ipv6.src==fd66::/16", "ipv6.src")) {
+        for (String line : tshark(file(end), "ipv6.src==fd66::/16", "f", new String[] {"ipv6.src"})) {
             if (line.endsWith("::" + node)) {
                 found.add(line.substring(0, line.length() - node.length()));
             }
@@ -192,8 +192,13 @@ final class IlnpWire {
     }
 
     private static List<String> tshark(Path pcap, String filter, String... fields) {
+        return tshark(pcap, filter, "a", fields);
+    }
+
+    /** @param occurrence f: of a field that is there several times, as in a quoted packet, the first */
+    private static List<String> tshark(Path pcap, String filter, String occurrence, String[] fields) {
         List<String> command =
-                new ArrayList<>(List.of("tshark", "-n", "-r", pcap.toString(), "-Y", filter, "-T", "fields"));
+                new ArrayList<>(List.of("tshark", "-n", "-r", pcap.toString(), "-Y", filter, "-T", "fields", "-E", "occurrence=" + occurrence));
         for (String field : fields) {
             command.add("-e");
             command.add(field);
