@@ -8,6 +8,7 @@ import io.sojourn.handoff.HandoffEvent;
 import io.sojourn.handoff.JournalRecord;
 import io.sojourn.handoff.Late;
 import io.sojourn.handoff.MigrationId;
+import io.sojourn.handoff.Ordering;
 import io.sojourn.handoff.Phase;
 import io.sojourn.handoff.Signal;
 import io.sojourn.handoff.Step;
@@ -405,10 +406,10 @@ final class Handoffs {
         Epoch move = h.plan.epoch();
         GatewayId self = table.self();
         long bound = h.plan.timing().bufferBytes();
-        if (nodes != null && h.plan.strict() && nodes.putOff(vm, true, () -> path.releaseHold(vm, move, self))) {
+        if (nodes != null && h.plan.ordering() == Ordering.STRICT && nodes.putOff(vm, true, () -> path.releaseHold(vm, move, self))) {
             path.holdFrom(vm, move, self, bound, () -> {});
         }
-        if (nodes != null && h.plan.strict() && nodes.putOff(vm, false, () -> path.releaseOutbound(vm, move, self))) {
+        if (nodes != null && h.plan.ordering() == Ordering.STRICT && nodes.putOff(vm, false, () -> path.releaseOutbound(vm, move, self))) {
             path.holdOutbound(vm, move, self, bound, () -> {});
         }
     }
