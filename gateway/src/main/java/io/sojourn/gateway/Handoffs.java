@@ -406,10 +406,14 @@ final class Handoffs {
         Epoch move = h.plan.epoch();
         GatewayId self = table.self();
         long bound = h.plan.timing().bufferBytes();
-        if (nodes != null && h.plan.ordering() == Ordering.STRICT && nodes.putOff(vm, true, () -> path.releaseHold(vm, move, self))) {
+        if (nodes != null
+                && h.plan.ordering() == Ordering.STRICT
+                && nodes.putOff(vm, true, () -> path.releaseHold(vm, move, self))) {
             path.holdFrom(vm, move, self, bound, () -> {});
         }
-        if (nodes != null && h.plan.ordering() == Ordering.STRICT && nodes.putOff(vm, false, () -> path.releaseOutbound(vm, move, self))) {
+        if (nodes != null
+                && h.plan.ordering() == Ordering.STRICT
+                && nodes.putOff(vm, false, () -> path.releaseOutbound(vm, move, self))) {
             path.holdOutbound(vm, move, self, bound, () -> {});
         }
     }

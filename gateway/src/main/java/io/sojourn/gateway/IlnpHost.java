@@ -68,7 +68,8 @@ public final class IlnpHost implements AutoCloseable {
             links.up(tun.ifindex());
             return new IlnpHost(tun, inside, locators);
         } catch (SyscallException e) {
-            throw new GatewayException("cannot make the device " + device + " (" + e.getMessage() + "); run as root", e);
+            throw new GatewayException(
+                    "cannot make the device " + device + " (" + e.getMessage() + "); run as root", e);
         }
     }
 
@@ -142,15 +143,7 @@ public final class IlnpHost implements AutoCloseable {
             int operation,
             List<Advertised> listed) {
         int length = IlnpMessages.writeUpdate(
-                message,
-                0,
-                sourceLocator,
-                sourceNid,
-                destinationLocator,
-                destinationNid,
-                nonce,
-                operation,
-                listed);
+                message, 0, sourceLocator, sourceNid, destinationLocator, destinationNid, nonce, operation, listed);
         write(message, 0, length);
     }
 

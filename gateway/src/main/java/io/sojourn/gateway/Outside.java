@@ -378,9 +378,7 @@ final class Outside {
             if (!f.parse(held.frames(), held.frameAt(), held.frameLength()).isDrop()) {
                 FrameRun frame = one.frame(held.frames(), held.frameAt(), f.unpaddedLength(), false);
                 LocatorPath located = locators;
-                if (located == null
-                        || from == null
-                        || !located.takes(from, network, held.frameEpoch(), frame, f)) {
+                if (located == null || from == null || !located.takes(from, network, held.frameEpoch(), frame, f)) {
                     inward(from, network, held.frameEpoch(), source, frame);
                 }
             }

@@ -50,7 +50,11 @@ class LocatorPathTest {
 
     private static LocatorPath path(PathStage stage, Underlay underlay, int number) {
         GatewayConfig.Attachment attachment = new GatewayConfig.Attachment(
-                PathStage.NETWORK, "br", 0, List.of(IpPrefix.parse(text(number))), List.of(IpPrefix.parse("fd64::/16")));
+                PathStage.NETWORK,
+                "br",
+                0,
+                List.of(IpPrefix.parse(text(number))),
+                List.of(IpPrefix.parse("fd64::/16")));
         LocatorPath path = new LocatorPath(
                 stage.table,
                 stage.wan,

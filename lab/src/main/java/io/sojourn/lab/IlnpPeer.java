@@ -52,12 +52,18 @@ final class IlnpPeer extends Scenario {
 
     static IlnpPeer plain() {
         return new IlnpPeer(
-                Kind.PLAIN, "ilnp-plain-peer", "a stock host without ILNP or gateway never notices that the VM moves", 3);
+                Kind.PLAIN,
+                "ilnp-plain-peer",
+                "a stock host without ILNP or gateway never notices that the VM moves",
+                3);
     }
 
     static IlnpPeer host() {
         return new IlnpPeer(
-                Kind.ILNP, "ilnp-host", "a stock host with 'sojourn ilnp-host' is told of moves, and takes the direct way", 3);
+                Kind.ILNP,
+                "ilnp-host",
+                "a stock host with 'sojourn ilnp-host' is told of moves, and takes the direct way",
+                3);
     }
 
     static IlnpPeer deaf() {
@@ -99,7 +105,8 @@ final class IlnpPeer extends Scenario {
     /** An independent resolver finds the VM where it is, by UDP and by TCP. */
     private static void judgeNames(Stage stage, String site, Findings findings) {
         GuestPlan plan = stage.mover().plan();
-        String locator = Topology.locator(stage.lab().topology().site(site).number(), 0).replace("::/64", "");
+        String locator =
+                Topology.locator(stage.lab().topology().site(site).number(), 0).replace("::/64", "");
         String node = plan.address6().substring(plan.address6().lastIndexOf(':') + 1);
         String place = site + "." + Lab.NETWORK + ".networks." + ZONE + ".";
         Map<String, String> wanted = Map.of(
@@ -151,8 +158,7 @@ final class IlnpPeer extends Scenario {
                 speakIlnp(stage.lab());
             }
             Place place = stage.lab().place(PEER);
-            InetSocketAddress vm =
-                    new InetSocketAddress(outside(stage.mover().plan()), ECHO_PORT);
+            InetSocketAddress vm = new InetSocketAddress(outside(stage.mover().plan()), ECHO_PORT);
             try (TcpStreams streams = new TcpStreams(place, List.of(vm), STREAMS, options.seed());
                     UdpProbe probe = new UdpProbe(place, vm, RATE_HZ)) {
                 streams.awaitConnected(Duration.ofSeconds(20));
@@ -164,7 +170,13 @@ final class IlnpPeer extends Scenario {
                     stage.calmDown(Duration.ofSeconds(1));
                     long last = probe.next();
                     probe.awaitReplies(first, last, System.nanoTime() + REPLIES.toNanos());
-                    judge(stage, destination, streams, probe.figures(first, last), probe.figures(last - RATE_HZ, last), findings);
+                    judge(
+                            stage,
+                            destination,
+                            streams,
+                            probe.figures(first, last),
+                            probe.figures(last - RATE_HZ, last),
+                            findings);
                     judgeNames(stage, destination, findings);
                     first = last;
                 }
@@ -201,8 +213,7 @@ final class IlnpPeer extends Scenario {
     private static void speakIlnp(Lab lab) {
         Place place = lab.place(PEER);
         place.sysctl("net/ipv6/conf/all/forwarding=1");
-        lab.startBeside(
-                place, "ilnp-host", "ilnp-host", "--inside", INSIDE, "--locator", Topology.locator(NUMBER, 0));
+        lab.startBeside(place, "ilnp-host", "ilnp-host", "--inside", INSIDE, "--locator", Topology.locator(NUMBER, 0));
         place.ip(List.of(
                 "addr add " + INSIDE + "/128 dev ilnp0 nodad",
                 "route add fd66::/16 dev ilnp0 src " + INSIDE,
@@ -212,12 +223,7 @@ final class IlnpPeer extends Scenario {
     }
 
     private void judge(
-            Stage stage,
-            String site,
-            TcpStreams streams,
-            ProbeFigures figures,
-            ProbeFigures after,
-            Findings findings) {
+            Stage stage, String site, TcpStreams streams, ProbeFigures figures, ProbeFigures after, Findings findings) {
         long broken =
                 streams.streams().stream().filter(stream -> !stream.isOpen()).count();
         boolean home = stage.mover().plan().home().name().equals(site);

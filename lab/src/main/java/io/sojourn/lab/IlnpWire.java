@@ -87,7 +87,11 @@ final class IlnpWire {
         stage.say(String.format(
                 Locale.ROOT,
                 "on the WAN, all ends: %d packets by locators, %d Locator Updates, %d acknowledgements, %d nonces; the VM came from %s",
-                packets, updates, answers, nonces, sources));
+                packets,
+                updates,
+                answers,
+                nonces,
+                sources));
         if (packets == 0) {
             findings.problems.add("no packet by locators was seen on the WAN");
         }
@@ -197,8 +201,8 @@ final class IlnpWire {
 
     /** @param occurrence f: of a field that is there several times, as in a quoted packet, the first */
     private static List<String> tshark(Path pcap, String filter, String occurrence, String[] fields) {
-        List<String> command =
-                new ArrayList<>(List.of("tshark", "-n", "-r", pcap.toString(), "-Y", filter, "-T", "fields", "-E", "occurrence=" + occurrence));
+        List<String> command = new ArrayList<>(List.of(
+                "tshark", "-n", "-r", pcap.toString(), "-Y", filter, "-T", "fields", "-E", "occurrence=" + occurrence));
         for (String field : fields) {
             command.add("-e");
             command.add(field);
