@@ -8,7 +8,6 @@ import io.sojourn.handoff.HandoffEvent;
 import io.sojourn.handoff.JournalRecord;
 import io.sojourn.handoff.Late;
 import io.sojourn.handoff.MigrationId;
-import io.sojourn.handoff.Ordering;
 import io.sojourn.handoff.Phase;
 import io.sojourn.handoff.Signal;
 import io.sojourn.handoff.Step;
@@ -361,7 +360,6 @@ final class Handoffs {
                 path.deliverLive(vm, move, nowNs);
                 if (nodes != null) {
                     nodes.activated(vm, h.plan.source(), move.number(), nowNs);
-                    awaitRounds(h);
                 }
                 h.guest.activated();
             }
@@ -397,24 +395,6 @@ final class Handoffs {
             case HandoffAction.Report(Phase phase, String event, String detail) -> report(h, phase, event, detail);
             case HandoffAction.Count(Counter counter, long n) -> h.counts.merge(counter, n, Long::sum);
             case HandoffAction.Finished() -> finish(h);
-        }
-    }
-
-    /** The source did not know that our own LAN is a correspondent if its packets went by way of a third site. */
-    private void awaitRounds(Handoff h) {
-        VmEntry vm = h.vm;
-        Epoch move = h.plan.epoch();
-        GatewayId self = table.self();
-        long bound = h.plan.timing().bufferBytes();
-        if (nodes != null
-                && h.plan.ordering() == Ordering.STRICT
-                && nodes.putOff(vm, true, () -> path.releaseHold(vm, move, self))) {
-            path.holdFrom(vm, move, self, bound, () -> {});
-        }
-        if (nodes != null
-                && h.plan.ordering() == Ordering.STRICT
-                && nodes.putOff(vm, false, () -> path.releaseOutbound(vm, move, self))) {
-            path.holdOutbound(vm, move, self, bound, () -> {});
         }
     }
 
