@@ -15,12 +15,13 @@ import tools.jackson.databind.node.ObjectNode;
 /** Virtual networks. */
 @Command(
         name = "network",
-        description = "Create, show or delete a virtual network.",
+        description = "Create, show, change or delete a virtual network.",
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
             NetworkCommands.Create.class,
             NetworkCommands.Networks.class,
             NetworkCommands.Show.class,
+            NetworkCommands.Set.class,
             NetworkCommands.Delete.class
         })
 final class NetworkCommands {
@@ -181,6 +182,49 @@ final class NetworkCommands {
                         Figures.word(subnet.path("homeSite")));
             }
             table.lines().forEach(options::println);
+        }
+    }
+
+    @Command(
+            name = "set",
+            description = "Give subnets of a network another home: the hosts of a whole prefix move.",
+            footer = {
+                "",
+                "Hosts may be reached at both sites until this returns; what comes to the old home later is passed on.",
+                "",
+                "Example:",
+                "  sojourn network set blue --home 10.10.5.0/24=hiroshima --home fd10:10:5::/64=hiroshima"
+            })
+    static final class Set implements Runnable {
+        @Mixin
+        ControllerOptions options = new ControllerOptions();
+
+        @Parameters(paramLabel = "NAME", description = "Its name.")
+        String name = "";
+
+        @Option(
+                names = "--home",
+                paramLabel = "PREFIX=SITE",
+                required = true,
+                description = "Where the hosts of that subnet are from now on; may be given several times.")
+        List<String> homes = List.of();
+
+        @Override
+        public void run() {
+            ObjectNode change = JsonNodeFactory.instance.objectNode();
+            ArrayNode list = change.putArray("subnets");
+            for (String home : homes) {
+                int equals = home.indexOf('=');
+                if (equals <= 0 || equals == home.length() - 1) {
+                    throw CommandFailure.wrongUse(
+                            "--home '" + home + "': write PREFIX=SITE, as in 10.10.5.0/24=hiroshima");
+                }
+                list.addObject().put("prefix", home.substring(0, equals)).put("homeSite", home.substring(equals + 1));
+            }
+            JsonNode changed = options.client().patch("/v1/networks/" + ControllerClient.segment(name), change);
+            if (!options.printedAsJson(changed)) {
+                options.println("network " + name + " changed");
+            }
         }
     }
 

@@ -54,7 +54,7 @@ final class Controller implements AutoCloseable {
         orchestrator = new Orchestrator(realm, gateways, certificates, timeouts, time);
         Views views = new Views(realm, gateways, orchestrator, table, time);
         events = new EventStream(realm, views);
-        Inventory inventory = new Inventory(realm, orchestrator::moveOf, time);
+        Inventory inventory = new Inventory(realm, orchestrator::moveOf, gateways::takeOver, time);
         MovePlanner planner = new MovePlanner(realm, gateways, timeouts.command());
         api = new RestApi(
                 realm,

@@ -12,6 +12,7 @@ import io.sojourn.rpc.NetworkLocators;
 import io.sojourn.rpc.Nic;
 import io.sojourn.rpc.Subnet;
 import io.sojourn.rpc.TableUpdate;
+import io.sojourn.rpc.UplinkPage;
 import io.sojourn.rpc.Vm;
 import java.util.List;
 import java.util.Map;
@@ -224,7 +225,9 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                     .setPrefix(subnet.prefix())
                     .setGatewayAddress(subnet.gateway() == null ? "" : subnet.gateway())
                     .setHomeSite(subnet.homeSite() == null ? "" : subnet.homeSite())
-                    .setPageNumber(subnet.pageNumber() == null ? 0 : subnet.pageNumber()));
+                    .setPageNumber(subnet.pageNumber() == null ? 0 : subnet.pageNumber())
+                    .setHomeEpoch(subnet.homeEpoch() == null ? 0 : subnet.homeEpoch())
+                    .setNextSite(subnet.nextSite() == null ? "" : subnet.nextSite()));
         }
         return message.build();
     }
@@ -239,6 +242,7 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 .setPage4(g.page4() == null ? "" : g.page4())
                 .setPage6(g.page6() == null ? "" : g.page6())
                 .putAllSegments(g.segments() == null ? Map.of() : g.segments())
+                .addAllOtherPages(others(g))
                 .addAllLocators((g.locators() == null ? Map.<String, List<String>>of() : g.locators())
                         .entrySet().stream()
                                 .map(l -> NetworkLocators.newBuilder()
@@ -247,6 +251,16 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                                         .build())
                                 .toList())
                 .build();
+    }
+
+    private static List<UplinkPage> others(GatewayDocument g) {
+        List<GatewayDocument.UplinkPage> pages = g.otherPages() == null ? List.of() : g.otherPages();
+        return pages.stream()
+                .map(page -> UplinkPage.newBuilder()
+                        .setV4(page.v4())
+                        .setV6(page.v6())
+                        .build())
+                .toList();
     }
 
     static Vm message(Resource.Vm vm, String gateway, long epoch) {

@@ -4,6 +4,7 @@ package io.sojourn.controller;
 import io.sojourn.rpc.Hello;
 import io.sojourn.rpc.HostFacts;
 import io.sojourn.rpc.NetworkLocators;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -23,11 +24,16 @@ record GatewayDocument(
         @Nullable String page4,
         @Nullable String page6,
         @Nullable Map<String, Integer> segments,
-        @Nullable Map<String, List<String>> locators) {
+        @Nullable Map<String, List<String>> locators,
+        @Nullable List<UplinkPage> otherPages) {
+
+    /** The page of an uplink; empty text: none of that family. */
+    record UplinkPage(String v4, String v6) {}
 
     GatewayDocument {
         networks = List.copyOf(networks);
         segments = segments == null ? Map.of() : Map.copyOf(segments);
+        otherPages = otherPages == null ? List.of() : List.copyOf(otherPages);
         locators = locators == null ? Map.of() : Map.copyOf(locators);
     }
 
@@ -47,7 +53,10 @@ record GatewayDocument(
                 hello.getSegmentsMap(),
                 hello.getLocatorsList().stream()
                         .collect(Collectors.toMap(
-                                NetworkLocators::getNetwork, l -> List.copyOf(l.getPrefixesList()), (a, b) -> a)));
+                                NetworkLocators::getNetwork, l -> List.copyOf(l.getPrefixesList()), (a, b) -> a)),
+                hello.getOtherPagesList().stream()
+                        .map(page -> new UplinkPage(page.getV4(), page.getV6()))
+                        .toList());
     }
 
     static Resource.Host host(HostFacts facts) {
@@ -63,6 +72,18 @@ record GatewayDocument(
         return page4 != null && !page4.isEmpty() || page6 != null && !page6.isEmpty();
     }
 
+    /** Of all its uplinks, in text. */
+    List<String> pages() {
+        List<String> pages = new ArrayList<>();
+        pages.add(page4 == null ? "" : page4);
+        pages.add(page6 == null ? "" : page6);
+        if (otherPages != null) {
+            otherPages.forEach(page -> pages.addAll(List.of(page.v4(), page.v6())));
+        }
+        pages.removeIf(String::isEmpty);
+        return pages;
+    }
+
     boolean hasSegment(String network) {
         return segments != null && segments.containsKey(network);
     }
@@ -74,11 +95,37 @@ record GatewayDocument(
 
     GatewayDocument withoutKey() {
         return new GatewayDocument(
-                name, site, locator, connected, software, bootId, networks, host, "", page4, page6, segments, locators);
+                name,
+                site,
+                locator,
+                connected,
+                software,
+                bootId,
+                networks,
+                host,
+                "",
+                page4,
+                page6,
+                segments,
+                locators,
+                otherPages);
     }
 
     GatewayDocument withConnected(boolean now) {
         return new GatewayDocument(
-                name, site, locator, now, software, bootId, networks, host, sealKey, page4, page6, segments, locators);
+                name,
+                site,
+                locator,
+                now,
+                software,
+                bootId,
+                networks,
+                host,
+                sealKey,
+                page4,
+                page6,
+                segments,
+                locators,
+                otherPages);
     }
 }

@@ -4,6 +4,7 @@ package io.sojourn.controller;
 import com.google.protobuf.ByteString;
 import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
+import io.sojourn.model.binding.Epoch;
 import io.sojourn.registry.Kind;
 import io.sojourn.registry.Write;
 import io.sojourn.rpc.ClockProbe;
@@ -17,6 +18,7 @@ import io.sojourn.rpc.PathReport;
 import io.sojourn.rpc.Phase;
 import io.sojourn.rpc.Reply;
 import io.sojourn.rpc.Sighting;
+import io.sojourn.rpc.TakeOver;
 import io.sojourn.rpc.ToGateway;
 import io.sojourn.rpc.Welcome;
 import java.time.Duration;
@@ -29,6 +31,8 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,6 +64,11 @@ final class Gateways {
 
     private static final Logger log = LoggerFactory.getLogger(Gateways.class);
     private static final int FIRST_PROBES = 4;
+    /** So many, one by one: as often HotSpot sees code before it compiles it. */
+    private static final int REHEARSED_PROBES = 250;
+
+    private static final long REHEARSED_EVERY_NS = 20_000_000;
+    private static final Duration TAKE_OVER = Duration.ofSeconds(2);
 
     private final Realm realm;
     private final ForwardingTable table;
@@ -149,6 +158,7 @@ final class Gateways {
         for (int i = 0; i < FIRST_PROBES; i++) {
             probeClock(now);
         }
+        Thread.ofVirtual().name("rehearse-" + name).start(() -> rehearse(now));
         Set<String> running = new HashSet<>();
         known.hosted.forEach((vm, state) -> {
             if (state.equals("running")) {
@@ -157,6 +167,14 @@ final class Gateways {
         });
         moves().attached(name, restarted, running, Set.copyOf(hello.getUnfinishedList()));
         return now;
+    }
+
+    /** Cold code at either end would cost the first commands some milliseconds each, and everybody's packets may wait for one. The clocks are the better known for it. */
+    private void rehearse(Attachment attachment) {
+        for (int i = 0; i < REHEARSED_PROBES && attached.get(attachment.gateway()) == attachment; i++) {
+            probeClock(attachment);
+            LockSupport.parkNanos(REHEARSED_EVERY_NS);
+        }
     }
 
     private static Map<String, String> hosted(List<HostedVm> list) {
@@ -216,9 +234,12 @@ final class Gateways {
                 known.clock.probe(
                         message.getClock().getSentUs(), message.getClock().getAtUs(), time.nowUs());
             case MAT ->
-                mappings.heard(from.gateway(), message.getMat())
-                        .ifPresent(answer ->
-                                from.send(ToGateway.newBuilder().setMat(answer).build()));
+                mappings.heard(from.gateway(), message.getMat()).forEach(said -> {
+                    Attachment to = attached.get(said.gateway());
+                    if (to != null) {
+                        to.send(ToGateway.newBuilder().setMat(said.message()).build());
+                    }
+                });
             case HELLO, MESSAGE_NOT_SET -> log.debug("gateway {} sent {}", from.gateway(), message.getMessageCase());
         }
     }
@@ -289,7 +310,27 @@ final class Gateways {
                         a -> a.end(Status.UNAVAILABLE.withDescription("the controller is ending; attach again later")));
     }
 
+    /** Returns when the gateway has done it, or is not there, or takes too long: then it learns it from the table as all do. */
+    void takeOver(String gateway, String vm, Epoch epoch) {
+        Command.Builder command =
+                Command.newBuilder().setTakeOver(TakeOver.newBuilder().setVm(vm).setEpoch(epoch.number()));
+        try {
+            ask(gateway, command, TAKE_OVER).get();
+        } catch (ExecutionException e) {
+            log.info("VM {}: gateway {} was not told first: {}", vm, gateway, String.valueOf(e.getCause()));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     // ---- questions
+
+    /** Whether all of a site's gateways that are attached forward by that revision of the table, or a later one. */
+    boolean knows(String site, long revision) {
+        return realm.gateways().stream()
+                .filter(gateway -> gateway.site().equals(site) && isConnected(gateway.name()))
+                .allMatch(gateway -> facts(gateway.name()).appliedVersion >= revision);
+    }
 
     boolean isConnected(String gateway) {
         return attached.containsKey(gateway);

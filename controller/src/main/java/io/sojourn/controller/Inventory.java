@@ -13,8 +13,10 @@ import io.sojourn.model.location.SiteId;
 import io.sojourn.registry.Kind;
 import io.sojourn.registry.Write;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
@@ -43,9 +45,17 @@ final class Inventory {
     private final PageNumbers pageNumbers;
     private final Function<String, Optional<String>> moveOfVm;
     private final Time time;
+    private final NewPlace newPlace;
+
+    /** Where a binding is corrected to. */
+    interface NewPlace {
+        /** Has it take the VM over at once, and tell everybody straight; if it cannot be told, everybody learns it from the table. */
+        void takeOver(String gateway, String vm, Epoch epoch);
+    }
 
     /** @param moveOfVm the migration under way of a VM */
-    Inventory(Realm realm, Function<String, Optional<String>> moveOfVm, Time time) {
+    Inventory(Realm realm, Function<String, Optional<String>> moveOfVm, NewPlace newPlace, Time time) {
+        this.newPlace = newPlace;
         this.realm = realm;
         this.pageNumbers = new PageNumbers(realm);
         this.moveOfVm = moveOfVm;
@@ -155,6 +165,48 @@ final class Inventory {
         return new IpAddress(a.isV6(), a.high(), a.low() + 1);
     }
 
+    /**
+     * Makes sites known as the next homes of subnets, or their homes.
+     *
+     * @param wanted each with its prefix and that site
+     * @return the revision at which it is so
+     */
+    synchronized long rehome(String name, List<Resource.Subnet> wanted, boolean isHome) {
+        Resource.Network old = realm.network(name).orElseThrow(() -> RefusalException.unknown("network", name));
+        Map<String, String> sites = new HashMap<>();
+        for (Resource.Subnet subnet : wanted) {
+            String site = present("homeSite", subnet.homeSite());
+            place(site, null);
+            sites.put(
+                    checked("prefix", () -> IpPrefix.parse(present("prefix", subnet.prefix())))
+                            .toString(),
+                    site);
+        }
+        List<Resource.Subnet> subnets = new ArrayList<>();
+        for (Resource.Subnet subnet : old.subnets()) {
+            String site = sites.remove(subnet.prefix());
+            if (site != null && subnet.homeSite() == null) {
+                throw RefusalException.invalid("subnets: " + subnet.prefix() + " has no home, and can get none later");
+            }
+            subnets.add(
+                    site == null || site.equals(subnet.homeSite())
+                            ? subnet
+                            : isHome ? subnet.at(site) : subnet.onTheWayTo(site));
+        }
+        if (!sites.isEmpty()) {
+            throw RefusalException.invalid("subnets: network '" + name + "' has no " + sites.keySet());
+        }
+        Resource.Network network = new Resource.Network(
+                old.name(),
+                old.vni(),
+                old.mechanism(),
+                old.mtu(),
+                old.ordering(),
+                old.transparency(),
+                List.copyOf(subnets));
+        return realm.store().commit(List.of(Write.put(Kind.NETWORK, name, Json.write(network))));
+    }
+
     synchronized void deleteNetwork(String name) {
         if (realm.network(name).isEmpty()) {
             throw RefusalException.unknown("network", name);
@@ -244,6 +296,7 @@ final class Inventory {
                     .orElse(false);
             if (!isThere) {
                 Epoch epoch = realm.store().reserveEpoch(new VmId(name));
+                newPlace.takeOver(gateway.name(), name, epoch);
                 writes.add(
                         new Write.Bind(new Binding(new VmId(name), new GatewayId(gateway.name()), epoch), "corrected"));
             }

@@ -9,6 +9,7 @@ import io.sojourn.rpc.MatMobile;
 import io.sojourn.rpc.MatQuery;
 import io.sojourn.rpc.MatRefusal;
 import io.sojourn.rpc.MatRegistered;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,9 +25,10 @@ import java.util.TreeMap;
  */
 final class MappingServer {
     private static final int LIFETIME_MAX_S = 3_600;
+    private static final int MOBILES_MAX = 8;
     private static final long US_PER_S = 1_000_000;
 
-    private record Registered(MatMobile mobile, long sequence, long endsUs) {}
+    private record Registered(List<MatMobile> mobiles, long sequence, long revision, long endsUs) {}
 
     private static final class Home {
         /** By gateway. */
@@ -46,12 +48,19 @@ final class MappingServer {
         this.time = time;
     }
 
-    /** @param gateway who speaks */
-    synchronized Optional<Mat> heard(String gateway, Mat message) {
+    /** What is to be said to a gateway. */
+    record Said(String gateway, Mat message) {}
+
+    /**
+     * The answer first, then what others have to know.
+     *
+     * @param gateway who speaks
+     */
+    synchronized List<Said> heard(String gateway, Mat message) {
         return switch (message.getMessageCase()) {
-            case REGISTER -> Optional.of(register(gateway, message.getRegister()));
-            case QUERY -> Optional.of(query(gateway, message.getQuery()));
-            case REGISTERED, ANSWER, REFUSE, MESSAGE_NOT_SET -> Optional.empty();
+            case REGISTER -> List.of(new Said(gateway, register(gateway, message.getRegister())));
+            case QUERY -> query(gateway, message.getQuery());
+            case REGISTERED, ANSWER, REFUSE, MESSAGE_NOT_SET -> List.of();
         };
     }
 
@@ -65,24 +74,41 @@ final class MappingServer {
         if (wrong.isEmpty() && wanted.getSequence() < home.sequence) {
             wrong = "sequence " + wanted.getSequence() + " is older than " + home.sequence;
         }
+        Registered before = home.mobiles.get(gateway);
+        if (wrong.isEmpty()
+                && before != null
+                && before.sequence() == wanted.getSequence()
+                && before.revision() > wanted.getRevision()) {
+            wrong = "revision " + wanted.getRevision() + " is older than " + before.revision();
+        }
         if (!wrong.isEmpty()) {
             return refusal(wanted.getNetwork(), wanted.getHome(), wrong);
         }
         homes.put(key(wanted.getNetwork(), wanted.getHome()), home);
         int lifetimeS = Math.clamp(wanted.getLifetimeS(), 1, LIFETIME_MAX_S);
         long nowUs = time.nowUs();
-        MatMobile mobile = wanted.getMobile(0);
-        if (mobile.getPreference() > 0) {
+        if (wanted.getMobileList().stream().anyMatch(mobile -> mobile.getPreference() > 0)) {
             home.sequence = wanted.getSequence();
             home.mobiles.values().removeIf(other -> other.sequence() < wanted.getSequence());
         }
-        home.mobiles.put(gateway, new Registered(mobile, wanted.getSequence(), nowUs + lifetimeS * US_PER_S));
+        home.mobiles.put(
+                gateway,
+                new Registered(
+                        wanted.getMobileList(),
+                        wanted.getSequence(),
+                        wanted.getRevision(),
+                        nowUs + lifetimeS * US_PER_S));
         home.correspondents.values().removeIf(endsUs -> endsUs < nowUs);
+        return registered(gateway, wanted.getNetwork(), wanted.getHome(), wanted.getSequence(), lifetimeS, home);
+    }
+
+    private static Mat registered(
+            String gateway, String network, String address, long sequence, int lifetimeS, Home home) {
         return Mat.newBuilder()
                 .setRegistered(MatRegistered.newBuilder()
-                        .setNetwork(wanted.getNetwork())
-                        .setHome(wanted.getHome())
-                        .setSequence(wanted.getSequence())
+                        .setNetwork(network)
+                        .setHome(address)
+                        .setSequence(sequence)
                         .setLifetimeS(lifetimeS)
                         .addAllCorrespondents(home.correspondents.keySet().stream()
                                 .filter(asker -> !asker.equals(gateway))
@@ -90,29 +116,54 @@ final class MappingServer {
                 .build();
     }
 
-    private Mat query(String gateway, MatQuery asked) {
+    /** Who asks for the first time is made known to those who registered: they may have to tell him something before they next register. */
+    private List<Said> query(String gateway, MatQuery asked) {
         long nowUs = time.nowUs();
         Home home = homes.get(key(asked.getNetwork(), asked.getHome()));
         if (home != null) {
             home.mobiles.values().removeIf(mobile -> mobile.endsUs() < nowUs);
         }
         if (home == null || home.mobiles.isEmpty()) {
-            return refusal(asked.getNetwork(), asked.getHome(), "nobody has registered it");
+            return List.of(new Said(gateway, refusal(asked.getNetwork(), asked.getHome(), "nobody has registered it")));
         }
+        List<Said> said = new ArrayList<>();
         long endsUs = home.mobiles.values().stream()
                 .mapToLong(Registered::endsUs)
                 .min()
                 .orElse(nowUs);
         int lifetimeS = (int) Math.max(1, (endsUs - nowUs) / US_PER_S);
-        home.correspondents.put(gateway, nowUs + LIFETIME_MAX_S * US_PER_S);
+        boolean isNew = home.correspondents.put(gateway, nowUs + LIFETIME_MAX_S * US_PER_S) == null;
+        said.add(new Said(gateway, answer(asked, home, lifetimeS)));
+        Home known = home;
+        home.mobiles.forEach((registrant, each) -> {
+            if (isNew && !registrant.equals(gateway)) {
+                said.add(new Said(
+                        registrant,
+                        registered(
+                                registrant,
+                                asked.getNetwork(),
+                                asked.getHome(),
+                                each.sequence(),
+                                (int) Math.max(1, (each.endsUs() - nowUs) / US_PER_S),
+                                known)));
+            }
+        });
+        return said;
+    }
+
+    private static Mat answer(MatQuery asked, Home home, int lifetimeS) {
         return Mat.newBuilder()
                 .setAnswer(MatMapping.newBuilder()
                         .setNetwork(asked.getNetwork())
                         .setHome(asked.getHome())
                         .setSequence(Math.max(0, home.sequence))
                         .setLifetimeS(lifetimeS)
+                        .setRevision(home.mobiles.values().stream()
+                                .mapToLong(Registered::revision)
+                                .max()
+                                .orElse(0))
                         .addAllMobile(home.mobiles.values().stream()
-                                .map(Registered::mobile)
+                                .flatMap(registered -> registered.mobiles().stream())
                                 .toList()))
                 .build();
     }
@@ -131,16 +182,18 @@ final class MappingServer {
         Optional<GatewayDocument> document = realm.gateway(gateway);
         List<MatMobile> mobiles = wanted.getMobileList();
         if (document.isEmpty()
-                || mobiles.size() != 1
-                || !mobiles.getFirst().getGateway().equals(gateway)) {
-            return "a gateway registers one mobile address, its own";
+                || mobiles.isEmpty()
+                || mobiles.size() > MOBILES_MAX
+                || !mobiles.stream().allMatch(mobile -> mobile.getGateway().equals(gateway))) {
+            return "a gateway registers mobile addresses of its own, one an uplink";
         }
         try {
-            IpAddress mobile = IpAddress.parse(mobiles.getFirst().getAddress());
-            String page =
-                    mobile.isV6() ? document.get().page6() : document.get().page4();
-            if (page == null || page.isEmpty() || !IpPrefix.parse(page).contains(mobile)) {
-                return mobile + " is not in the page of gateway " + gateway;
+            for (MatMobile each : mobiles) {
+                IpAddress mobile = IpAddress.parse(each.getAddress());
+                if (document.get().pages().stream()
+                        .noneMatch(page -> IpPrefix.parse(page).contains(mobile))) {
+                    return mobile + " is not in the page of gateway " + gateway;
+                }
             }
         } catch (IllegalArgumentException e) {
             return String.valueOf(e.getMessage());
@@ -175,7 +228,8 @@ final class MappingServer {
 
     private String wrongHosts(String site, MatMapping wanted) {
         boolean own = realm.network(wanted.getNetwork()).map(Resource.Network::subnets).orElse(List.of()).stream()
-                .anyMatch(subnet -> subnet.prefix().equals(wanted.getHome()) && site.equals(subnet.homeSite()));
+                .anyMatch(subnet -> subnet.prefix().equals(wanted.getHome())
+                        && (site.equals(subnet.homeSite()) || site.equals(subnet.nextSite())));
         return own ? "" : "it is not at home at site " + site;
     }
 }

@@ -29,12 +29,38 @@ public sealed interface Resource {
                 : "ordering '" + ordering + "': must be strict or relaxed";
     }
 
-    /** @param pageNumber of its hosts in a page, assigned; null or 0: none */
+    /**
+     * @param pageNumber of its hosts in a page, assigned; null or 0: none
+     * @param homeEpoch how often its home has changed; null: never
+     * @param nextSite becoming its home; null: nowhere
+     */
     record Subnet(
             String prefix,
             @Nullable String gateway,
             @Nullable String homeSite,
-            @Nullable Integer pageNumber) {}
+            @Nullable Integer pageNumber,
+            @Nullable Long homeEpoch,
+            @Nullable String nextSite) {
+        Subnet(String prefix, @Nullable String gateway, @Nullable String homeSite, @Nullable Integer pageNumber) {
+            this(prefix, gateway, homeSite, pageNumber, null, null);
+        }
+
+        /** Its hosts may be there, and are still where they were. */
+        Subnet onTheWayTo(String site) {
+            return new Subnet(prefix, gateway, homeSite, pageNumber, homeEpoch, site);
+        }
+
+        Subnet at(String site) {
+            return new Subnet(prefix, gateway, site, pageNumber, homeEpoch == null ? 1L : homeEpoch + 1, null);
+        }
+    }
+
+    /** Subnets whose home is another from now on; the rest of each is as it was. */
+    record NetworkChange(List<Subnet> subnets) implements Resource {
+        public NetworkChange {
+            subnets = list(subnets);
+        }
+    }
 
     record Network(
             String name,

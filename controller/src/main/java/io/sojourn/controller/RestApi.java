@@ -33,6 +33,7 @@ final class RestApi {
     private final Certificates certificates;
     private final SigningKeys signingKeys;
     private final Explanations explanations;
+    private final PrefixMoves prefixMoves;
 
     RestApi(
             Realm realm,
@@ -58,6 +59,7 @@ final class RestApi {
         this.certificates = certificates;
         this.signingKeys = signingKeys;
         this.explanations = new Explanations(realm, gateways);
+        this.prefixMoves = new PrefixMoves(inventory, gateways);
     }
 
     List<Route> routes() {
@@ -66,6 +68,10 @@ final class RestApi {
         routes.add(get("/v1/networks", r -> listed(realm::networks)));
         routes.add(post("/v1/networks", r -> Answer.created(inventory.createNetwork(body(r, Resource.Network.class)))));
         routes.add(get("/v1/networks/{name}", r -> views.network(name(r))));
+        routes.add(new Route(Method.PATCH, "/v1/networks/{name}", false, (r, _) -> {
+            prefixMoves.rehome(name(r), body(r, Resource.NetworkChange.class));
+            return Optional.of(Answer.ok(views.network(name(r))));
+        }));
         routes.add(delete("/v1/networks/{name}", r -> inventory.deleteNetwork(name(r))));
         routes.add(get("/v1/sites", r -> listed(views::sites)));
         routes.add(get("/v1/gateways", r -> listed(views::gateways)));

@@ -92,7 +92,8 @@ class MappingServerTest {
                                                 .setAddress(mobile)
                                                 .setPreference(preference)))
                                 .build())
-                .orElseThrow();
+                .getFirst()
+                .message();
     }
 
     private Mat query(String gateway, String home) {
@@ -102,7 +103,8 @@ class MappingServerTest {
                                 .setQuery(
                                         MatQuery.newBuilder().setNetwork("blue").setHome(home))
                                 .build())
-                .orElseThrow();
+                .getFirst()
+                .message();
     }
 
     @Test
@@ -115,6 +117,17 @@ class MappingServerTest {
         assertThat(answer.getAnswer().getLifetimeS()).isEqualTo(60);
         assertThat(register("a", HOME, 1, 100, "100.81.5.2").getRegistered().getCorrespondentsList())
                 .containsExactly("c");
+    }
+
+    @Test
+    void whoAsksFirstIsMadeKnownToTheMoverAtOnce() {
+        register("a", HOME, 1, 100, "100.81.5.2");
+        Mat question = Mat.newBuilder()
+                .setQuery(MatQuery.newBuilder().setNetwork("blue").setHome(HOME))
+                .build();
+        assertThat(ims.heard("c", question).get(1).message().getRegistered().getCorrespondentsList())
+                .containsExactly("c");
+        assertThat(ims.heard("c", question)).as("once is enough").hasSize(1);
     }
 
     @Test
@@ -148,6 +161,43 @@ class MappingServerTest {
                 .contains("not at home");
         assertThat(register("c", "10.10.3.0/24", 0, 100, "100.83.5.2").hasRegistered())
                 .isTrue();
+    }
+
+    private Mat registerAll(long revision, String... mobiles) {
+        MatMapping.Builder mapping = MatMapping.newBuilder()
+                .setNetwork("blue")
+                .setHome(HOME)
+                .setSequence(1)
+                .setRevision(revision)
+                .setLifetimeS(60);
+        for (String mobile : mobiles) {
+            mapping.addMobile(MatMobile.newBuilder()
+                    .setGateway("a")
+                    .setAddress(mobile)
+                    .setPreference(100 - 50 * mapping.getMobileCount()));
+        }
+        return ims.heard("a", Mat.newBuilder().setRegister(mapping).build())
+                .getFirst()
+                .message();
+    }
+
+    @Test
+    void severalUplinksAreRegisteredTogetherAndANewerRevisionWins() {
+        store.commit(List.of(Write.put(Kind.GATEWAY, "a", """
+                {"name":"a","site":"a","locator":"192.0.2.1:7400","software":"","networks":[],"page4":"100.81.0.0/16",
+                 "otherPages":[{"v4":"100.91.0.0/16","v6":""}]}""")));
+        registerAll(5, "100.81.5.2", "100.91.5.2");
+        assertThat(query("c", HOME).getAnswer().getMobileList())
+                .extracting(MatMobile::getAddress)
+                .containsExactly("100.81.5.2", "100.91.5.2");
+        registerAll(6, "100.91.5.2");
+        assertThat(registerAll(5, "100.81.5.2", "100.91.5.2").getRefuse().getReason())
+                .contains("older");
+        assertThat(query("c", HOME).getAnswer().getMobileList())
+                .extracting(MatMobile::getAddress)
+                .containsExactly("100.91.5.2");
+        assertThat(registerAll(7, "100.91.5.2", "100.92.5.2").getRefuse().getReason())
+                .contains("not in the page");
     }
 
     @Test

@@ -31,6 +31,7 @@ class OpenApiContractTest {
             Map.entry("ErrorBody", Resource.ErrorBody.class),
             Map.entry("NetworkRequest", Resource.Network.class),
             Map.entry("Network", Resource.Network.class),
+            Map.entry("NetworkChange", Resource.NetworkChange.class),
             Map.entry("VmRequest", Resource.Vm.class),
             Map.entry("Vm", Resource.Vm.class),
             Map.entry("VmChange", Resource.VmChange.class),

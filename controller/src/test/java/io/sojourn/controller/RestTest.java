@@ -73,6 +73,24 @@ class RestTest {
     }
 
     @Test
+    void aPrefixGetsAnotherHomeAndTheGatewaysThereKnowFirst() throws Exception {
+        world.threeSitesWithVm();
+        String change = "{\"subnets\":[{\"prefix\":\"10.10.1.0/24\",\"homeSite\":\"b\"}]}";
+        Resource.Network moved =
+                Json.read(world.expect("PATCH", "/v1/networks/blue", change, 200), Resource.Network.class);
+        Resource.Subnet subnet = moved.subnets().getFirst();
+        assertThat(subnet.homeSite()).isEqualTo("b");
+        assertThat(subnet.homeEpoch()).isEqualTo(1);
+        assertThat(subnet.nextSite()).isNull();
+        assertThat(refused("PATCH", "/v1/networks/blue", change.replace("\"b\"", "\"nowhere\""), 422))
+                .startsWith("unknown-site");
+        assertThat(refused("PATCH", "/v1/networks/blue", change.replace("10.10.1.", "10.99.1."), 400))
+                .contains("has no [10.99.1.0/24]");
+        assertThat(refused("PATCH", "/v1/networks/blue", "{\"subnets\":[]}", 400))
+                .contains("nothing to change");
+    }
+
+    @Test
     void wrongNetworksAreRefusedWithTheReason() throws Exception {
         world.post("/v1/networks", World.NETWORK, 201);
         assertThat(refused("POST", "/v1/networks", World.NETWORK, 409)).startsWith("exists");

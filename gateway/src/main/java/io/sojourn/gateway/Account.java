@@ -173,7 +173,7 @@ final class Account {
     }
 
     private int keptFrames() {
-        HoldBuffer kept = handoff.vm.kept;
+        KeptFrames kept = handoff.vm.kept;
         return kept == null ? 0 : kept.count();
     }
 

@@ -85,6 +85,10 @@ final class Commands {
     }
 
     void run(Command command) {
+        if (command.hasTakeOver()) {
+            takeOver(command);
+            return;
+        }
         threads.execute(() -> {
             Reply.Builder reply = Reply.newBuilder().setCommandId(command.getId());
             try {
@@ -125,9 +129,23 @@ final class Commands {
                 String network = command.getExplain().getNetwork();
                 reply.setExplained(forwarder.ask(() -> forwarder.explanation().of(network, from, to)));
             }
-            case COMMAND_NOT_SET ->
+            case TAKE_OVER, COMMAND_NOT_SET ->
                 throw new GatewayException("this gateway is older than its controller: unknown command");
         }
+    }
+
+    /** Everybody waits for it: not by way of another thread. */
+    private void takeOver(Command command) {
+        VmId vm = new VmId(command.getTakeOver().getVm());
+        Epoch epoch = new Epoch(command.getTakeOver().getEpoch());
+        forwarder.post(() -> {
+            boolean done = forwarder.handoffs().takeOver(vm, epoch);
+            replies.accept(Reply.newBuilder()
+                    .setCommandId(command.getId())
+                    .setOk(done)
+                    .setError(done ? "" : "VM " + vm + " is not known here, moves, or is bound under a later epoch")
+                    .build());
+        });
     }
 
     private void event(String migration, HandoffEvent event) {

@@ -114,7 +114,9 @@ final class ControllerLink implements AutoCloseable {
             lost(mine, Status.UNAVAILABLE.withDescription(e.getMessage()));
             return;
         }
-        out = GatewayControlGrpc.newStub(channel).attach(new StreamObserver<>() {
+        // What the listener does waits for nobody, so it needs no thread of its own; a command may be what every packet
+        // waits for.
+        out = GatewayControlGrpc.newStub(channel).withExecutor(Runnable::run).attach(new StreamObserver<>() {
             @Override
             public void onNext(ToGateway message) {
                 received(message);

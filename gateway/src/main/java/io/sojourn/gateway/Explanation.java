@@ -60,6 +60,14 @@ final class Explanation {
                 vm.routeEpoch,
                 vm.highestEpoch));
         if (!vm.local) {
+            Peer there = vm.route;
+            if (there != null
+                    && vm.isMat(network)
+                    && wan.bypass(there, network, frame(source, destination), 0) == null) {
+                told.addLines(
+                        "mapping: none of " + destination
+                                + " is known here yet, as no packet has wanted one; it is asked for, and packets go by the overlay meanwhile");
+            }
             return towards(told, vm.route, network, source, destination, vm.routeEpoch);
         }
         VmEntry.Nic nic = vm.nics.stream()

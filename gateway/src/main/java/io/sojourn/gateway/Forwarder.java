@@ -123,8 +123,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         outside.watchedBy(witness);
         delivery.watchedBy(witness);
         if (!config.page().isNone()) {
-            PagePort.Opened port = PagePort.open(config.page(), links, fdb);
-            PageTable numbers = new PageTable(config.page());
+            PagePort.Opened port = PagePort.openPages(config.pages(), links, fdb);
+            PageTable numbers = new PageTable(config.pages());
             pages = new PagePath(table, numbers, port.device(), port.mac(), outside, counters);
             mappings = new Mappings(table, numbers, new MappingUpdates(table, wan, counters), counters);
             pages.mappedBy(mappings);
@@ -229,6 +229,14 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         Mappings known = mappings;
         if (known != null) {
             known.ims(server);
+        }
+    }
+
+    /** Which uplinks are up, in the order of the configuration. */
+    void uplinks(boolean[] up) {
+        Mappings known = mappings;
+        if (known != null) {
+            known.uplinks(up, System.nanoTime());
         }
     }
 

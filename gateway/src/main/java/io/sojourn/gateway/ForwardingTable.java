@@ -139,6 +139,11 @@ final class ForwardingTable {
         return null;
     }
 
+    /** Whether its unregistered hosts are at our own site, or may be. */
+    boolean isHere(VirtualNetwork.Subnet subnet) {
+        return isOwnSite(subnet.homeSite()) || isOwnSite(subnet.nextSite());
+    }
+
     boolean isOwnSite(String homeSite) {
         return site.name().equals(homeSite);
     }
@@ -200,7 +205,10 @@ final class ForwardingTable {
             peers.put(id, known);
         }
         known.sealKey = gateway.getSealKey();
-        known.page = page(gateway);
+        known.page = page(gateway, gateway.getPage4(), gateway.getPage6());
+        known.otherPages = gateway.getOtherPagesList().stream()
+                .map(other -> page(gateway, other.getV4(), other.getV6()))
+                .toList();
         known.segments = Map.copyOf(gateway.getSegmentsMap());
         Map<String, List<IpPrefix>> locators = new TreeMap<>();
         gateway.getLocatorsList()
@@ -220,9 +228,9 @@ final class ForwardingTable {
                 .findFirst();
     }
 
-    private static Page page(Gateway gateway) {
+    private static Page page(Gateway gateway, String v4, String v6) {
         try {
-            return Page.parse(gateway.getPage4(), gateway.getPage6());
+            return Page.parse(v4, v6);
         } catch (IllegalArgumentException e) {
             LOG.warn("gateway {}: {}", gateway.getName(), e.getMessage());
             return Page.NONE;
@@ -247,6 +255,8 @@ final class ForwardingTable {
                         IpAddress.parse(s.getGatewayAddress()),
                         s.getHomeSite(),
                         s.getPageNumber(),
+                        s.getHomeEpoch(),
+                        s.getNextSite(),
                         isOwnSite(s.getHomeSite()) && onUnderlay.contains(IpPrefix.parse(s.getPrefix()))))
                 .sorted(Comparator.comparingInt(s -> -s.prefix().length()))
                 .toList());

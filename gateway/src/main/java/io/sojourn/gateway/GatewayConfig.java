@@ -32,7 +32,8 @@ import java.util.Set;
  * @param transport sealed or plain
  * @param edges VXLAN devices that are not ours, with hosts of networks behind them
  * @param onUnderlay subnets whose hosts are on the underlay and behind no gateway; this one is their way in and out
- * @param page by which members are named on the underlay while paging carries their packets here
+ * @param page by which members are named on the underlay while paging carries their packets here; with uplinks the first one's
+ * @param uplinks each with a page of its own, the one that is preferred first; empty: one, and nobody looks whether it is up
  */
 public record GatewayConfig(
         GatewayId gateway,
@@ -52,7 +53,24 @@ public record GatewayConfig(
         Transport transport,
         Page page,
         List<Edge> edges,
-        Set<IpPrefix> onUnderlay) {
+        Set<IpPrefix> onUnderlay,
+        List<Uplink> uplinks) {
+
+    /**
+     * A way of this host to the underlay.
+     *
+     * @param device the interface; while it is down, nothing is expected by way of it
+     * @param page routed here by way of it
+     */
+    public record Uplink(String device, Page page) {}
+
+    /** Of all uplinks; one page if there are none, or none. */
+    public List<Page> pages() {
+        if (uplinks.isEmpty()) {
+            return page.isNone() ? List.of() : List.of(page);
+        }
+        return uplinks.stream().map(Uplink::page).toList();
+    }
 
     /**
      * A place of a network behind a VXLAN device that is not ours.

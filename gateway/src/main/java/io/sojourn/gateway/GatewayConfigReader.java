@@ -52,6 +52,7 @@ public final class GatewayConfigReader {
             "rekey-after-s",
             "offload",
             "page",
+            "uplinks",
             "edges",
             "on-underlay");
 
@@ -80,6 +81,10 @@ public final class GatewayConfigReader {
             }
         }
         Locator listen = value(root, "listen", Locator::parse);
+        List<GatewayConfig.Uplink> uplinks = uplinks(root.get("uplinks"));
+        if (!uplinks.isEmpty() && root.containsKey("page")) {
+            throw wrong("page", "is said twice: with uplinks, each has a page of its own; leave this one out");
+        }
         return new GatewayConfig(
                 value(root, "gateway", GatewayId::new),
                 value(root, "site", SiteId::new),
@@ -96,9 +101,26 @@ public final class GatewayConfigReader {
                 bytesPerS(root, "copy-mbit"),
                 limits(root),
                 transport(root),
-                page(root.get("page")),
+                uplinks.isEmpty()
+                        ? page("page", root.get("page"))
+                        : uplinks.getFirst().page(),
                 edges(root.get("edges")),
-                onUnderlay(root.get("on-underlay")));
+                onUnderlay(root.get("on-underlay")),
+                uplinks);
+    }
+
+    private List<GatewayConfig.Uplink> uplinks(@Nullable Object value) {
+        List<GatewayConfig.Uplink> out = new ArrayList<>();
+        for (Object item : list("uplinks", value)) {
+            String at = "uplinks[" + out.size() + "]";
+            Map<?, ?> entry = map(at, item);
+            Page page = page(at + ".page", entry.get("page"));
+            if (page.isNone()) {
+                throw wrong(at + ".page", "is missing: the prefixes that are routed here by that uplink");
+            }
+            out.add(new GatewayConfig.Uplink(text(entry, at, "device"), page));
+        }
+        return List.copyOf(out);
     }
 
     private Set<IpPrefix> onUnderlay(@Nullable Object value) {
@@ -132,22 +154,21 @@ public final class GatewayConfigReader {
     }
 
     /** A list of at most one prefix a family. */
-    private Page page(@Nullable Object value) {
+    private Page page(String key, @Nullable Object value) {
         String[] prefixes = {"", ""};
-        for (Object item : list("page", value)) {
+        for (Object item : list(key, value)) {
             String text = String.valueOf(item);
             int family = text.indexOf(':') < 0 ? 0 : 1;
             if (!prefixes[family].isEmpty()) {
                 throw wrong(
-                        "page",
-                        "has two prefixes of the same family; give one each, as in [100.80.0.0/16, fd50:1::/48]");
+                        key, "has two prefixes of the same family; give one each, as in [100.80.0.0/16, fd50:1::/48]");
             }
             prefixes[family] = text;
         }
         try {
             return Page.parse(prefixes[0], prefixes[1]);
         } catch (IllegalArgumentException e) {
-            throw wrong("page", ": " + e.getMessage());
+            throw wrong(key, ": " + e.getMessage());
         }
     }
 

@@ -10,6 +10,7 @@ import io.sojourn.hypervisor.QemuLauncher;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Threads;
 import io.sojourn.model.binding.Binding;
+import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.rpc.Command;
 import io.sojourn.rpc.FromGateway;
@@ -21,6 +22,7 @@ import io.sojourn.rpc.NetworkLocators;
 import io.sojourn.rpc.PathReport;
 import io.sojourn.rpc.Sighting;
 import io.sojourn.rpc.TableUpdate;
+import io.sojourn.rpc.UplinkPage;
 import io.sojourn.rpc.Vm;
 import io.sojourn.rpc.Welcome;
 import io.sojourn.transfer.StreamRehearsal;
@@ -70,6 +72,7 @@ public final class GatewayProcess implements AutoCloseable {
     private final Commands commands;
     private final ControllerAccess access;
     private final ControllerLink link;
+    private final Uplinks uplinks;
     private final Notary notary;
     private final Journal journal;
     private final HostFactsReader host;
@@ -163,6 +166,7 @@ public final class GatewayProcess implements AutoCloseable {
                 forwarder.post(() -> forwarder.heard(message));
             }
         });
+        uplinks = new Uplinks(config.uplinks(), up -> forwarder.post(() -> forwarder.uplinks(up)));
         ControllerLink toServer = link;
         forwarder.ims(message ->
                 toServer.send(FromGateway.newBuilder().setMat(message).build()));
@@ -280,6 +284,7 @@ public final class GatewayProcess implements AutoCloseable {
         process.forwarder.start();
         lastKnown.ifPresent(process::known);
         process.link.start();
+        process.uplinks.start();
         process.housekeeping.scheduleWithFixedDelay(process::keepHouse, 1, 1, TimeUnit.SECONDS);
         process.questions.scheduleWithFixedDelay(process.access::renewIfDue, 1, 60, TimeUnit.MINUTES);
         System.out.println("ready gateway=" + config.gateway() + " site=" + config.site() + " udp=" + config.listen());
@@ -378,6 +383,11 @@ public final class GatewayProcess implements AutoCloseable {
                 .addAllHosted(guests.list());
         config.page().v4().ifPresent(prefix -> hello.setPage4(prefix.toString()));
         config.page().v6().ifPresent(prefix -> hello.setPage6(prefix.toString()));
+        config.pages().stream()
+                .skip(1)
+                .forEach(page -> hello.addOtherPages(UplinkPage.newBuilder()
+                        .setV4(page.v4().map(IpPrefix::toString).orElse(""))
+                        .setV6(page.v6().map(IpPrefix::toString).orElse(""))));
         config.attachments().forEach(a -> {
             hello.addNetworks(a.network());
             if (a.segmentVni() != 0) {
@@ -458,6 +468,7 @@ public final class GatewayProcess implements AutoCloseable {
     @Override
     public void close() {
         housekeeping.shutdownNow();
+        uplinks.close();
         link.close();
         forwarder.stop();
         guests.detachAll();

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -197,6 +198,22 @@ final class Handoffs {
                 apply(handoff, new HandoffEvent.TableSaysBinding(gateway, epoch));
             }
         }
+    }
+
+    /** By the manager's word the VM is here from now on; everybody is told straight. False: it cannot be. */
+    boolean takeOver(VmId id, Epoch epoch) {
+        VmEntry vm = table.vm(id);
+        if (vm == null || isMoving(id) || !epoch.isAfter(vm.epoch)) {
+            return false;
+        }
+        Binding now = new Binding(id, table.self(), epoch);
+        table.bind(vm, now.gateway(), epoch);
+        MigrationId none = new MigrationId(new UUID(0, 0));
+        for (Peer peer : table.peers()) {
+            signals.send(peer.id, new Signal(none, id, epoch, table.self(), new Signal.Moved(now.gateway(), epoch)));
+        }
+        surroundings.followed(now);
+        return true;
     }
 
     void reachable(Peer peer, boolean isReachable) {

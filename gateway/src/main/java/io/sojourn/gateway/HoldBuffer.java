@@ -122,6 +122,10 @@ final class HoldBuffer implements AutoCloseable {
         return count;
     }
 
+    long bytes() {
+        return bytes;
+    }
+
     /** Gives the memory back; the buffer is empty and may be used again. */
     @Override
     public void close() {

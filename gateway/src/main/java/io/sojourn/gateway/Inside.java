@@ -357,7 +357,7 @@ final class Inside {
             return false;
         }
         return port == port.network.port
-                ? table.isOwnSite(subnet.homeSite())
+                ? table.isHere(subnet)
                 : isBeyond(port, port.network.edgeTo(subnet.homeSite()));
     }
 
@@ -375,6 +375,9 @@ final class Inside {
             return;
         }
         boolean toUs = f.destinationMac() == LanPort.ANYCAST_MAC;
+        // To a router that is a VM and has gone, or has not come yet: the bridge brings it to nobody, and we stand in
+        // for it.
+        boolean forUs = toUs || isElsewhere(network, f.destinationMac());
         if (network.isGatewayAddress(v6, high, low)) {
             if (toUs) {
                 answerEcho(port, s);
@@ -387,7 +390,7 @@ final class Inside {
         }
         int slot = network.vmByAddress.find(v6, high, low);
         if (slot != VmTable.NONE) {
-            toVm(port, network.vmByAddress.vm(slot), network.vmByAddress.mac(slot), s, at, toUs, sender);
+            toVm(port, network.vmByAddress.vm(slot), network.vmByAddress.mac(slot), s, at, forUs, sender);
             return;
         }
         Subnet subnet = network.subnetOf(v6, high, low);
@@ -403,7 +406,7 @@ final class Inside {
             } else {
                 toEdge(port, edge, s);
             }
-        } else if (toUs && oneHopLess(port, s)) {
+        } else if (forUs && oneHopLess(port, s)) {
             counters.add(Kind.HAIRPINNED);
             if (subnet.onUnderlay()) {
                 wan.sendUnderlay(run);
@@ -443,12 +446,16 @@ final class Inside {
         if (sender != null && (sender.local || sender.watched)) {
             return true;
         }
-        VmEntry target = network.vmByMac.get(f.destinationMac());
-        return target != null && !target.local;
+        return isElsewhere(network, f.destinationMac());
+    }
+
+    private static boolean isElsewhere(VirtualNetwork network, long mac) {
+        VmEntry vm = network.vmByMac.get(mac);
+        return vm != null && !vm.local;
     }
 
     private void toVm(
-            LanPort port, VmEntry vm, long mac, MemorySegment s, long at, boolean toUs, @Nullable VmEntry sender) {
+            LanPort port, VmEntry vm, long mac, MemorySegment s, long at, boolean forUs, @Nullable VmEntry sender) {
         if (vm.keeping == Keeping.ALL || vm.keeping == Keeping.WAITING) {
             delivery.keep(vm, run, mac);
         } else if (!vm.local) {
@@ -456,7 +463,7 @@ final class Inside {
                 vm.counts.redirected += run.count();
             }
             toPeer(port, vm.route, vm.routeEpoch, mac, s, at);
-        } else if (!toUs) {
+        } else if (!forUs) {
             counters.drop(DropReason.NOT_FOR_US); // the bridge brings it to its own port
         } else if (oneHopLess(port, s)) {
             clampMss(s, port.network.mtuBytes);

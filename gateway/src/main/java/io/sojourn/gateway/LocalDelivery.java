@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The last step of a packet's way: to the guest's port, in the order that a handoff asks for. What waits, waits here.
  *
- * <p>Order: per VM, first in first out, except that what is held for an end marker joins at the end when it is let go.
+ * <p>Order: per flow, first in first out ({@link KeptFrames}), except that what is held for an end marker joins at the end when it is let go.
  * Locking: none, the forwarder's thread only.
  */
 final class LocalDelivery {
@@ -174,7 +174,7 @@ final class LocalDelivery {
 
     /** Keeps frames as they stand. */
     private void keep(VmEntry vm, FrameRun run) {
-        HoldBuffer kept = vm.kept;
+        KeptFrames kept = vm.kept;
         if (kept != null && kept.isEmpty()) {
             vm.keptSinceNs = System.nanoTime();
         }
@@ -216,7 +216,7 @@ final class LocalDelivery {
         for (int i = flushing.size() - 1; i >= 0; i--) {
             VmEntry vm = flushing.get(i);
             given += give(vm);
-            HoldBuffer kept = vm.kept;
+            KeptFrames kept = vm.kept;
             if (kept == null || kept.isEmpty()) {
                 flushing.remove(i);
                 vm.flushing = false;
@@ -238,18 +238,19 @@ final class LocalDelivery {
     }
 
     private int give(VmEntry vm) {
-        HoldBuffer kept = vm.kept;
+        KeptFrames kept = vm.kept;
         if (kept == null) {
             return 0;
         }
         int turn = (int) Math.min(vm.framesPerTurn, 1 + vm.flushTurns++ / TURNS_PER_FRAME_MORE);
         int given = 0;
         for (; given < turn && !kept.isEmpty(); given++) {
-            int length = kept.frameLength();
-            long mac = Ethernet.destination(kept.frames(), kept.frameAt());
+            HoldBuffer next = kept.next();
+            int length = next.frameLength();
+            long mac = Ethernet.destination(next.frames(), next.frameAt());
             LanPort port = portFor(vm, mac);
             if (port != null) {
-                write(port, vm, one.frame(kept.frames(), kept.frameAt(), length, false));
+                write(port, vm, one.frame(next.frames(), next.frameAt(), length, false));
                 vm.counts.flushed++;
                 counters.add(Kind.FLUSHED);
             }
@@ -365,7 +366,7 @@ final class LocalDelivery {
 
     /** Frees the buffer; what it still holds is lost and counted. */
     void drop(VmEntry vm) {
-        HoldBuffer kept = vm.kept;
+        KeptFrames kept = vm.kept;
         if (kept != null) {
             for (int i = kept.count(); i > 0; i--) {
                 counters.drop(DropReason.ABORTED);

@@ -4,6 +4,7 @@ package io.sojourn.gateway;
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.PageTable.Member;
 import io.sojourn.gateway.Whereabouts.Keeping;
+import io.sojourn.mechanism.Page;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.Mat;
@@ -12,14 +13,16 @@ import io.sojourn.rpc.MatMobile;
 import io.sojourn.rpc.MatQuery;
 import io.sojourn.rpc.MatRefusal;
 import io.sojourn.rpc.MatRegistered;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +35,8 @@ import org.slf4j.LoggerFactory;
 final class Mappings {
     /** Preference of a mobile address that is used. */
     static final int USED = 100;
+    /** Of one by another uplink, which is good and is used when the first is down. */
+    static final int SPARE = 50;
     /** Of one that will be understood, by which nothing is sent yet. */
     static final int STANDBY = 0;
 
@@ -41,13 +46,18 @@ final class Mappings {
     private static final long TICK_NS = TimeUnit.MILLISECONDS.toNanos(200);
     private static final long ASK_EVERY_NS = TimeUnit.SECONDS.toNanos(1);
     private static final GatewayId[] NOWHERE = {};
+    private static final Page[] NO_PAGES = {};
 
     /** What one home address, or a prefix of them, is reached by. */
     final class Mapping {
         final String network;
         final String home;
         private GatewayId[] gateways = NOWHERE;
+        /** Of each gateway the one that is preferred. */
+        private Page[] pages = NO_PAGES;
+
         private long sequence = -1;
+        private long revision;
         private long learntNs;
         private long lifetimeNs;
         private long askedNs;
@@ -74,6 +84,18 @@ final class Mappings {
             return false;
         }
 
+        /** The page in which a gateway's preferred mobile address is; null: none is known. */
+        @Nullable
+        Page page(Peer peer) {
+            GatewayId[] known = gateways;
+            for (int i = 0; i < known.length; i++) {
+                if (known[i].equals(peer.id)) {
+                    return pages[i];
+                }
+            }
+            return null;
+        }
+
         /** For a person. */
         String shown() {
             long leftS = TimeUnit.NANOSECONDS.toSeconds(lifetimeNs - (System.nanoTime() - learntNs));
@@ -89,6 +111,8 @@ final class Mappings {
         int preference = -1;
         long registeredNs;
         boolean acknowledged;
+        /** Gateways that go by it, as the mapping server has last said. */
+        List<String> correspondents = List.of();
 
         Own(Member member, String home) {
             this.member = member;
@@ -104,12 +128,58 @@ final class Mappings {
     private Map<String, Own> own = new HashMap<>();
     private Consumer<Mat> ims = message -> {};
     private long nextNs;
+    private boolean[] up;
+    private long revision = WallClock.nowUs();
 
     Mappings(ForwardingTable table, PageTable pages, MappingUpdates updates, Counters counters) {
         this.table = table;
         this.pages = pages;
         this.updates = updates;
         this.counters = counters;
+        this.up = new boolean[pages.uplinks()];
+        Arrays.fill(up, true);
+    }
+
+    /**
+     * Uplinks have come or gone: packets leave by the first that is up, and whoever talks to somebody here is told at once by which ones they are reached.
+     *
+     * @param now which are up; if none is, all stays as it was
+     */
+    void uplinks(boolean[] now, long nowNs) {
+        int first = first(now);
+        if (first < 0 || Arrays.equals(now, up)) {
+            return;
+        }
+        up = now.clone();
+        pages.leaveBy(first);
+        revision = Math.max(revision + 1, WallClock.nowUs());
+        for (Own mine : own.values()) {
+            if (mine.preference != USED) {
+                continue;
+            }
+            mine.registeredNs = nowNs;
+            ims.accept(Mat.newBuilder().setRegister(mapping(mine)).build());
+            tell(mine, nowNs);
+        }
+    }
+
+    private static int first(boolean[] up) {
+        for (int i = 0; i < up.length; i++) {
+            if (up[i]) {
+                return i;
+            }
+        }
+        return -1;
+    }
+
+    /** Straight, whoever the mapping server has named: it may be away. */
+    private void tell(Own mine, long nowNs) {
+        for (String correspondent : mine.correspondents) {
+            Peer peer = table.peer(new GatewayId(correspondent));
+            if (peer != null) {
+                updates.tell(peer, mapping(mine), nowNs);
+            }
+        }
     }
 
     /** Who answers for mappings, from now on. */
@@ -137,13 +207,13 @@ final class Mappings {
         Set<String> known = new HashSet<>();
         for (Member member : pages.members()) {
             VmEntry vm = member.vm();
-            any |= vm != null && vm.isMat(member.network());
+            any |= vm == null ? member.network().isMat() : vm.isMat(member.network());
             known.add(key(member.network().name, member.home()));
         }
         mappings.keySet().retainAll(known);
         for (Member member : pages.members()) {
             VmEntry vm = member.vm();
-            if (vm != null ? vm.isMat(member.network()) : any && member.isOurs()) {
+            if (vm != null ? vm.isMat(member.network()) : any && (member.isOurs() || member.isSoonOurs())) {
                 String key = key(member.network().name, member.home());
                 Own fresh = new Own(member, member.home());
                 Own old = before.get(key);
@@ -152,6 +222,7 @@ final class Mappings {
                     fresh.preference = old.preference;
                     fresh.registeredNs = old.registeredNs;
                     fresh.acknowledged = old.acknowledged;
+                    fresh.correspondents = old.correspondents;
                 }
                 own.put(key, fresh);
             }
@@ -167,7 +238,7 @@ final class Mappings {
         for (Own mine : own.values()) {
             VmEntry vm = mine.member.vm();
             if (vm == null) {
-                register(mine, 0, USED, nowNs);
+                register(mine, mine.member.homeEpoch(), mine.member.isOurs() ? USED : STANDBY, nowNs);
             } else if (vm.local) {
                 register(mine, vm.epoch.number(), USED, nowNs);
             } else if (vm.keeping == Keeping.MARKED) {
@@ -178,6 +249,7 @@ final class Mappings {
             boolean known = mapping.gateways.length > 0;
             if (known && nowNs - mapping.learntNs > mapping.lifetimeNs) {
                 mapping.gateways = NOWHERE;
+                mapping.pages = NO_PAGES;
                 known = false;
             }
             boolean due = !known || nowNs - mapping.learntNs > mapping.lifetimeNs * 2 / 3;
@@ -203,17 +275,23 @@ final class Mappings {
     }
 
     private MatMapping mapping(Own mine) {
-        return MatMapping.newBuilder()
+        MatMapping.Builder mapping = MatMapping.newBuilder()
                 .setNetwork(mine.member.network().name)
                 .setHome(mine.home)
                 .setSequence(mine.sequence)
-                .setLifetimeS(LIFETIME_S)
-                .addMobile(MatMobile.newBuilder()
+                .setRevision(revision)
+                .setLifetimeS(LIFETIME_S);
+        int used = first(up);
+        for (int i = 0; i < up.length; i++) {
+            IpAddress mobile = up[i] ? pages.mobileAddress(mine.member, mine.sequence, i) : null;
+            if (mobile != null) {
+                mapping.addMobile(MatMobile.newBuilder()
                         .setGateway(table.self().name())
-                        .setAddress(
-                                pages.mobileAddress(mine.member, mine.sequence).toString())
-                        .setPreference(mine.preference))
-                .build();
+                        .setAddress(mobile.toString())
+                        .setPreference(mine.preference == USED && i != used ? SPARE : mine.preference));
+            }
+        }
+        return mapping.build();
     }
 
     private void ask(Mapping mapping, long nowNs) {
@@ -243,11 +321,9 @@ final class Mappings {
         }
         boolean first = !mine.acknowledged;
         mine.acknowledged = true;
-        for (String correspondent : message.getCorrespondentsList()) {
-            Peer peer = table.peer(new GatewayId(correspondent));
-            if (first && peer != null) {
-                updates.tell(peer, mapping(mine), nowNs);
-            }
+        mine.correspondents = List.copyOf(message.getCorrespondentsList());
+        if (first) {
+            tell(mine, nowNs);
         }
     }
 
@@ -268,31 +344,35 @@ final class Mappings {
         if (mapping == null) {
             return true; // of a VM that the table does not tell us of yet
         }
-        List<GatewayId> used = new ArrayList<>();
-        boolean onlyStandby = true;
+        Map<GatewayId, Page> used = new LinkedHashMap<>();
+        Map<GatewayId, Integer> best = new HashMap<>();
         for (MatMobile mobile : told.getMobileList()) {
             GatewayId id = new GatewayId(mobile.getGateway());
             Peer peer = table.peer(id);
-            if (peer != null && !PageTable.isIn(peer.page, IpAddress.parse(mobile.getAddress()))) {
+            Page page = peer == null ? Page.NONE : peer.pageOf(IpAddress.parse(mobile.getAddress()));
+            if (page == null) {
                 counters.add(Kind.MAPPINGS_REFUSED);
                 return false;
             }
-            onlyStandby &= mobile.getPreference() == STANDBY;
-            used.add(id);
+            if (mobile.getPreference() > best.getOrDefault(id, -1)) {
+                best.put(id, mobile.getPreference());
+                used.put(id, page);
+            }
         }
-        if (told.getSequence() < mapping.sequence) {
+        if (told.getSequence() < mapping.sequence
+                || told.getSequence() == mapping.sequence && told.getRevision() < mapping.revision) {
             return true;
         }
-        if (onlyStandby) {
-            for (GatewayId known : mapping.gateways) {
-                if (!used.contains(known)) {
-                    used.add(known);
-                }
+        if (best.values().stream().allMatch(preference -> preference == STANDBY)) {
+            for (int i = 0; i < mapping.gateways.length; i++) {
+                used.putIfAbsent(mapping.gateways[i], mapping.pages[i]);
             }
         } else {
             mapping.sequence = told.getSequence();
+            mapping.revision = told.getRevision();
         }
-        mapping.gateways = used.toArray(NOWHERE);
+        mapping.gateways = used.keySet().toArray(NOWHERE);
+        mapping.pages = used.values().toArray(NO_PAGES);
         mapping.learntNs = nowNs;
         mapping.lifetimeNs = TimeUnit.SECONDS.toNanos(Math.clamp(told.getLifetimeS(), 1, 3_600));
         counters.add(Kind.MAPPINGS_LEARNT);

@@ -358,7 +358,7 @@ final class Outside {
                 return;
             }
         }
-        inward(peer, network, epoch, passedOn ? null : source, run);
+        inward(peer, network, epoch, passedOn, passedOn ? null : source, run);
     }
 
     /** What a VM sent waits until what it sent before, from where it was, has come. */
@@ -379,14 +379,19 @@ final class Outside {
                 FrameRun frame = one.frame(held.frames(), held.frameAt(), f.unpaddedLength(), false);
                 LocatorPath located = locators;
                 if (located == null || from == null || !located.takes(from, network, held.frameEpoch(), frame, f)) {
-                    inward(from, network, held.frameEpoch(), source, frame);
+                    inward(from, network, held.frameEpoch(), false, source, frame);
                 }
             }
         }
     }
 
     private void inward(
-            @Nullable Peer peer, VirtualNetwork network, int epoch, @Nullable VmEntry source, FrameRun run) {
+            @Nullable Peer peer,
+            VirtualNetwork network,
+            int epoch,
+            boolean passedOn,
+            @Nullable VmEntry source,
+            FrameRun run) {
         int slot = network.vmByAddress.find(f.isV6(), f.destinationHigh(), f.destinationLow());
         if (slot != VmTable.NONE) {
             toVm(peer, network, network.vmByAddress.vm(slot), network.vmByAddress.mac(slot), epoch, source, run);
@@ -394,8 +399,10 @@ final class Outside {
         }
         Subnet subnet = network.subnetOf(f.isV6(), f.destinationHigh(), f.destinationLow());
         LanPort port = network.port;
-        if (subnet == null || port == null || !table.isOwnSite(subnet.homeSite())) {
+        if (subnet == null || port == null) {
             drop(DropReason.NO_ROUTE, run);
+        } else if (!table.isHere(subnet)) {
+            relay(network, subnet, passedOn, run);
         } else if (!network.isGatewayAddress(f.isV6(), f.destinationHigh(), f.destinationLow())) {
             if (subnet.onUnderlay()) {
                 wan.sendUnderlay(run);
@@ -486,6 +493,19 @@ final class Outside {
         wan.passOn(to, run, network.vni, vm.routeEpoch);
         if (peer != null) {
             control.late(vm, peer, nowNs);
+        }
+    }
+
+    /** Hosts that were here, or are said to be elsewhere by a newer table than the sender's: once on to their home, so that it cannot circle. */
+    private void relay(VirtualNetwork network, Subnet subnet, boolean passedOn, FrameRun run) {
+        Peer home = passedOn ? null : table.gatewayOf(subnet.homeSite());
+        if (home == null) {
+            drop(DropReason.NO_ROUTE, run);
+        } else if (!oneHopLess(run.memory())) {
+            drop(DropReason.TTL_EXPIRED, run);
+        } else {
+            counters.add(Kind.RELAYED, run.count());
+            wan.passOn(home, run, network.vni, 0);
         }
     }
 

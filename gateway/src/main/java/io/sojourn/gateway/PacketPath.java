@@ -154,7 +154,7 @@ final class PacketPath {
         vm.gateway = table.self();
         vm.returnTo = null;
         vm.rescuedHere = 0;
-        HoldBuffer kept = vm.kept;
+        KeptFrames kept = vm.kept;
         if (kept == null || kept.isEmpty()) {
             vm.keeping = Keeping.NOTHING;
             delivery.drop(vm);
@@ -330,28 +330,40 @@ final class PacketPath {
 
     private static void keepIn(VmEntry vm, long boundBytes) {
         if (vm.kept == null) {
-            vm.kept = new HoldBuffer(boundBytes);
+            vm.kept = new KeptFrames(boundBytes);
         }
     }
 
     /** Sends what is kept to a peer, in order, and frees the buffer; how many packets it was. */
     private long sendKept(VmEntry vm, @Nullable Peer to, long epoch) {
-        HoldBuffer kept = vm.kept;
+        KeptFrames kept = vm.kept;
         long sent = kept == null ? 0 : send(kept, vm, to, epoch);
         delivery.drop(vm);
         return sent;
     }
 
-    private long send(HoldBuffer frames, VmEntry vm, @Nullable Peer to, long epoch) {
+    private long send(KeptFrames kept, VmEntry vm, @Nullable Peer to, long epoch) {
         long sent = 0;
-        for (; !frames.isEmpty() && to != null; frames.remove()) {
-            VmEntry.Nic nic = vm.nicWithMac(Ethernet.destination(frames.frames(), frames.frameAt()));
-            if (nic != null) {
-                send(frames, nic.network(), to, epoch);
-                sent++;
-            }
+        for (; !kept.isEmpty() && to != null; kept.remove()) {
+            sent += sendOldest(kept.next(), vm, to, epoch);
         }
         return sent;
+    }
+
+    private void send(HoldBuffer frames, VmEntry vm, @Nullable Peer to, long epoch) {
+        for (; !frames.isEmpty() && to != null; frames.remove()) {
+            sendOldest(frames, vm, to, epoch);
+        }
+    }
+
+    /** How many that were: 0 or 1. */
+    private int sendOldest(HoldBuffer frames, VmEntry vm, Peer to, long epoch) {
+        VmEntry.Nic nic = vm.nicWithMac(Ethernet.destination(frames.frames(), frames.frameAt()));
+        if (nic == null) {
+            return 0;
+        }
+        send(frames, nic.network(), to, epoch);
+        return 1;
     }
 
     private void send(HoldBuffer frames, VirtualNetwork network, Peer to, long epoch) {

@@ -4,6 +4,7 @@ package io.sojourn.gateway;
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.PageTable.Member;
 import io.sojourn.linux.Tap;
+import io.sojourn.mechanism.Page;
 import io.sojourn.wire.AddressRewriter;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
@@ -130,12 +131,21 @@ final class PagePath implements Bypass, AutoCloseable {
             return false;
         }
         VmEntry vm = destination.vm() == null ? source.vm() : destination.vm();
-        return vm != null && (vm.isPaged(network) || vm.isMat(network) && isMapped(destination, peer));
+        return vm == null
+                ? network.isMat() && isMapped(destination, peer)
+                : vm.isPaged(network) || vm.isMat(network) && isMapped(destination, peer);
     }
 
     private static boolean isMapped(Member destination, Peer peer) {
         Mappings.Mapping mapping = destination.mapping();
         return mapping != null && mapping.leadsTo(peer);
+    }
+
+    /** Of the peer's uplinks the one that its mapping prefers. */
+    private static Page pageTo(Peer peer, Member destination) {
+        Mappings.Mapping mapping = destination.mapping();
+        Page mapped = mapping == null ? null : mapping.page(peer);
+        return mapped == null ? peer.page : mapped;
     }
 
     private boolean bothHaveAPage(Peer peer, boolean v6) {
@@ -176,10 +186,13 @@ final class PagePath implements Bypass, AutoCloseable {
         }
         Member source = lastSource;
         Member destination = lastDestination;
-        outwards.set(source, destination, lastDestinationHigh, lastDestinationLow, peer.page, epoch, false);
+        outwards.set(
+                source, destination, lastDestinationHigh, lastDestinationLow, pageTo(peer, destination), epoch, false);
         Mappings.Mapping mapping = destination.mapping();
         VmEntry vm = destination.vm() == null ? source.vm() : destination.vm();
-        String by = mapping != null && vm != null && vm.isMat(network) ? "mat: " + mapping.shown() + "; " : "paging: ";
+        String by = mapping != null && (vm == null ? network.isMat() : vm.isMat(network))
+                ? "mat: " + mapping.shown() + "; "
+                : "paging: ";
         return by + "natively, rewritten in place to "
                 + outwards.shown(lastV6, lastSourceHigh, lastSourceLow) + " > "
                 + outwards.shown(lastV6, lastDestinationHigh, lastDestinationLow) + ", by the host's own routing";
@@ -203,7 +216,14 @@ final class PagePath implements Bypass, AutoCloseable {
             return false;
         }
         witness.toWan(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
-        outwards.set(source, destination, lastDestinationHigh, lastDestinationLow, peer.page, epoch, passedOn);
+        outwards.set(
+                source,
+                destination,
+                lastDestinationHigh,
+                lastDestinationLow,
+                pageTo(peer, destination),
+                epoch,
+                passedOn);
         if (run.isInOnePiece()) {
             write(run);
         } else {

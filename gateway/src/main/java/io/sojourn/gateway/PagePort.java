@@ -32,14 +32,15 @@ final class PagePort {
 
     private PagePort() {}
 
-    static Opened open(Page page, Links links, BridgeFdb fdb) {
-        page.v4().ifPresent(prefix -> requireForwarding(prefix, "ipv4/ip_forward", "net.ipv4.ip_forward"));
-        page.v6()
-                .ifPresent(prefix ->
-                        requireForwarding(prefix, "ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding"));
-        return open(NAME, page.v6().isPresent(), links, fdb, ifindex -> {
-            page.v4().ifPresent(prefix -> address(links, ifindex, prefix));
-            page.v6().ifPresent(prefix -> address(links, ifindex, prefix));
+    /** @param pages at least one */
+    static Opened openPages(List<Page> pages, Links links, BridgeFdb fdb) {
+        List<IpPrefix> v4 = pages.stream().flatMap(page -> page.v4().stream()).toList();
+        List<IpPrefix> v6 = pages.stream().flatMap(page -> page.v6().stream()).toList();
+        v4.forEach(prefix -> requireForwarding(prefix, "ipv4/ip_forward", "net.ipv4.ip_forward"));
+        v6.forEach(prefix -> requireForwarding(prefix, "ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding"));
+        return open(NAME, !v6.isEmpty(), links, fdb, ifindex -> {
+            v4.forEach(prefix -> address(links, ifindex, prefix));
+            v6.forEach(prefix -> address(links, ifindex, prefix));
         });
     }
 

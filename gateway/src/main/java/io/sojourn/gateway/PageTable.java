@@ -7,7 +7,6 @@ import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.wire.AddressTranslation;
 import it.unimi.dsi.fastutil.ints.Int2ObjectOpenHashMap;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,6 +28,8 @@ final class PageTable {
      * @param mac of the VM's NIC; of hosts the gateway's own
      * @param home the address or the prefix as text
      * @param isOurs hosts at our own site
+     * @param isSoonOurs hosts that are moving to our site
+     * @param homeEpoch of hosts: how often their home has changed, or will have when they are ours
      * @param mapping what mobile addresses are known of it; null: nobody asks here
      */
     record Member(
@@ -42,24 +43,45 @@ final class PageTable {
             long mac,
             String home,
             boolean isOurs,
+            boolean isSoonOurs,
+            long homeEpoch,
             Mappings.@Nullable Mapping mapping) {
         boolean holds(long h, long l) {
             return h == high && (vm == null && isV6 || l - low >= 0 && l - low < count);
         }
     }
 
-    private final Page own;
+    /** One an uplink. */
+    private final List<Page> ours;
+
+    /** Of the uplink by which packets leave. */
+    private Page own;
+
     private final Int2ObjectOpenHashMap<Member> byNumber4 = new Int2ObjectOpenHashMap<>();
     private final Int2ObjectOpenHashMap<Member> byNumber6 = new Int2ObjectOpenHashMap<>();
     private final Int2ObjectOpenHashMap<Member> hostsByNumber6 = new Int2ObjectOpenHashMap<>();
     private final Map<VirtualNetwork, AddressMap<Member>> vms = new HashMap<>();
     private final Map<VirtualNetwork, List<Member>> hosts = new HashMap<>();
     private final List<Member> members = new ArrayList<>();
-    private List<Peer> peers = List.of();
+    /** Whose each of {@link #theirs} is: a peer has one an uplink. */
+    private Peer[] peers = {};
+
+    private Page[] theirs = {};
     private @Nullable Mappings mappings;
 
     PageTable(Page own) {
-        this.own = own;
+        this(List.of(own));
+    }
+
+    /** @param own one an uplink, the one that is preferred first */
+    PageTable(List<Page> own) {
+        this.ours = own;
+        this.own = own.getFirst();
+    }
+
+    /** Packets leave by that uplink from now on. */
+    void leaveBy(int uplink) {
+        own = ours.get(uplink);
     }
 
     void mappedBy(Mappings known) {
@@ -76,11 +98,12 @@ final class PageTable {
         return known == null ? null : known.of(network, home);
     }
 
-    /** What stands for the member while it is here, or for the first of hosts. */
-    IpAddress mobileAddress(Member member, long epoch) {
-        IpPrefix prefix = prefix(own, member.isV6());
+    /** What stands for the member while it is here and is reached by an uplink, or for the first of hosts; null: nothing of its family. */
+    @Nullable
+    IpAddress mobileAddress(Member member, long epoch, int uplink) {
+        IpPrefix prefix = prefix(ours.get(uplink), member.isV6());
         if (prefix == null) {
-            return new IpAddress(member.isV6(), 0, 0);
+            return null;
         }
         long high = prefix.address().high();
         if (member.isV6()) {
@@ -93,9 +116,8 @@ final class PageTable {
         return new IpAddress(false, 0, prefix.address().low() + below);
     }
 
-    static boolean isIn(Page page, IpAddress address) {
-        IpPrefix prefix = prefix(page, address.isV6());
-        return prefix != null && prefix.contains(address);
+    int uplinks() {
+        return ours.size();
     }
 
     Page own() {
@@ -109,19 +131,33 @@ final class PageTable {
         vms.clear();
         hosts.clear();
         members.clear();
-        peers = table.peers().stream().filter(peer -> !peer.page.isNone()).toList();
+        List<Peer> whose = new ArrayList<>();
+        List<Page> which = new ArrayList<>();
+        for (Peer peer : table.peers()) {
+            which.add(peer.page);
+            which.addAll(peer.otherPages);
+            while (whose.size() < which.size()) {
+                whose.add(peer);
+            }
+        }
+        peers = whose.toArray(peers);
+        theirs = which.toArray(theirs);
         for (VirtualNetwork network : table.networks()) {
             vms.put(network, new AddressMap<>());
             List<Member> ofNetwork = new ArrayList<>();
-            network.subnets()
-                    .forEach(subnet -> addHosts(network, subnet, table.isOwnSite(subnet.homeSite()), ofNetwork));
+            network.subnets().forEach(subnet -> addHosts(network, subnet, table, ofNetwork));
             members.addAll(ofNetwork);
             hosts.put(network, ofNetwork);
         }
         table.vms().forEach(this::addVm);
     }
 
-    private void addHosts(VirtualNetwork network, VirtualNetwork.Subnet subnet, boolean ours, List<Member> ofNetwork) {
+    private void addHosts(
+            VirtualNetwork network, VirtualNetwork.Subnet subnet, ForwardingTable table, List<Member> ofNetwork) {
+        boolean ours = table.isOwnSite(subnet.homeSite());
+        // As whose home it is to become, we speak of it under the sequence that it will have.
+        boolean soon = table.isOwnSite(subnet.nextSite()) && !ours;
+        long homeEpoch = subnet.homeEpoch() + (soon ? 1 : 0);
         IpPrefix prefix = subnet.prefix();
         IpAddress first = prefix.address();
         int number = subnet.pageNumber();
@@ -141,6 +177,8 @@ final class PageTable {
                         LanPort.ANYCAST_MAC,
                         prefix.toString(),
                         ours,
+                        soon,
+                        homeEpoch,
                         mapping(network, prefix.toString()));
                 hostsByNumber6.put(number, member);
                 ofNetwork.add(member);
@@ -160,6 +198,8 @@ final class PageTable {
                     LanPort.ANYCAST_MAC,
                     prefix.toString(),
                     ours,
+                    soon,
+                    homeEpoch,
                     mapping(network, prefix.toString()));
             for (int i = 0; i < numbers; i++) {
                 byNumber4.put(number + i, member);
@@ -186,6 +226,8 @@ final class PageTable {
                             nic.mac(),
                             a.toString(),
                             false,
+                            false,
+                            0,
                             mapping(nic.network(), a.toString()));
                     members.add(member);
                     (a.isV6() ? byNumber6 : byNumber4).put(number, member);
@@ -319,15 +361,17 @@ final class PageTable {
         public boolean find(boolean isV6, long h, long l) {
             member = null;
             peer = null;
-            IpPrefix mine = prefix(own, isV6);
-            if (mine != null && within(mine, isV6, h, l)) {
-                return decode(mine, isV6, h, l);
+            for (int i = 0; i < ours.size(); i++) {
+                IpPrefix mine = prefix(ours.get(i), isV6);
+                if (mine != null && within(mine, isV6, h, l)) {
+                    return decode(mine, isV6, h, l);
+                }
             }
-            for (int i = 0; i < peers.size(); i++) {
-                IpPrefix theirs = prefix(peers.get(i).page, isV6);
-                if (theirs != null && within(theirs, isV6, h, l)) {
-                    peer = peers.get(i);
-                    return decode(theirs, isV6, h, l);
+            for (int i = 0; i < theirs.length; i++) {
+                IpPrefix prefix = prefix(theirs[i], isV6);
+                if (prefix != null && within(prefix, isV6, h, l)) {
+                    peer = peers[i];
+                    return decode(prefix, isV6, h, l);
                 }
             }
             return false;
@@ -408,9 +452,5 @@ final class PageTable {
         public long low() {
             return low;
         }
-    }
-
-    Collection<Peer> pagedPeers() {
-        return peers;
     }
 }

@@ -3,6 +3,7 @@ package io.sojourn.gateway;
 
 import io.sojourn.linux.PeerAddress;
 import io.sojourn.mechanism.Page;
+import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
@@ -32,6 +33,8 @@ final class Peer {
     String sealKey = "";
     /** By which members are named on the underlay while they are reached through it. */
     Page page = Page.NONE;
+    /** Of its other uplinks. */
+    List<Page> otherPages = List.of();
     /** VNIs of networks' segments at its place, by network. */
     Map<String, Integer> segments = Map.of();
     /** By which networks' members are reached there by ILNP, the preferred first, by network. */
@@ -106,6 +109,20 @@ final class Peer {
     int segment(VirtualNetwork network) {
         Integer vni = segments.get(network.name);
         return vni == null ? 0 : vni;
+    }
+
+    /** In which of its pages an address is; null: in none. */
+    @Nullable
+    Page pageOf(IpAddress mobile) {
+        if (page.contains(mobile)) {
+            return page;
+        }
+        for (Page other : otherPages) {
+            if (other.contains(mobile)) {
+                return other;
+            }
+        }
+        return null;
     }
 
     boolean isV6() {

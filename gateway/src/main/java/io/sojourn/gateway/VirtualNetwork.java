@@ -20,9 +20,18 @@ final class VirtualNetwork {
     /**
      * @param homeSite where the subnet's unregistered hosts are; empty: nowhere
      * @param pageNumber of its hosts in a page; 0: none
+     * @param homeEpoch how often its home has changed
+     * @param nextSite becoming its home: its hosts may be there already; empty: nowhere
      * @param onUnderlay its hosts are out on the underlay, and behind no gateway: from here they are reached by plain IP
      */
-    record Subnet(IpPrefix prefix, IpAddress gatewayAddress, String homeSite, int pageNumber, boolean onUnderlay) {}
+    record Subnet(
+            IpPrefix prefix,
+            IpAddress gatewayAddress,
+            String homeSite,
+            int pageNumber,
+            long homeEpoch,
+            String nextSite,
+            boolean onUnderlay) {}
 
     final String name;
     final int vni;
@@ -55,6 +64,11 @@ final class VirtualNetwork {
         this.name = name;
         this.vni = vni;
         this.mtuBytes = mtuBytes;
+    }
+
+    /** Whether packets between hosts that are no VMs go natively where a mapping says so. */
+    boolean isMat() {
+        return mechanism.equals(MAT);
     }
 
     void subnets(List<Subnet> longestFirst) {

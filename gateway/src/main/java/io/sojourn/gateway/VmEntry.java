@@ -63,7 +63,7 @@ final class VmEntry extends Whereabouts {
     boolean router;
 
     @Nullable
-    HoldBuffer kept;
+    KeptFrames kept;
     /** The epoch of the latest move that has set how packets go here; what earlier ones still want of that is void. */
     long pathEpoch;
     /** The epoch of the move that {@code kept} belongs to. */

@@ -69,6 +69,22 @@ class GatewayConfigReaderTest {
     }
 
     @Test
+    void eachUplinkHasAPageOfItsOwn() throws IOException {
+        GatewayConfig config = read(GOOD + """
+                uplinks:
+                  - {device: wan0, page: [100.81.0.0/16, "fd50:1::/48"]}
+                  - {device: wan1, page: [100.91.0.0/16]}
+                """);
+        assertThat(config.uplinks()).extracting(GatewayConfig.Uplink::device).containsExactly("wan0", "wan1");
+        assertThat(config.page()).isEqualTo(config.uplinks().getFirst().page());
+        assertThat(config.pages()).hasSize(2);
+        assertThatThrownBy(() -> read(GOOD + "uplinks: [{device: wan0}]\n")).hasMessageContaining("uplinks[0].page");
+        assertThatThrownBy(
+                        () -> read(GOOD + "page: [100.81.0.0/16]\nuplinks: [{device: wan0, page: [100.82.0.0/16]}]\n"))
+                .hasMessageContaining("said twice");
+    }
+
+    @Test
     void offloadsAreAutoUnlessTheFileSaysMore() throws IOException {
         assertThat(read(GOOD).transport().offloads()).isEqualTo(GatewayConfig.Offloads.AUTO);
         assertThat(read(GOOD + "\noffload: {segmentation: off, tap: on}\n")

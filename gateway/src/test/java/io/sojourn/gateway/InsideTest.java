@@ -6,6 +6,7 @@ import static io.sojourn.wire.NeighborDiscovery.ROUTER;
 import static io.sojourn.wire.NeighborDiscovery.SOLICITED;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.NdFrames;
 import io.sojourn.wire.NeighborDiscovery;
 import io.sojourn.wire.ParsedFrame;
@@ -75,6 +76,29 @@ class InsideTest {
                 .isFalse();
         assertThat(parsed.ndKind()).isEqualTo(NeighborDiscovery.Kind.NEIGHBOR_ADVERTISEMENT);
         return parsed.ndFlags();
+    }
+
+    /** A group moves, and its router is still at the old place when a VM behind it is at the new one. */
+    @Test
+    void whatIsForARouterThatIsElsewhereReachesNeighboursHere() {
+        try (PathStage d = new PathStage("d")) {
+            PathStage.connect(d);
+            PathStage.bind(1, "d", 1, d);
+            PathStage.bind(2, "elsewhere", 1, d);
+            PathStage.bind(3, "d", 1, d);
+            long at = d.wan.frameAt();
+            for (int router : new int[] {2, 3}) {
+                int length = PathStage.udp(d.wan.frames(), at, 1, 3, router);
+                Ethernet.putDestination(d.wan.frames(), at, PathStage.mac(router));
+                d.wan.frames()
+                        .asSlice(at - LanPort.VNET_BYTES, LanPort.VNET_BYTES)
+                        .fill((byte) 0);
+                d.fromLan(length);
+            }
+            assertThat(d.delivered(3))
+                    .as("once: the bridge has brought the other one")
+                    .containsExactly(2);
+        }
     }
 
     @Test

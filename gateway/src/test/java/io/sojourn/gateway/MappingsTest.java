@@ -14,6 +14,7 @@ import io.sojourn.rpc.MatRegistered;
 import io.sojourn.rpc.Network;
 import io.sojourn.rpc.Nic;
 import io.sojourn.rpc.TableUpdate;
+import io.sojourn.rpc.UplinkPage;
 import io.sojourn.rpc.Vm;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,7 +31,8 @@ class MappingsTest {
     private final PathStage b = new PathStage("b");
     private final PathStage c = new PathStage("c");
     private final List<Mat> said = new ArrayList<>();
-    private final PageTable pages = new PageTable(Page.parse("100.81.0.0/16", ""));
+    private final PageTable pages =
+            new PageTable(List.of(Page.parse("100.81.0.0/16", ""), Page.parse("100.91.0.0/16", "")));
     private final MappingUpdates updates = new MappingUpdates(a.table, a.wan, a.counters);
     private final Mappings mappings = new Mappings(a.table, pages, updates, a.counters);
     private long nowNs = 1_000_000_000_000L;
@@ -54,7 +56,8 @@ class MappingsTest {
                     .setSite(stage.id.name())
                     .setLocator(
                             new io.sojourn.model.location.Locator(address.getAddress(), address.getPort()).toString())
-                    .setPage4("100.8" + number++ + ".0.0/16"));
+                    .setPage4("100.8" + number + ".0.0/16")
+                    .addOtherPages(UplinkPage.newBuilder().setV4("100.9" + number++ + ".0.0/16")));
         }
         for (int vm = 1; vm <= 2; vm++) {
             update.addVms(Vm.newBuilder()
@@ -174,6 +177,62 @@ class MappingsTest {
         assertThat(said).isEmpty();
         pass(11);
         assertThat(said).hasSize(1);
+    }
+
+    private static MatMapping byBothUplinks(long revision, int first, int second) {
+        return told(1, first, "b", "100.82.5.34").toBuilder()
+                .setRevision(revision)
+                .addMobile(MatMobile.newBuilder()
+                        .setGateway("b")
+                        .setAddress("100.92.5.34")
+                        .setPreference(second))
+                .build();
+    }
+
+    @Test
+    void ofSeveralUplinksThePreferredIsUsedAndANewerRevisionWins() {
+        answer(byBothUplinks(7, 100, 50));
+        assertThat(mapping().page(a.peer(b))).isEqualTo(a.peer(b).page);
+        mappings.learn(byBothUplinks(8, 50, 100), nowNs);
+        assertThat(mapping().page(a.peer(b))).isEqualTo(a.peer(b).otherPages.getFirst());
+        mappings.learn(byBothUplinks(7, 100, 50), nowNs);
+        assertThat(mapping().page(a.peer(b)))
+                .as("what is old changes nothing")
+                .isEqualTo(a.peer(b).otherPages.getFirst());
+    }
+
+    @Test
+    void whoeverAskedIsToldAtOnceWhenAnUplinkGoes() {
+        pass(1);
+        mappings.heard(
+                Mat.newBuilder()
+                        .setRegistered(MatRegistered.newBuilder()
+                                .setNetwork(PathStage.NETWORK)
+                                .setHome("192.0.2.1")
+                                .setSequence(1)
+                                .addCorrespondents("b"))
+                        .build(),
+                nowNs);
+        assertThat(said.getFirst().getRegister().getMobileList())
+                .extracting(MatMobile::getAddress, MatMobile::getPreference)
+                .containsExactly(
+                        org.assertj.core.groups.Tuple.tuple("100.81.5.2", 100),
+                        org.assertj.core.groups.Tuple.tuple("100.91.5.2", 50));
+        said.clear();
+
+        mappings.uplinks(new boolean[] {false, true}, nowNs);
+        assertThat(said.getFirst().getRegister().getMobileList())
+                .extracting(MatMobile::getAddress, MatMobile::getPreference)
+                .containsExactly(org.assertj.core.groups.Tuple.tuple("100.91.5.2", 100));
+        assertThat(a.counters.get(Counters.Kind.MAPPINGS_UPDATED)).isEqualTo(2);
+        assertThat(pages.own().v4().orElseThrow().toString()).isEqualTo("100.91.0.0/16");
+
+        mappings.uplinks(new boolean[] {false, false}, nowNs);
+        assertThat(pages.own().v4().orElseThrow().toString())
+                .as("nothing is better than the last that was up")
+                .isEqualTo("100.91.0.0/16");
+        mappings.uplinks(new boolean[] {true, true}, nowNs);
+        assertThat(pages.own().v4().orElseThrow().toString()).isEqualTo("100.81.0.0/16");
     }
 
     @Test

@@ -104,7 +104,7 @@ final class BehindOurBack extends Scenario {
                     "tuntap add dev " + tap + " mode tap",
                     "link set " + tap + " txqueuelen 10000 master " + Lab.BRIDGE,
                     "link set " + tap + " up"));
-            Map<String, String> variables = new HashMap<>(plan.parameters(lab.image()));
+            Map<String, String> variables = new HashMap<>(plan.parameters(lab.image(), lab.qemu()));
             variables.putAll(Map.of(
                     "vm",
                     plan.name(),
@@ -116,7 +116,7 @@ final class BehindOurBack extends Scenario {
                     plan.mac(),
                     "tap.0",
                     tap));
-            LaunchTemplate template = GuestPlan.template(acceleration);
+            LaunchTemplate template = GuestPlan.template(lab.qemu(), acceleration);
             List<String> command = new ArrayList<>(template.fill(plan.name(), variables));
             for (Path socket : List.of(incoming, Path.of(incoming + HAND_SUFFIX))) {
                 command.addAll(List.of("-qmp", "unix:" + socket + ",server=on,wait=off"));

@@ -33,6 +33,7 @@ final class Configs {
             Topology.Site site,
             List<String> networks,
             String token,
+            LabQemu qemu,
             String acceleration,
             Map<String, Object> extras) {
         Map<String, Object> config = new LinkedHashMap<>();
@@ -57,7 +58,7 @@ final class Configs {
                 "templates",
                 Map.of(
                         GuestPlan.TEMPLATE,
-                        Map.of("command", GuestPlan.template(acceleration).command())));
+                        Map.of("command", GuestPlan.template(qemu, acceleration).command())));
         config.putAll(extras);
         return write(run, "gateway-" + site.name() + ".yaml", config);
     }
@@ -94,6 +95,14 @@ final class Configs {
             placeList.add(place(site.name(), site.number(), places, routed));
         }
         placeList.add(place(Topology.CONTROLLER, Topology.CONTROLLER_NUMBER, places, List.of()));
+        for (Uplink uplink : scenario.uplinks()) {
+            placeList.add(place(
+                    uplink.name(),
+                    uplink.number(),
+                    namespace(uplink.site().name(), places),
+                    Uplink.DEVICE,
+                    List.of(uplink.page4(), uplink.page6())));
+        }
         scenario.outsiders()
                 .forEach((name, number) ->
                         placeList.add(place(name, number, places, List.of(Topology.locators(number)))));
@@ -115,13 +124,23 @@ final class Configs {
     }
 
     private static Map<String, Object> place(String name, int number, Map<String, Place> places, List<String> pages) {
-        List<String> prefixes = new ArrayList<>(List.of("100.64." + number + ".0/24", "fd64:" + number + "::/64"));
-        prefixes.addAll(pages);
-        Place place = places.getOrDefault(name + Lab.NAT_SUFFIX, places.get(name));
+        String inside = places.containsKey(name + Lab.NAT_SUFFIX) ? name + Lab.NAT_SUFFIX : name;
+        return place(name, number, namespace(inside, places), Lab.WAN_DEVICE, pages);
+    }
+
+    private static String namespace(String name, Map<String, Place> places) {
+        Place place = places.get(name);
         if (place == null) {
             throw new IllegalStateException("place " + name + " is not made yet");
         }
-        return Map.of("name", name, "netns", place.namespace(), "device", Lab.WAN_DEVICE, "prefixes", prefixes);
+        return place.namespace();
+    }
+
+    private static Map<String, Object> place(
+            String name, int number, String namespace, String device, List<String> pages) {
+        List<String> prefixes = new ArrayList<>(List.of("100.64." + number + ".0/24", "fd64:" + number + "::/64"));
+        prefixes.addAll(pages);
+        return Map.of("name", name, "netns", namespace, "device", device, "prefixes", prefixes);
     }
 
     private static Map<String, Object> direction(String from, String to, Topology.Link link) {

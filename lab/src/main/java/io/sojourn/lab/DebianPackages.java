@@ -53,12 +53,27 @@ final class DebianPackages {
 
     /** Downloads and unpacks; {@code folder} is made. @throws LabException with what to do when a package cannot be had */
     static void unpack(Set<String> packages, Path folder) throws IOException {
+        unpack(List.of(), packages, folder);
+    }
+
+    private static void unpack(List<String> options, Iterable<String> packages, Path folder) throws IOException {
         Path download = Files.createDirectories(folder.resolveSibling(folder.getFileName() + ".deb"));
-        List<String> command = new ArrayList<>(List.of("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download"));
-        command.addAll(packages);
-        Command.Outcome outcome = Command.attempt(command, Map.of(), download);
+        List<String> command = new ArrayList<>(List.of("apt-get", "-q", "-o", "APT::Sandbox::User=root"));
+        command.addAll(options);
+        command.add("download");
+        packages.forEach(command::add);
+        requireDone(Command.attempt(command, Map.of(), download));
+        try (Stream<Path> debs = Files.list(download)) {
+            for (Path deb : debs.toList()) {
+                Command.run("dpkg-deb", "-x", deb.toString(), folder.toString());
+            }
+        }
+        Folders.delete(download);
+    }
+
+    private static void requireDone(Command.Outcome outcome) {
         if (outcome.status() != 0) {
-            throw new LabException("cannot fetch the guest's Debian packages ("
+            throw new LabException("cannot fetch Debian packages ("
                     + outcome.err()
                             .lines()
                             .filter(line -> line.startsWith("E:"))
@@ -66,11 +81,45 @@ final class DebianPackages {
                             .orElse("apt-get failed")
                     + "); see to the network and run 'apt-get update', then try again");
         }
-        try (Stream<Path> debs = Files.list(download)) {
-            for (Path deb : debs.toList()) {
-                Command.run("dpkg-deb", "-x", deb.toString(), folder.toString());
+    }
+
+    /** A part of Debian's archive that this machine's apt may not list, read by an apt with lists and a cache of its own but the machine's archive and keys. */
+    record Pocket(List<String> options) {
+        /** Backports for the machine's release, from the archive that the release itself comes from. @param folder for the lists */
+        static Pocket backports(Path folder) throws IOException {
+            String release = Command.run("sh", "-c", ". /etc/os-release && echo \"$VERSION_CODENAME\"")
+                    .strip();
+            String archive = Command.run(
+                            "apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)", "Created-By: Packages")
+                    .lines()
+                    .filter(line -> line.startsWith(release + " "))
+                    .map(line -> line.substring(line.indexOf(' ') + 1))
+                    .findFirst()
+                    .orElseThrow(() -> new LabException("apt lists no archive of Debian " + release));
+            Path sources = Files.createDirectories(folder).resolve("sources.list");
+            Files.writeString(sources, "deb " + archive + " " + release + "-backports main\n");
+            Files.createDirectories(folder.resolve("lists/partial"));
+            Files.createDirectories(folder.resolve("cache/archives/partial"));
+            List<String> options = new ArrayList<>();
+            for (String option : List.of(
+                    "Dir::Etc::sourcelist=" + sources,
+                    "Dir::Etc::sourceparts=-",
+                    "Dir::State::lists=" + folder.resolve("lists"),
+                    "Dir::Cache=" + folder.resolve("cache"),
+                    "Acquire::Languages=none",
+                    "APT::Sandbox::User=root")) {
+                options.addAll(List.of("-o", option));
             }
+            List<String> update = new ArrayList<>(List.of("apt-get", "-q"));
+            update.addAll(options);
+            // Without lists that were all read, what follows would take packages of the machine's release.
+            update.addAll(List.of("-o", "APT::Update::Error-Mode=any", "update"));
+            requireDone(Command.attempt(update, Map.of(), null));
+            return new Pocket(options);
         }
-        Folders.delete(download);
+
+        void unpack(List<String> packages, Path folder) throws IOException {
+            DebianPackages.unpack(options, packages, folder);
+        }
     }
 }

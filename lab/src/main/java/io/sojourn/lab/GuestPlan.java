@@ -40,14 +40,14 @@ record GuestPlan(
      * Variables are those of {@link LaunchTemplate}. Both ends of a move have the same processor model. No disk, no
      * display, no network boot; one NIC on the tap of its bridge.
      */
-    static LaunchTemplate template(String acceleration) {
+    static LaunchTemplate template(LabQemu qemu, String acceleration) {
         // TCG pays for every feature a kernel can make use of: a plain model costs a fifth less for each packet,
         // measured.
         String processor = acceleration.equals("kvm") ? "max" : "Nehalem";
         return new LaunchTemplate(
                 TEMPLATE,
                 List.of(
-                        "qemu-system-x86_64",
+                        qemu.program(),
                         "-name",
                         "${vm}",
                         "-nodefaults",
@@ -76,7 +76,10 @@ record GuestPlan(
                         "-netdev",
                         "tap,id=nic0,ifname=${tap.0},script=no,downscript=no",
                         "-device",
-                        "virtio-net-pci,netdev=nic0,mac=${mac.0},romfile=,mrg_rxbuf=off,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off",
+                        // QEMU announces the guest by RARP; were the guest to do it, too, as it does by default, the
+                        // first
+                        // thing it did at its new place would be 4 ms of work that nobody waits for.
+                        "virtio-net-pci,netdev=nic0,mac=${mac.0},romfile=,guest_announce=off,mrg_rxbuf=off,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off",
                         "-serial",
                         "file:${qmp}" + CONSOLE_SUFFIX,
                         "-trace",
@@ -88,11 +91,9 @@ record GuestPlan(
     }
 
     /** The VM's own part of the variables, as it is registered with the controller. */
-    Map<String, String> parameters(GuestImage image) {
+    Map<String, String> parameters(GuestImage image, LabQemu qemu) {
         Map<String, String> parameters = new TreeMap<>();
-        // 8 KiB more than whole MiB: with a multiple of 256 KiB, QEMU before 9.0 loses writes of a TCG guest that moves
-        // (QemuGuest.hazard).
-        parameters.put("memory", memoryMb * 1024 + 8 + "K");
+        parameters.put("memory", qemu.memory(memoryMb));
         parameters.put("kernel", image.kernel().toString());
         parameters.put("initrd", image.initrd().toString());
         parameters.put(

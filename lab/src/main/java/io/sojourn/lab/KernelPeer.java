@@ -151,13 +151,9 @@ class KernelPeer extends Scenario {
     static void judge(Stage stage, Traffic.Window window, String what, Findings findings) {
         stage.say(String.format(
                 Locale.ROOT,
-                "Linux edge: %s: lost %d, duplicated %d, reordered %d, sessions %d open %d broken, RTT %.1f ms",
+                "Linux edge: %s: %s, RTT %.1f ms",
                 what,
-                window.lost(),
-                window.duplicated(),
-                window.reordered(),
-                window.tcpOpen(),
-                window.tcpBroken(),
+                window.counts(),
                 window.paths().getFirst().rttAfterMs()));
         if (window.lost() + window.duplicated() + window.tcpBroken() + window.bytesMismatched() > 0) {
             findings.problems.add("Linux edge: " + what + ":");

@@ -37,6 +37,7 @@ public final class Lab implements AutoCloseable {
     private final Run run;
     private final Topology topology;
     private final GuestImage image;
+    private final LabQemu qemu;
     private final List<String> networks;
     private final Scenario scenario;
     private final String mechanism;
@@ -51,7 +52,14 @@ public final class Lab implements AutoCloseable {
      * @param mechanism how packets of all VMs are carried
      * @param transparency who may notice their moves by ilnp
      */
-    Lab(Run run, Topology topology, GuestImage image, Scenario scenario, String mechanism, String transparency) {
+    Lab(
+            Run run,
+            Topology topology,
+            GuestImage image,
+            LabQemu qemu,
+            Scenario scenario,
+            String mechanism,
+            String transparency) {
         this.transparency = transparency;
         this.scenario = scenario;
         this.networks = scenario.networks();
@@ -59,6 +67,7 @@ public final class Lab implements AutoCloseable {
         this.run = run;
         this.topology = topology;
         this.image = image;
+        this.qemu = qemu;
     }
 
     /** Removes runs whose owner died. */
@@ -129,6 +138,10 @@ public final class Lab implements AutoCloseable {
         return image;
     }
 
+    LabQemu qemu() {
+        return qemu;
+    }
+
     Place place(String name) {
         Place place = places.get(name);
         if (place == null) {
@@ -176,6 +189,7 @@ public final class Lab implements AutoCloseable {
                 place(site.name()).sysctl("net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1");
             }
         }
+        scenario.uplinks().forEach(uplink -> uplink.furnish(place(uplink.site().name())));
         scenario.outsiders().forEach((name, number) -> addWanEnd(addPlace(name), number));
         scenario.furnish(this);
     }
@@ -243,7 +257,7 @@ public final class Lab implements AutoCloseable {
                     site.name(),
                     "gateway",
                     "--config",
-                    Configs.gateway(run, site, networks, enrolmentToken(site), acceleration, extras(site))
+                    Configs.gateway(run, site, networks, enrolmentToken(site), qemu, acceleration, extras(site))
                             .toString());
         }
         servers.values().forEach(server -> server.child().awaitReady(START_BOUND));
@@ -252,7 +266,8 @@ public final class Lab implements AutoCloseable {
 
     private Map<String, Object> extras(Topology.Site site) {
         Map<String, Object> extras = new LinkedHashMap<>();
-        if (needsPages()) {
+        if (needsPages()
+                && scenario.uplinks().stream().noneMatch(uplink -> uplink.site().equals(site))) {
             extras.put("page", List.of(site.page4(), site.page6()));
         }
         if (carriesBy(SEGMENT) || carriesBy(ILNP)) {
@@ -299,6 +314,10 @@ public final class Lab implements AutoCloseable {
     /** What a process writes; the next one of the same name goes on in the same file. */
     Path log(String name) {
         return server(name).child().log();
+    }
+
+    long pid(String name) {
+        return server(name).child().pid();
     }
 
     /** SIGKILL to the controller or a gateway. */
@@ -385,7 +404,7 @@ public final class Lab implements AutoCloseable {
                                 "template",
                                 GuestPlan.TEMPLATE,
                                 "parameters",
-                                plan.parameters(image)));
+                                plan.parameters(image, qemu)));
         await(
                 "VM " + plan.name() + " is seen running",
                 START_BOUND,
@@ -471,10 +490,10 @@ public final class Lab implements AutoCloseable {
                 "link set " + tap + " txqueuelen 10000 master " + bridge(plan.network()),
                 "link set " + tap + " up"));
         Path qmp = run.folder().resolve(plan.name() + ".qmp");
-        Map<String, String> variables = new HashMap<>(plan.parameters(image));
+        Map<String, String> variables = new HashMap<>(plan.parameters(image, qemu));
         variables.putAll(Map.of(
                 "vm", plan.name(), "qmp", qmp.toString(), "accel", acceleration, "mac.0", plan.mac(), "tap.0", tap));
-        LaunchTemplate template = GuestPlan.template(acceleration);
+        LaunchTemplate template = GuestPlan.template(qemu, acceleration);
         List<String> command = new ArrayList<>(template.fill(plan.name(), variables));
         command.addAll(List.of("-qmp", "unix:" + qmp + ",server=on,wait=off"));
         // A second way in, for what an operator does past the gateway that holds the first.
@@ -486,7 +505,7 @@ public final class Lab implements AutoCloseable {
 
     /** What the hypervisors may be started with on this machine, found out by booting the guest's kernel. */
     ProbeResult acceleration() {
-        return new AccelerationProbe("qemu-system-x86_64", Folders.cache())
+        return new AccelerationProbe(qemu.program(), Folders.cache())
                 .probe(image.kernel(), Optional.of(image.initrd()), GuestImage.READY, KVM_PATIENCE);
     }
 

@@ -24,10 +24,11 @@ public final class Labs {
         Lab.removeDeadRuns();
         progress.show("guest image ...");
         GuestImage image = GuestImage.prepare();
+        LabQemu qemu = LabQemu.prepare(progress);
         Findings findings = new Findings();
         boolean goesOn = true;
         while (goesOn) {
-            goesOn = runOnce(play, options, topology, image, findings, progress, startNs);
+            goesOn = runOnce(play, options, topology, image, qemu, findings, progress, startNs);
         }
         return new Report(
                 Report.SCHEMA,
@@ -47,6 +48,7 @@ public final class Labs {
             ScenarioOptions options,
             Topology topology,
             GuestImage image,
+            LabQemu qemu,
             Findings findings,
             Progress progress,
             long startNs) {
@@ -60,6 +62,7 @@ public final class Labs {
                         run,
                         topology,
                         image,
+                        qemu,
                         options.scenario(),
                         scenario.mechanism(options),
                         scenario.transparency(options)),
@@ -77,6 +80,11 @@ public final class Labs {
             boolean goesOn = play.on(stage, findings) && !(keep && !findings.ok());
             wire.ifPresent(watched -> watched.judge(stage, findings));
             native6.ifPresent(watched -> watched.judge(stage, findings));
+            if (stage.lab().mechanism().equals(Lab.SEGMENT) || scenario == Scenarios.DEMO) {
+                if (wire.isEmpty() && native6.isEmpty()) {
+                    Checksums.judge(stage, findings);
+                }
+            }
             keep &= !findings.ok();
             return goesOn;
         } finally {
@@ -95,13 +103,20 @@ public final class Labs {
     public static String up(String prefix, long seed, Progress progress) {
         Lab.removeDeadRuns();
         GuestImage image = GuestImage.prepare();
+        LabQemu qemu = LabQemu.prepare(progress);
         Run run = Run.create(prefix);
         Thread atEnd = Thread.ofPlatform().unstarted(run::removeQuietly);
         Runtime.getRuntime().addShutdownHook(atEnd);
         boolean stands = false;
         try {
             Lab lab = new Lab(
-                    run, Topology.threeContinents(), image, Scenarios.DEMO, Lab.OVERLAY, ScenarioOptions.VISIBLE);
+                    run,
+                    Topology.threeContinents(),
+                    image,
+                    qemu,
+                    Scenarios.STANDING,
+                    Lab.OVERLAY,
+                    ScenarioOptions.VISIBLE);
             Stage.setUp(lab, List.of(GuestPlan.web1(lab.topology())), seed, progress, System.nanoTime());
             run.letStand();
             stands = true;

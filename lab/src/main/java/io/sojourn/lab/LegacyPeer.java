@@ -114,13 +114,9 @@ final class LegacyPeer extends Scenario {
     private static void judge(Stage stage, String site, Traffic.Window window, Findings findings) {
         stage.say(String.format(
                 Locale.ROOT,
-                "without MAT, VM at %s: lost %d, duplicated %d, reordered %d, sessions %d open %d broken, RTT %.1f ms",
+                "without MAT, VM at %s: %s, RTT %.1f ms",
                 site,
-                window.lost(),
-                window.duplicated(),
-                window.reordered(),
-                window.tcpOpen(),
-                window.tcpBroken(),
+                window.counts(),
                 window.paths().getFirst().rttAfterMs()));
         if (window.lost() + window.duplicated() + window.reordered() + window.tcpBroken() + window.bytesMismatched()
                 > 0) {

@@ -65,16 +65,12 @@ final class MechanismChange extends Scenario {
         Traffic.Window window = traffic.end();
         stage.say(String.format(
                 Locale.ROOT,
-                "%-8s  %d ways explained, %d octets added, on the WAN %d; lost %d, duplicated %d, reordered %d, sessions %d open %d broken",
+                "%-8s  %d ways explained, %d octets added, on the WAN %d; %s",
                 mechanism,
                 ways,
                 added,
                 seen,
-                window.lost(),
-                window.duplicated(),
-                window.reordered(),
-                window.tcpOpen(),
-                window.tcpBroken()));
+                window.counts()));
         if (window.lost() + window.duplicated() + window.reordered() + window.tcpBroken() + window.bytesMismatched()
                 > 0) {
             findings.problems.add("while the VM's mechanism became " + mechanism + ":");

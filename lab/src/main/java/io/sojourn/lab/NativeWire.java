@@ -12,7 +12,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Watches every site's end of the WAN while paged VMs move: an address of theirs, or of those they talk to, must never be seen there, and tshark must find every checksum
@@ -22,15 +21,6 @@ final class NativeWire {
     private static final int FILE_HEADER_BYTES = 24;
     private static final int RECORD_HEADER_BYTES = 16;
     private static final int UDP = 17;
-    private static final int SHOWN = 3;
-
-    /**
-     * Linux writes 0xFFFF for a sum of zero in TCP, too, where it has to compute one in software (skb_checksum_help); to a ones' complement sum both are the same number, and
-     * any receiver takes it, but tshark does not like it.
-     */
-    private static final String BAD_CHECKSUM =
-            "ip.checksum.status==0 || (tcp.checksum.status==0 && tcp.checksum!=0xffff) || udp.checksum.status==0"
-                    + " || icmp.checksum.status==0 || icmpv6.checksum.status==0";
 
     private final Lab lab;
     private final List<Topology.Site> sites;
@@ -39,6 +29,8 @@ final class NativeWire {
     private long paged;
     private long encapsulated;
     private long members;
+    private long probes;
+    private long addedBytes;
 
     private NativeWire(Lab lab) {
         this.lab = lab;
@@ -51,30 +43,42 @@ final class NativeWire {
     static NativeWire begin(Lab lab) {
         NativeWire wire = new NativeWire(lab);
         try (WanControl wan = lab.wan()) {
-            wire.sites.forEach(site -> wan.capture(site.name(), wire.file(site), Configs.GATEWAY_PORT));
+            wire.ends().forEach(end -> wan.capture(end, wire.file(end), Configs.GATEWAY_PORT));
         }
         return wire;
     }
 
-    private Path file(Topology.Site site) {
-        return lab.run().folder().resolve("wan-" + site.name() + ".pcap");
+    /** Where a site touches the WAN. */
+    private List<String> ends() {
+        List<String> ends =
+                new ArrayList<>(sites.stream().map(Topology.Site::name).toList());
+        lab.scenario().uplinks().forEach(uplink -> ends.add(uplink.name()));
+        return ends;
+    }
+
+    private Path file(String end) {
+        return lab.run().folder().resolve("wan-" + end + ".pcap");
     }
 
     /** Ends the captures and says what is in them. */
     void judge(Stage stage, Findings findings) {
         try (WanControl wan = lab.wan()) {
-            sites.forEach(site -> wan.endCapture(site.name()));
+            ends().forEach(wan::endCapture);
         }
         long bad = 0;
-        for (Topology.Site site : sites) {
-            read(file(site));
-            bad += badChecksums(file(site), findings);
+        for (String end : ends()) {
+            read(file(end));
+            bad += Checksums.bad(file(end), List.of(), "", findings);
         }
         stage.say(
                 "on the WAN, all sites: " + packets + " packets, of which " + paged + " between pages, " + encapsulated
-                        + " of the gateways; members' own addresses in " + members + ", bad checksums in " + bad);
+                        + " of the gateways; members' own addresses in " + members + ", bad checksums in " + bad
+                        + "; " + probes + " datagrams of probes, octets added to them " + addedBytes);
         if (paged == 0) {
             findings.problems.add("no packet between pages was seen on the WAN");
+        }
+        if (addedBytes > 0) {
+            findings.problems.add(addedBytes + " octets were added to probes' datagrams on the WAN");
         }
         if (members > 0) {
             findings.problems.add(members + " packets on the WAN have a member's own address");
@@ -93,14 +97,19 @@ final class NativeWire {
             inside.add(IpPrefix.parse(site.prefix4()));
             inside.add(IpPrefix.parse(site.prefix6()));
         }
+        for (Uplink uplink : lab.scenario().uplinks()) {
+            pages.add(IpPrefix.parse(uplink.page4()));
+            pages.add(IpPrefix.parse(uplink.page6()));
+        }
         try (FileChannel channel = FileChannel.open(pcap)) {
             ByteBuffer file = channel.map(FileChannel.MapMode.READ_ONLY, 0, Files.size(pcap))
                     .order(ByteOrder.LITTLE_ENDIAN);
             for (int at = FILE_HEADER_BYTES; at + RECORD_HEADER_BYTES <= file.limit(); ) {
                 int captured = file.getInt(at + 8);
+                int length = file.getInt(at + 12);
                 at += RECORD_HEADER_BYTES;
                 if (captured >= 20 && at + captured <= file.limit()) {
-                    packet(file, at, pages, inside);
+                    packet(file, at, captured, length, pages, inside);
                 }
                 at += captured;
             }
@@ -109,7 +118,20 @@ final class NativeWire {
         }
     }
 
-    private void packet(ByteBuffer file, int at, List<IpPrefix> pages, List<IpPrefix> inside) {
+    /** A datagram of a probe, known by what is in it, is as long as its sender made it. */
+    private void probe(ByteBuffer file, int at, int captured, int length, boolean v6) {
+        int headers = (v6 ? 40 : 20) + 8;
+        if (file.get(at + (v6 ? 6 : 9)) == UDP && captured >= headers + 16) {
+            long number = Long.reverseBytes(file.getLong(at + headers));
+            if (number == ~Long.reverseBytes(file.getLong(at + headers + 8))) {
+                probes++;
+                addedBytes += Math.abs(length - headers - UdpProbe.PAYLOAD_BYTES);
+            }
+        }
+    }
+
+    private void packet(
+            ByteBuffer file, int at, int captured, int length, List<IpPrefix> pages, List<IpPrefix> inside) {
         packets++;
         boolean v6 = (file.get(at) & 0xF0) == 0x60;
         int bytes = v6 ? 16 : 4;
@@ -121,6 +143,7 @@ final class NativeWire {
         }
         if (isIn(pages, source) && isIn(pages, destination)) {
             paged++;
+            probe(file, at, captured, length, v6);
         } else if (file.get(at + (v6 ? 6 : 9)) == UDP) {
             encapsulated++;
         }
@@ -139,45 +162,5 @@ final class NativeWire {
         byte[] octets = new byte[bytes];
         file.get(at, octets);
         return IpAddress.of(octets);
-    }
-
-    /** How many packets tshark has something to say against; those that were cut short it leaves alone. */
-    static long badChecksums(Path pcap, Findings findings) {
-        Command.Outcome found = Command.attempt(
-                List.of(
-                        "tshark",
-                        "-n",
-                        "-r",
-                        pcap.toString(),
-                        "-o",
-                        "ip.check_checksum:TRUE",
-                        "-o",
-                        "tcp.check_checksum:TRUE",
-                        "-o",
-                        "udp.check_checksum:TRUE",
-                        "-Y",
-                        BAD_CHECKSUM,
-                        "-T",
-                        "fields",
-                        "-e",
-                        "_ws.col.Source",
-                        "-e",
-                        "_ws.col.Destination",
-                        "-e",
-                        "_ws.col.Protocol",
-                        "-e",
-                        "_ws.col.Info",
-                        "-e",
-                        "tcp.checksum",
-                        "-e",
-                        "udp.checksum"),
-                Map.of(),
-                null);
-        if (found.status() != 0) {
-            findings.problems.add(
-                    "tshark does not read " + pcap + ": " + found.err().strip());
-        }
-        found.out().lines().limit(SHOWN).forEach(line -> findings.problems.add("bad checksum: " + line));
-        return found.out().lines().count();
     }
 }

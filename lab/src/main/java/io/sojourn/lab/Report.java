@@ -160,7 +160,12 @@ public record Report(
         }
     }
 
-    /** Of a rule at a correspondent's edge, from the manager's command to the first packet by it; {@code oneWayMs} is the delay from one to the other. */
+    /**
+     * Of a rule at a correspondent's edge, from the command's coming to the new place until the first packet by the rule.
+     *
+     * @param oneWayMs the delay from one to the other, mean of all
+     * @param aboveMsMean by how much a switch was longer than its own one-way delay
+     */
     public record Switches(
             String mechanism,
             int times,
@@ -168,7 +173,9 @@ public record Report(
             double switchMsMean,
             double switchMsP50,
             double switchMsP99,
-            double switchMsMax) {}
+            double switchMsMax,
+            double aboveMsMean,
+            double aboveMsP99) {}
 
     static TopologyPart describe(Topology topology) {
         List<LinkPart> links = topology.links().stream()

@@ -122,7 +122,7 @@ final class Roam extends Scenario {
     }
 
     /** TCP to the controller does not survive the change of an address: until it has been made anew. */
-    private static void awaitAttached(Stage stage, Topology.Site home) {
+    static void awaitAttached(Stage stage, Topology.Site home) {
         String log = Lab.gatewayProcess(home.name());
         long deadlineNs = System.nanoTime() + REATTACHED.toNanos();
         while (true) {

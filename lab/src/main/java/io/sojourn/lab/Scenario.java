@@ -108,6 +108,11 @@ public abstract class Scenario {
         return List.of();
     }
 
+    /** Ways of sites to the WAN beside the first. */
+    List<Uplink> uplinks() {
+        return List.of();
+    }
+
     /** Prefixes of the WAN that are routed to a site beside its own and its pages. */
     List<String> routedTo(Topology.Site site) {
         return List.of();

@@ -6,6 +6,14 @@ import java.util.List;
 /** The programme. */
 final class Scenarios {
     static final Tour DEMO = new Tour();
+    /** What stands may be tried with every mechanism. */
+    static final Scenario STANDING = new Tour() {
+        @Override
+        List<String> alsoBy() {
+            return List.of(Lab.PAGING, Lab.SEGMENT, Lab.MAT);
+        }
+    };
+
     static final Loop LOOP = new Loop();
 
     static final List<Scenario> ALL = List.of(
@@ -30,6 +38,9 @@ final class Scenarios {
             new KernelPeer(),
             new SegmentGroup(),
             new LegacyPeer(),
+            new TwoUplinks(),
+            new MobileNetwork(),
+            new MatOverhead(),
             new RuleSwitch(),
             IlnpPeer.plain(),
             IlnpPeer.host(),

@@ -78,7 +78,8 @@ final class Stage implements AutoCloseable {
         progress.say(since(startNs) + "lab " + lab.run().prefix() + ": "
                 + String.join(
                         ", ",
-                        lab.topology().sites().stream().map(Topology.Site::name).toList()) + "; hypervisor: "
+                        lab.topology().sites().stream().map(Topology.Site::name).toList()) + "; hypervisor: QEMU "
+                + lab.qemu().version() + ", "
                 + acceleration.acceleration() + " (" + acceleration.reason() + ")");
         progress.show("WAN, controller, gateways ...");
         lab.startProcesses(acceleration.acceleration(), seed);

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** The demo: once round the sites. */
-final class Tour extends Scenario {
+class Tour extends Scenario {
     Tour() {
         super("demo", "once round: st-andrews, hiroshima, gainesville, and home", 3, 3);
     }

@@ -51,7 +51,13 @@ final class Traffic implements AutoCloseable {
             int tcpOpen,
             int tcpBroken,
             long bytesMismatched,
-            List<String> faults) {}
+            List<String> faults) {
+        /** For a person. */
+        String counts() {
+            return "lost " + lost + ", duplicated " + duplicated + ", reordered " + reordered + ", sessions " + tcpOpen
+                    + " open " + tcpBroken + " broken";
+        }
+    }
 
     private record Mark(long begin, long moveStart) {}
 

@@ -24,7 +24,7 @@ import java.util.concurrent.locks.LockSupport;
  * <p>Payload, 64 octets: number (8), its complement (8), then the number repeated.
  */
 final class UdpProbe implements AutoCloseable {
-    private static final int PAYLOAD_BYTES = 64;
+    static final int PAYLOAD_BYTES = 64;
     private static final long NS_PER_MS = 1_000_000;
 
     private final Place place;

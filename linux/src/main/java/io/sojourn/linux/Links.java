@@ -23,6 +23,7 @@ public final class Links implements AutoCloseable {
     private static final int IF_STATS_MSG_BYTES = 12;
     private static final int IFF_UP = 1;
     private static final int IFF_NOARP = 0x80;
+    private static final int IFF_LOWER_UP = 0x10000;
     private static final int IFLA_ADDRESS = 1;
     private static final int IFLA_MTU = 4;
     private static final int IFLA_MASTER = 10;
@@ -159,6 +160,14 @@ public final class Links implements AutoCloseable {
         byte[] mac = new byte[6];
         MemorySegment.copy(netlink.answer(), JAVA_BYTE, at, mac, 0, mac.length);
         return mac;
+    }
+
+    /** Up, and with a carrier as far as its driver knows. */
+    public boolean isRunning(int ifindex) {
+        link(RTM_GETLINK, ifindex);
+        askOrFail("look at interface " + ifindex);
+        int flags = netlink.answer().get(JAVA_INT_UNALIGNED, Netlink.HEADER_BYTES + 8);
+        return (flags & (IFF_UP | IFF_LOWER_UP)) == (IFF_UP | IFF_LOWER_UP);
     }
 
     /** The counters now; some microseconds, so it can be polled. */

@@ -55,6 +55,13 @@ public record PeerAddress(long high, long low, int port, int scopeId) {
         }
     }
 
+    /** As people write it: 192.0.2.1:7400, [2001:db8::1]:7400. */
+    @Override
+    public String toString() {
+        String ip = toSocketAddress().getAddress().getHostAddress();
+        return isIpv4() ? ip + ":" + port : "[" + ip + "]:" + port;
+    }
+
     static long key(long high, long low, int port) {
         long hash = (high * 0x9e3779b97f4a7c15L) ^ low;
         hash = (hash ^ (hash >>> 32)) * 0xd6e8feb86659fd93L + port;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.mechanism;
 
+import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.IpPrefix;
 import java.util.Optional;
 
@@ -63,6 +64,12 @@ public record Page(Optional<IpPrefix> v4, Optional<IpPrefix> v6) {
 
     public boolean isNone() {
         return v4.isEmpty() && v6.isEmpty();
+    }
+
+    public boolean contains(IpAddress address) {
+        return (address.isV6() ? v6 : v4)
+                .map(prefix -> prefix.contains(address))
+                .orElse(false);
     }
 
     /** How many numbers a subnet's hosts need in an IPv4 page. */

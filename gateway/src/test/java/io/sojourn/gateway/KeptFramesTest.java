@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+
+class KeptFramesTest {
+    private static final int TCP = 6;
+    private static final int UDP = 17;
+    private static final int ICMPV6 = 58;
+    private static final int FRAGMENT = 44;
+    private static final int TAG_AT = 14 + 40 + 8 + 8;
+    private static final int LENGTH = TAG_AT + 8;
+
+    private final MemorySegment frame = Arena.ofAuto().allocate(2_000);
+
+    @Test
+    void datagramsGoBeforeTcpAndNeitherWaitsForEver() {
+        try (KeptFrames kept = new KeptFrames(1 << 20)) {
+            for (int i = 0; i < 3; i++) {
+                add(kept, TCP, 0, i);
+            }
+            for (int i = 0; i < 20; i++) {
+                add(kept, UDP, 0, 100 + i);
+            }
+            List<Integer> out = drain(kept);
+            assertThat(out.subList(0, 8)).containsExactly(100, 101, 102, 103, 104, 105, 106, 107);
+            assertThat(out.get(8)).isEqualTo(0);
+            assertThat(out).hasSize(23).doesNotHaveDuplicates();
+        }
+    }
+
+    @Test
+    void aFlowKeepsItsOrderWhetherOrNotItsPacketsAreFragments() {
+        SplittableRandom random = new SplittableRandom(3);
+        try (KeptFrames kept = new KeptFrames(4 << 20)) {
+            int[] protocols = {TCP, UDP, ICMPV6};
+            int[] sent = new int[3];
+            int[] seen = new int[3];
+            for (int i = 0; i < 5_000; i++) {
+                int flow = random.nextInt(3);
+                if (random.nextInt(3) > 0) {
+                    add(kept, protocols[flow], random.nextInt(3), flow << 16 | sent[flow]++);
+                } else if (!kept.isEmpty()) {
+                    int tag = take(kept);
+                    assertThat(tag & 0xFFFF).isEqualTo(seen[tag >> 16]++);
+                }
+            }
+            drain(kept).forEach(tag -> assertThat(tag & 0xFFFF).isEqualTo(seen[tag >> 16]++));
+            assertThat(seen).containsExactly(sent);
+        }
+    }
+
+    @Test
+    void theBoundIsForBothTogether() {
+        try (KeptFrames kept = new KeptFrames(10 * (LENGTH + 16))) {
+            int fits = 0;
+            while (write(TCP, 0, fits) && kept.add(frame, 0, LENGTH)) {
+                fits++;
+            }
+            assertThat(fits).isBetween(8, 11);
+            write(UDP, 0, 0);
+            assertThat(kept.add(frame, 0, LENGTH)).isFalse();
+            kept.remove();
+            assertThat(kept.add(frame, 0, LENGTH)).isTrue();
+            assertThat(kept.count()).isEqualTo(fits);
+        }
+    }
+
+    private void add(KeptFrames kept, int protocol, int fragment, int tag) {
+        write(protocol, fragment, tag);
+        assertThat(kept.add(frame, 0, LENGTH)).isTrue();
+    }
+
+    private static List<Integer> drain(KeptFrames kept) {
+        List<Integer> out = new ArrayList<>();
+        while (!kept.isEmpty()) {
+            out.add(take(kept));
+        }
+        return out;
+    }
+
+    private static int take(KeptFrames kept) {
+        HoldBuffer next = kept.next();
+        int tag = next.frames().get(ValueLayout.JAVA_INT_UNALIGNED, next.frameAt() + TAG_AT);
+        kept.remove();
+        return tag;
+    }
+
+    /** IPv6; {@code fragment} 0: whole, 1: the first of a packet, 2: a later one (RFC 8200, section 4.5). */
+    private boolean write(int protocol, int fragment, int tag) {
+        ByteBuffer b = frame.asByteBuffer();
+        b.clear();
+        b.put(new byte[LENGTH]);
+        b.put(0, (byte) 0x52).put(6, (byte) 0x52).putShort(12, (short) 0x86DD);
+        b.putInt(14, 0x6000_0000).putShort(18, (short) (LENGTH - 54));
+        b.put(20, (byte) (fragment == 0 ? protocol : FRAGMENT)).put(21, (byte) 64);
+        b.put(22, (byte) 0xFD).put(38, (byte) 0xFD).put(37, (byte) 1).put(53, (byte) 2);
+        if (fragment != 0) {
+            b.put(54, (byte) protocol).putShort(56, (short) (fragment == 1 ? 1 : 8 << 3 | 1));
+        }
+        frame.set(ValueLayout.JAVA_INT_UNALIGNED, TAG_AT, tag);
+        return true;
+    }
+}
