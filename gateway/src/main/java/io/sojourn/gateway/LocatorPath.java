@@ -15,6 +15,7 @@ import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
+import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv6;
 import io.sojourn.wire.LocatorUpdate;
 import io.sojourn.wire.NonceOption;
@@ -243,12 +244,22 @@ final class LocatorPath implements Bypass, AutoCloseable {
         if (to != null && epoch != to.vm().boundEpoch) {
             return false; // it has to wait for the VM, and is known by its epoch
         }
-        if (lastRelay == null) {
+        boolean follows = to == null || here.transparency(to) == Transparency.VISIBLE;
+        if (lastRelay == null && (follows || isSentTo(here, peer, run))) {
             witness.toWan(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
         }
-        boolean follows = to == null || here.transparency(to) == Transparency.VISIBLE;
         outAll(here, run, lastAt, follows, lastRelay);
         return true;
+    }
+
+    /** Whether it goes to the peer itself, and not by way of another. */
+    private static boolean isSentTo(LocatorNetwork here, Peer peer, FrameRun run) {
+        MemorySegment s = run.memory();
+        long ip = run.frameAt() + Ethernet.HEADER_BYTES;
+        long to = here.border.destination(
+                Ipv6.sourceLow(s, ip), Ipv6.destinationLow(s, ip), Ipv6.destinationHigh(s, ip), nowMs());
+        PeerLocators whose = here.peerAt(to);
+        return to == 0 || whose != null && whose.peer() == peer;
     }
 
     private void outAll(
@@ -282,7 +293,7 @@ final class LocatorPath implements Bypass, AutoCloseable {
                     counters.drop(DropReason.NO_ROUTE);
                 } else {
                     sayNonce(here, s, ip, now);
-                    passOn(by, run, here, 0);
+                    passOn(by, again(run), here, 0);
                 }
             }
             case DROP -> drop(here.border.reason(), run.count());
@@ -290,11 +301,23 @@ final class LocatorPath implements Bypass, AutoCloseable {
         }
     }
 
+    /** A run of several keeps what it has found out about its headers, which have changed since. */
+    private FrameRun again(FrameRun run) {
+        boolean parsed = run.count() > 1
+                && !f.parse(run.memory(), run.frameAt(), run.frameLength()).isDrop();
+        return parsed && arriving.whole(run.memory(), f, run.segmentBytes()) ? arriving : run;
+    }
+
     private void passOn(Peer to, FrameRun run, LocatorNetwork here, long epoch) {
         wan.passOn(to, run, here.network.vni, epoch);
         if (run.count() > 1) {
             wan.flush(); // its payload is gone when the next one comes
         }
+    }
+
+    /** Sends a packet with nothing in it but a nonce. */
+    void follow(LocatorNetwork here, long from, long nid, long to, long correspondent, Nonce nonce) {
+        say(here, from, IlnpMessages.writeNonce(message, Ethernet.HEADER_BYTES, from, nid, to, correspondent, nonce));
     }
 
     /** A session's first nonces travel in packets of their own: a guest's would grow, and be lost where nobody knows the option. */
@@ -515,6 +538,13 @@ final class LocatorPath implements Bypass, AutoCloseable {
                 nowMs(),
                 here.outbox(this));
         boolean isUpdate = here.border.headers().isLocatorUpdate(s, at + Ethernet.HEADER_BYTES);
+        if (here.border.headers().protocol() == IpProtocol.NO_NEXT_HEADER) {
+            if (to != null && isOwn) {
+                moves.cameRound(to.vm(), true, f.destinationHigh());
+            } else if (to == null && source != null) {
+                moves.cameRound(source.vm(), false, f.sourceHigh());
+            }
+        }
         if (way == Way.CONSUMED) {
             if (isUpdate) {
                 moves.heard(here, s, at + Ethernet.HEADER_BYTES);
@@ -625,6 +655,11 @@ final class LocatorPath implements Bypass, AutoCloseable {
         }
         if (!here.site.works(f.sourceHigh())) {
             return DropReason.NO_ROUTE;
+        }
+        Hold hold = from.vm().outboundHolds.get(peer.id);
+        if (hold != null) {
+            outside.hold(from.vm(), hold, run);
+            return DropReason.NONE;
         }
         if (!TtlDecrement.ipv6(run.memory(), run.frameAt() + Ethernet.HEADER_BYTES)) {
             return DropReason.TTL_EXPIRED;
