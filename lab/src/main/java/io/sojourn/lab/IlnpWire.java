@@ -81,7 +81,10 @@ final class IlnpWire {
             packets += count(end, "ipv6.addr==fd66::/16 && !icmpv6.type==156");
             refuse(count(end, members()), "packets on the WAN have a member's own address", findings);
             refuse(count(end, "_ws.malformed"), "packets on the WAN are malformed to tshark", findings);
-            refuse(Checksums.bad(file(end), List.of(), "", findings), "packets on the WAN have a bad checksum", findings);
+            refuse(
+                    Checksums.bad(file(end), List.of(), "", findings),
+                    "packets on the WAN have a bad checksum",
+                    findings);
             sources.addAll(sourcesOf(end, stage.mover().plan()));
         }
         stage.say(String.format(
