@@ -25,6 +25,7 @@ import picocli.CommandLine.Spec;
             ControllerCommand.class,
             GatewayCommand.class,
             WanCommand.class,
+            IlnpHostCommand.class,
             StatusCommand.class,
             ExplainCommand.class,
             SiteCommands.class,

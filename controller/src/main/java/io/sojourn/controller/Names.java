@@ -126,13 +126,31 @@ final class Names implements AutoCloseable {
             }
             placesOfNetworks.put(network.name(), names);
         }
+        for (GatewayDocument gateway : realm.gateways()) {
+            for (String network : placesOfNetworks.keySet()) {
+                List<IpPrefix> locators = locators(gateway, network);
+                if (!locators.isEmpty()) {
+                    places.put(place(gateway, network), locators);
+                }
+            }
+        }
         List<NamedVm> vms = new ArrayList<>();
         for (Resource.Vm vm : realm.vms()) {
             List<NamedVm.Address> addresses = new ArrayList<>();
             for (Resource.Nic nic : vm.nics()) {
                 List<String> near = placesOfNetworks.getOrDefault(nic.network(), List.of());
+                Optional<GatewayDocument> border = border(vm, nic.network());
                 for (String text : nic.addresses()) {
                     IpAddress address = IpAddress.parse(text);
+                    if (address.isV6() && border.isPresent()) {
+                        // Outside it is known by where it is; its address inside leads nowhere there.
+                        String place = place(border.get(), nic.network());
+                        locators(border.get(), nic.network())
+                                .forEach(locator -> addresses.add(new NamedVm.Address(
+                                        new IpAddress(true, locator.address().high(), address.low()),
+                                        Optional.of(place))));
+                        continue;
+                    }
                     Optional<String> place = near.stream()
                             .filter(name -> places.getOrDefault(name, List.of()).stream()
                                     .anyMatch(prefix -> prefix.contains(address)))
@@ -143,6 +161,27 @@ final class Names implements AutoCloseable {
             vms.add(new NamedVm(vm.name(), addresses));
         }
         return Zone.of(config.zone(), version, vms, places);
+    }
+
+    /** The gateway by whose locators the VM is reached in that network; empty: by none. */
+    private Optional<GatewayDocument> border(Resource.Vm vm, String network) {
+        String mechanism = vm.mechanism() == null
+                ? realm.network(network).map(Resource.Network::mechanism).orElse("")
+                : vm.mechanism();
+        if (!Inventory.ILNP.equals(mechanism)) {
+            return Optional.empty();
+        }
+        return realm.binding(vm.name())
+                .flatMap(binding -> realm.gateway(binding.gateway().name()))
+                .filter(gateway -> !gateway.locatorsIn(network).isEmpty());
+    }
+
+    private static List<IpPrefix> locators(GatewayDocument gateway, String network) {
+        return gateway.locatorsIn(network).stream().map(IpPrefix::parse).toList();
+    }
+
+    private static String place(GatewayDocument gateway, String network) {
+        return gateway.name() + "." + network + ".networks";
     }
 
     @Override

@@ -341,7 +341,12 @@ final class Handoffs {
         }
         switch (action) {
             case HandoffAction.Send(GatewayId to, Signal signal) -> signals.send(to, signal);
-            case HandoffAction.SendInOrder(GatewayId to, Signal signal) -> signals.sendInOrder(to, signal);
+            case HandoffAction.SendInOrder(GatewayId to, Signal signal) -> {
+                if (nodes != null && h.role == Role.SOURCE && signal.body() instanceof Signal.EndMarker) {
+                    nodes.silent(vm, nowNs);
+                }
+                signals.sendInOrder(to, signal);
+            }
             case HandoffAction.StartCopy() -> {
                 vm.singly = true;
                 h.queue(new QueueWatch(h.guest.ports(), timers));
@@ -371,7 +376,7 @@ final class Handoffs {
             case HandoffAction.DeliverLive() -> {
                 path.deliverLive(vm, move, nowNs);
                 if (nodes != null) {
-                    nodes.activated(vm, move.number(), nowNs);
+                    nodes.activated(vm, h.plan.source(), move.number(), nowNs);
                 }
                 h.guest.activated();
             }
@@ -380,10 +385,12 @@ final class Handoffs {
             case HandoffAction.DropBuffer() -> path.dropBuffer(vm, move);
             case HandoffAction.HoldFrom(GatewayId gateway, long bound) ->
                 path.holdFrom(vm, move, gateway, bound, () -> holdStarted(h, gateway));
-            case HandoffAction.ReleaseHold(GatewayId gateway) -> path.releaseHold(vm, move, gateway);
+            case HandoffAction.ReleaseHold(GatewayId gateway) ->
+                release(vm, gateway, true, () -> path.releaseHold(vm, move, gateway));
             case HandoffAction.HoldOutbound(GatewayId gateway, Epoch epoch, long bound) ->
                 path.holdOutbound(vm, move, gateway, bound, () -> holdStarted(h, gateway));
-            case HandoffAction.ReleaseOutbound(GatewayId gateway) -> path.releaseOutbound(vm, move, gateway);
+            case HandoffAction.ReleaseOutbound(GatewayId gateway) ->
+                release(vm, gateway, false, () -> path.releaseOutbound(vm, move, gateway));
             case HandoffAction.InstallRoute(Binding binding) -> {
                 if (binding.epoch().isAfter(vm.epoch)) {
                     table.bind(vm, binding.gateway(), binding.epoch());
@@ -405,6 +412,13 @@ final class Handoffs {
             case HandoffAction.Report(Phase phase, String event, String detail) -> report(h, phase, event, detail);
             case HandoffAction.Count(Counter counter, long n) -> h.counts.merge(counter, n, Long::sum);
             case HandoffAction.Finished() -> finish(h);
+        }
+    }
+
+    /** What meets on our own LAN may have to wait for what still comes by way of a third site. */
+    private void release(VmEntry vm, GatewayId gateway, boolean toVm, Runnable release) {
+        if (nodes == null || !gateway.equals(table.self()) || !nodes.putOff(vm, toVm, release)) {
+            release.run();
         }
     }
 

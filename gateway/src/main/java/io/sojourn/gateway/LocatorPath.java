@@ -4,19 +4,15 @@ package io.sojourn.gateway;
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.LocatorNetwork.Member;
 import io.sojourn.gateway.Whereabouts.Keeping;
-import io.sojourn.ilnp.Advertised;
 import io.sojourn.ilnp.BorderRouter.Way;
-import io.sojourn.ilnp.IlnpMessages;
-import io.sojourn.ilnp.Nonce;
 import io.sojourn.ilnp.Transparency;
-import io.sojourn.linux.Tap;
 import io.sojourn.model.location.Locator64;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
+import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv6;
-import io.sojourn.wire.LocatorUpdate;
 import io.sojourn.wire.NonceOption;
 import io.sojourn.wire.ParsedFrame;
 import io.sojourn.wire.TtlDecrement;
@@ -30,8 +26,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Packets of VMs by ILNP (docs/protocol/ilnp.md): as they are, but for their locators. Out: 1 who are they from and to, and does the one in question go by ILNP; 2 by which locator does
@@ -42,40 +36,34 @@ import org.slf4j.LoggerFactory;
  * where they stand. Locking: forwarder's thread.
  */
 final class LocatorPath implements Bypass, AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(LocatorPath.class);
     private static final int BURST = 64;
     private static final int DRAINED_MOST = 8 * PagePort.QUEUE_FRAMES;
     private static final long NS_PER_MS = 1_000_000;
     private static final long WAITING_TICK_NS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final long IDLE_TICK_NS = TimeUnit.MILLISECONDS.toNanos(500);
     private static final long PRUNE_NS = TimeUnit.SECONDS.toNanos(10);
-    private static final long SAY_NS = TimeUnit.SECONDS.toNanos(1);
 
     private final ForwardingTable table;
     private final WanPort wan;
     private final LanDevice device;
-    private final long deviceMac;
     private final Outside outside;
     private final Counters counters;
     private final Map<String, GatewayConfig.Attachment> attachments;
     private final NodeMoves moves;
+    private final LocatorVoice voice;
     private final List<LocatorNetwork> networks = new ArrayList<>();
     /** By locator of ours. */
     private final Long2ObjectOpenHashMap<LocatorNetwork> own = new Long2ObjectOpenHashMap<>();
 
     private final ParsedFrame f = new ParsedFrame();
     private final FrameRun one = new FrameRun();
-    private final FrameRun said = new FrameRun();
     private final FrameRun arriving = new FrameRun();
     private final MemorySegment in = Arena.ofAuto().allocate(LanPort.VNET_BYTES + WanPort.frameBytes(), 64);
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes(), 64);
-    private final MemorySegment message = Arena.ofAuto().allocate(4096, 64);
     private Witness witness = new Witness();
     private boolean more;
     private long nextTickNs;
     private long nextPruneNs;
-    private long saidNs = Long.MIN_VALUE / 2;
-    private long unsaid;
 
     // What carries() found out about the last packet.
     private @Nullable VirtualNetwork lastNetwork;
@@ -93,10 +81,10 @@ final class LocatorPath implements Bypass, AutoCloseable {
         this.table = table;
         this.wan = wan;
         this.device = port.device();
-        this.deviceMac = port.mac();
         this.attachments = attachments;
         this.outside = outside;
         this.counters = counters;
+        this.voice = new LocatorVoice(wan, port, counters);
         this.moves = new NodeMoves(table, wan, counters, this);
     }
 
@@ -106,6 +94,10 @@ final class LocatorPath implements Bypass, AutoCloseable {
 
     int fd() {
         return device.fd();
+    }
+
+    LocatorVoice voice() {
+        return voice;
     }
 
     NodeMoves moves() {
@@ -243,12 +235,22 @@ final class LocatorPath implements Bypass, AutoCloseable {
         if (to != null && epoch != to.vm().boundEpoch) {
             return false; // it has to wait for the VM, and is known by its epoch
         }
-        if (lastRelay == null) {
+        boolean follows = to == null || here.transparency(to) == Transparency.VISIBLE;
+        if (lastRelay == null && (follows || isSentTo(here, peer, run))) {
             witness.toWan(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
         }
-        boolean follows = to == null || here.transparency(to) == Transparency.VISIBLE;
         outAll(here, run, lastAt, follows, lastRelay);
         return true;
+    }
+
+    /** Whether it goes to the peer itself, and not by way of another. */
+    private static boolean isSentTo(LocatorNetwork here, Peer peer, FrameRun run) {
+        MemorySegment s = run.memory();
+        long ip = run.frameAt() + Ethernet.HEADER_BYTES;
+        long to = here.border.destination(
+                Ipv6.sourceLow(s, ip), Ipv6.destinationLow(s, ip), Ipv6.destinationHigh(s, ip), nowMs());
+        PeerLocators whose = here.peerAt(to);
+        return to == 0 || whose != null && whose.peer() == peer;
     }
 
     private void outAll(
@@ -271,8 +273,8 @@ final class LocatorPath implements Bypass, AutoCloseable {
                 s, ip, run.frameLength() - Ethernet.HEADER_BYTES, run.isPartial(), at, follows, now);
         switch (way) {
             case DIRECT -> {
-                sayNonce(here, s, ip, now);
-                toRouting(run);
+                voice.nonce(here, s, ip, now);
+                voice.toRouting(run);
                 counters.add(Kind.NATIVE_OUT, run.count());
             }
             case RELAY -> {
@@ -281,8 +283,8 @@ final class LocatorPath implements Bypass, AutoCloseable {
                 if (by == null) {
                     counters.drop(DropReason.NO_ROUTE);
                 } else {
-                    sayNonce(here, s, ip, now);
-                    passOn(by, run, here, 0);
+                    voice.nonce(here, s, ip, now);
+                    passOn(by, again(run), here, 0);
                 }
             }
             case DROP -> drop(here.border.reason(), run.count());
@@ -290,54 +292,17 @@ final class LocatorPath implements Bypass, AutoCloseable {
         }
     }
 
+    /** A run of several keeps what it has found out about its headers, which have changed since. */
+    private FrameRun again(FrameRun run) {
+        boolean parsed = run.count() > 1
+                && !f.parse(run.memory(), run.frameAt(), run.frameLength()).isDrop();
+        return parsed && arriving.whole(run.memory(), f, run.segmentBytes()) ? arriving : run;
+    }
+
     private void passOn(Peer to, FrameRun run, LocatorNetwork here, long epoch) {
         wan.passOn(to, run, here.network.vni, epoch);
         if (run.count() > 1) {
             wan.flush(); // its payload is gone when the next one comes
-        }
-    }
-
-    /** A session's first nonces travel in packets of their own: a guest's would grow, and be lost where nobody knows the option. */
-    private void sayNonce(LocatorNetwork here, MemorySegment s, long ip, long now) {
-        Nonce nonce = here.border.nonce(now);
-        if (nonce == null) {
-            return;
-        }
-        int length = IlnpMessages.writeNonce(
-                message,
-                Ethernet.HEADER_BYTES,
-                Ipv6.sourceHigh(s, ip),
-                Ipv6.sourceLow(s, ip),
-                Ipv6.destinationHigh(s, ip),
-                Ipv6.destinationLow(s, ip),
-                nonce);
-        say(here, Ipv6.sourceHigh(s, ip), length);
-        counters.add(Kind.NONCES_SENT);
-    }
-
-    /** Sends the packet in {@link #message}: natively, or by way of the site whose locator it comes from. */
-    private void say(LocatorNetwork here, long sourceLocator, int ipBytes) {
-        Ethernet.write(message, 0, deviceMac, LanPort.ANYCAST_MAC, EtherType.IPV6);
-        if (here.site.isOurs(sourceLocator)) {
-            toRouting(said.frame(message, 0, Ethernet.HEADER_BYTES + ipBytes, false));
-            return;
-        }
-        PeerLocators whose = here.peerAt(sourceLocator);
-        if (whose == null) {
-            counters.drop(DropReason.NO_ROUTE);
-        } else {
-            wan.sendCopy(whose.peer(), message, 0, Ethernet.HEADER_BYTES + ipBytes, here.network.vni, 0);
-        }
-    }
-
-    private void toRouting(FrameRun run) {
-        MemorySegment s = run.memory();
-        long at = run.frameAt();
-        Ethernet.putDestination(s, at, deviceMac);
-        Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
-        int n = device.write(run);
-        if (n < 0) {
-            drop(n == Tap.AGAIN ? DropReason.SOCKET_FULL : DropReason.TAP_ERROR, run.count());
         }
     }
 
@@ -515,6 +480,13 @@ final class LocatorPath implements Bypass, AutoCloseable {
                 nowMs(),
                 here.outbox(this));
         boolean isUpdate = here.border.headers().isLocatorUpdate(s, at + Ethernet.HEADER_BYTES);
+        if (here.border.headers().protocol() == IpProtocol.NO_NEXT_HEADER) {
+            if (to != null && isOwn) {
+                moves.cameRound(to.vm(), true, f.destinationHigh());
+            } else if (to == null && source != null) {
+                moves.cameRound(source.vm(), false, f.sourceHigh());
+            }
+        }
         if (way == Way.CONSUMED) {
             if (isUpdate) {
                 moves.heard(here, s, at + Ethernet.HEADER_BYTES);
@@ -524,7 +496,7 @@ final class LocatorPath implements Bypass, AutoCloseable {
         }
         if (way != Way.DELIVER) {
             if (isUpdate) {
-                sayRefused(here.border.reason());
+                voice.refused(here.border.reason());
             }
             return here.border.reason();
         }
@@ -626,23 +598,18 @@ final class LocatorPath implements Bypass, AutoCloseable {
         if (!here.site.works(f.sourceHigh())) {
             return DropReason.NO_ROUTE;
         }
+        Hold hold = from.vm().outboundHolds.get(peer.id);
+        if (hold != null) {
+            outside.hold(from.vm(), hold, run);
+            return DropReason.NONE;
+        }
         if (!TtlDecrement.ipv6(run.memory(), run.frameAt() + Ethernet.HEADER_BYTES)) {
             return DropReason.TTL_EXPIRED;
         }
-        toRouting(run);
+        voice.toRouting(run);
         counters.add(Kind.RELAYED, run.count());
         counters.add(Kind.NATIVE_OUT, run.count());
         return DropReason.NONE;
-    }
-
-    private void sayRefused(DropReason why) {
-        unsaid++;
-        long now = System.nanoTime();
-        if (now - saidNs > SAY_NS) {
-            LOG.warn("Locator Update refused: {}; {} since this was last said", why, unsaid);
-            saidNs = now;
-            unsaid = 0;
-        }
     }
 
     // --- time, and what is said of locators
@@ -668,30 +635,6 @@ final class LocatorPath implements Bypass, AutoCloseable {
     /** Something is due at once. */
     void hurry() {
         nextTickNs = 0;
-    }
-
-    /** Writes a Locator Update, or an answer to one, and sends it. */
-    void update(
-            LocatorNetwork here,
-            long sourceLocator,
-            long sourceNid,
-            long destinationLocator,
-            long destinationNid,
-            Nonce nonce,
-            int operation,
-            List<Advertised> listed) {
-        int length = IlnpMessages.writeUpdate(
-                message,
-                Ethernet.HEADER_BYTES,
-                sourceLocator,
-                sourceNid,
-                destinationLocator,
-                destinationNid,
-                nonce,
-                operation,
-                listed);
-        say(here, sourceLocator, length);
-        counters.add(operation == LocatorUpdate.ADVERTISEMENT ? Kind.LOCATOR_UPDATES_SENT : Kind.LOCATOR_UPDATES_TAKEN);
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.sojourn.gateway;
 
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.LocatorNetwork.Member;
+import io.sojourn.ilnp.Correspondent;
 import io.sojourn.ilnp.Handover;
 import io.sojourn.ilnp.LocalNode;
 import io.sojourn.model.identity.NodeIdentifier;
@@ -13,9 +14,11 @@ import io.sojourn.wire.LocatorUpdate;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -32,6 +35,9 @@ final class NodeMoves {
     private static final long KEPT_NS = TimeUnit.MINUTES.toNanos(30);
 
     private record Node(VmId vm, long nid) {}
+
+    /** From a locator to a locator. */
+    private record Way(long from, long to) {}
 
     /** It has come ahead of its node. */
     private record Ahead(long epoch, byte[] state, long sinceNs) {}
@@ -54,6 +60,7 @@ final class NodeMoves {
     private final Counters counters;
     private final LocatorPath path;
     private final NodeStates states;
+    private final Rounds rounds = new Rounds();
     private final Map<Node, Ahead> ahead = new HashMap<>();
     private final Map<VmId, Leaving> leaving = new HashMap<>();
 
@@ -122,7 +129,63 @@ final class NodeMoves {
         }
     }
 
+    /** Its last packet has gone out here. Those that went by way of a third site are followed by one with nothing in it. */
+    void silent(VmEntry vm, long nowNs) {
+        long nowMs = nowNs / 1_000_000;
+        for (Member member : members(vm)) {
+            LocatorNetwork here = networkOf(member);
+            if (here == null) {
+                continue;
+            }
+            here.border.node(new NodeIdentifier(member.nid())).ifPresent(node -> {
+                Set<Way> ways = new HashSet<>();
+                for (Correspondent c : node.cache().correspondents()) {
+                    long to = c.destination(nowMs);
+                    if (!here.site.isOurs(c.ours())
+                            && here.peerAt(c.ours()) != null
+                            && here.peerAt(to) != null
+                            && ways.add(new Way(c.ours(), to))) {
+                        path.voice().follow(here, c.ours(), member.nid(), to, c.nidBits(), c.outbound());
+                    }
+                }
+            });
+        }
+    }
+
     // --- at the destination
+
+    /** What is between the VM and hosts of ours, and may still come by way of a third site. */
+    private void awaitRounds(Member member, LocatorNetwork here, GatewayId source, long nowNs) {
+        long nowMs = nowNs / 1_000_000;
+        here.border.forEachKnowing(member.nid(), member.internal(), (host, vm) -> {
+            long to = vm.destination(nowMs);
+            if (isThird(here, to, source) && rounds.await(member.vm(), true, to, nowNs)) {
+                path.voice().follow(here, vm.ours(), host.nid().bits(), to, member.nid(), vm.outbound());
+            }
+        });
+        here.border
+                .node(new NodeIdentifier(member.nid()))
+                .ifPresent(node -> node.cache().forEach(c -> {
+                    if (here.site.isOurs(c.destination(nowMs)) && isThird(here, c.ours(), source)) {
+                        rounds.await(member.vm(), false, c.ours(), nowNs);
+                    }
+                }));
+    }
+
+    private static boolean isThird(LocatorNetwork here, long locator, GatewayId source) {
+        PeerLocators whose = here.peerAt(locator);
+        return whose != null && !whose.peer().id.equals(source);
+    }
+
+    /** A packet with nothing in it has come, by way of that locator: to a VM from a host of ours, or from a VM to one. */
+    void cameRound(VmEntry vm, boolean toVm, long locator) {
+        rounds.came(vm, toVm, locator, System.nanoTime());
+    }
+
+    /** Puts off what lets packets between the VM and our own LAN go. @return false: there is no reason to */
+    boolean putOff(VmEntry vm, boolean toVm, Runnable release) {
+        return rounds.putOff(vm, toVm, release);
+    }
 
     private void arrived(GatewayId from, VmId id, long nid, long epoch, byte[] state, long nowNs) {
         VmEntry vm = table.vm(id);
@@ -136,9 +199,15 @@ final class NodeMoves {
     }
 
     /** The VM runs here. */
-    void activated(VmEntry vm, long epoch, long nowNs) {
+    void activated(VmEntry vm, GatewayId source, long epoch, long nowNs) {
         leaving.remove(vm.id);
         adopt(vm, epoch, nowNs);
+        for (Member member : members(vm)) {
+            LocatorNetwork here = networkOf(member);
+            if (here != null) {
+                awaitRounds(member, here, source, nowNs);
+            }
+        }
     }
 
     private void adopt(VmEntry vm, long epoch, long nowNs) {
@@ -207,6 +276,6 @@ final class NodeMoves {
             }
         }
         ahead.values().removeIf(state -> nowNs - state.sinceNs() > KEPT_NS);
-        return states.isWaiting() || !leaving.isEmpty();
+        return rounds.tick(nowNs) | states.isWaiting() | !leaving.isEmpty();
     }
 }

@@ -361,6 +361,11 @@ final class Outside {
         inward(peer, network, epoch, passedOn, passedOn ? null : source, run);
     }
 
+    /** What a VM sent waits until what it sent before, from where it was, has come. */
+    void hold(VmEntry source, Hold hold, FrameRun frames) {
+        delivery.hold(source, hold, frames, 0, null);
+    }
+
     private void drop(DropReason reason, FrameRun run) {
         for (int i = 0; i < run.count(); i++) {
             counters.drop(reason);
@@ -372,7 +377,10 @@ final class Outside {
         for (; !held.isEmpty(); held.remove()) {
             if (!f.parse(held.frames(), held.frameAt(), held.frameLength()).isDrop()) {
                 FrameRun frame = one.frame(held.frames(), held.frameAt(), f.unpaddedLength(), false);
-                inward(from, network, held.frameEpoch(), false, source, frame);
+                LocatorPath located = locators;
+                if (located == null || from == null || !located.takes(from, network, held.frameEpoch(), frame, f)) {
+                    inward(from, network, held.frameEpoch(), false, source, frame);
+                }
             }
         }
     }

@@ -4,7 +4,6 @@ package io.sojourn.gateway;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.sojourn.linux.Tap;
 import io.sojourn.mechanism.Page;
 import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.model.identity.MacAddress;
@@ -16,13 +15,9 @@ import io.sojourn.rpc.TableUpdate;
 import io.sojourn.rpc.Vm;
 import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.Ethernet;
-import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.Ipv4;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
@@ -35,65 +30,6 @@ class PagePathTest {
     private static final int VM1 = 40;
     private static final int VM2 = 41;
     private static final int HOSTS = 100;
-
-    /** The underlay's end. */
-    private static final class Underlay implements LanDevice {
-        final List<byte[]> sent = new ArrayList<>();
-        final ArrayDeque<byte[]> toRead = new ArrayDeque<>();
-        private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes());
-
-        @Override
-        public int read(MemorySegment to, long at, int maxBytes) {
-            byte[] frame = toRead.poll();
-            if (frame == null) {
-                return Tap.AGAIN;
-            }
-            to.asSlice(at, LanPort.VNET_BYTES).fill((byte) 0);
-            MemorySegment.copy(frame, 0, to, ValueLayout.JAVA_BYTE, at + LanPort.VNET_BYTES, frame.length);
-            return LanPort.VNET_BYTES + frame.length;
-        }
-
-        @Override
-        public int write(MemorySegment frame, long at, int length) {
-            sent.add(frame.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE));
-            return length;
-        }
-
-        @Override
-        public int write(FrameRun run) {
-            for (int i = 0; i < run.count(); i++) {
-                write(scratch, 0, run.copySegment(i, scratch, 0));
-            }
-            return run.frameLength();
-        }
-
-        @Override
-        public int fd() {
-            return -1;
-        }
-
-        @Override
-        public int ifindex() {
-            return 1;
-        }
-
-        @Override
-        public void captureStation(long mac) {}
-
-        @Override
-        public void releaseStation(long mac) {}
-
-        @Override
-        public void placeStation(int portIndex, long mac) {}
-
-        @Override
-        public int portOf(long mac) {
-            return -1;
-        }
-
-        @Override
-        public void close() {}
-    }
 
     private final PathStage a = new PathStage("a");
     private final PathStage b = new PathStage("b");

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -246,6 +247,23 @@ public final class BorderRouter {
         return node.transparency() == Transparency.VISIBLE && !site.isOurs(c.ours());
     }
 
+    /** All nodes here that have spoken with the one at that address, with what each knows of it. */
+    public void forEachKnowing(long nid, long knownAs, BiConsumer<LocalNode, Correspondent> action) {
+        for (LocalNode node : nodes.values()) {
+            Correspondent c = node.cache().known(nid, knownAs);
+            if (c != null) {
+                action.accept(node, c);
+            }
+        }
+    }
+
+    /** Where the node's packets to the correspondent at that address go; 0: it knows none. */
+    public long destination(long nid, long correspondent, long knownAs, long now) {
+        LocalNode node = nodes.get(nid);
+        Correspondent c = node == null ? null : node.cache().known(correspondent, knownAs);
+        return c == null ? 0 : c.destination(now);
+    }
+
     /** By which locator of the node the correspondent at that address knows it; 0: by none yet. */
     public long knownBy(long nid, long correspondent, long knownAs) {
         LocalNode node = nodes.get(nid);
@@ -257,17 +275,6 @@ public final class BorderRouter {
     public boolean isHere(long nid, long internal) {
         LocalNode node = nodes.get(nid);
         return node != null && node.internal() == internal;
-    }
-
-    /** Where the packet that was just seen out went; only with a {@link #nonce}. */
-    public long nonceFrom() {
-        Correspondent c = correspondent;
-        return c == null ? 0 : c.ours();
-    }
-
-    public long nonceTo(long now) {
-        Correspondent c = correspondent;
-        return c == null ? 0 : c.destination(now);
     }
 
     /** It sees the other end as the world does; otherwise one of the two would have to know where the other is. */

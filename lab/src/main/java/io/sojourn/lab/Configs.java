@@ -19,11 +19,12 @@ final class Configs {
 
     private Configs() {}
 
-    static Path controller(Run run) {
+    static Path controller(Run run, Map<String, Object> extras) {
         Map<String, Object> config = new LinkedHashMap<>();
         config.put("rest", "127.0.0.1:" + REST_PORT);
         config.put("grpc", Topology.wanAddress4(Topology.CONTROLLER_NUMBER) + ":" + GRPC_PORT);
         config.put("state-dir", run.folder().resolve("controller").toString());
+        config.putAll(extras);
         return write(run, "controller.yaml", config);
     }
 
@@ -102,7 +103,9 @@ final class Configs {
                     Uplink.DEVICE,
                     List.of(uplink.page4(), uplink.page6())));
         }
-        scenario.outsiders().forEach((name, number) -> placeList.add(place(name, number, places, List.of())));
+        scenario.outsiders()
+                .forEach((name, number) ->
+                        placeList.add(place(name, number, places, List.of(Topology.locators(number)))));
         List<Object> links = new ArrayList<>();
         for (Topology.Link link : topology.links()) {
             links.add(direction(link.a(), link.b(), link));

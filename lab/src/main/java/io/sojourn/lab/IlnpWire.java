@@ -98,6 +98,7 @@ final class IlnpWire {
         if (packets == 0) {
             findings.problems.add("no packet by locators was seen on the WAN");
         }
+        lab.scenario().judgeWire(this, stage, findings);
         boolean visible = lab.transparency().equals(ScenarioOptions.VISIBLE);
         if (visible && (updates == 0 || answers == 0)) {
             findings.problems.add("a visible VM moved, and " + updates + " Locator Updates and " + answers
@@ -150,10 +151,10 @@ final class IlnpWire {
     }
 
     /** Locators that a VM was seen by. */
-    private Set<String> sourcesOf(String end, GuestPlan plan) {
+    Set<String> sourcesOf(String end, GuestPlan plan) {
         String node = plan.address6().substring(plan.address6().lastIndexOf(':') + 1);
         Set<String> found = new HashSet<>();
-        for (String line : tshark(file(end), "ipv6.src==fd66::/16", "ipv6.src")) {
+        for (String line : tshark(file(end), "ipv6.src==fd66::/16", "f", new String[] {"ipv6.src"})) {
             if (line.endsWith("::" + node)) {
                 found.add(line.substring(0, line.length() - node.length()));
             }
@@ -165,8 +166,12 @@ final class IlnpWire {
         return tshark(file(end), filter, "frame.number").size();
     }
 
-    /** All that a capture has of them. */
-    static List<Update> updates(Path pcap) {
+    /** Locator Updates and acknowledgements at an end of the WAN, in order. */
+    List<Update> updates(String end) {
+        return updates(file(end));
+    }
+
+    private static List<Update> updates(Path pcap) {
         List<Update> found = new ArrayList<>();
         for (String line : tshark(
                 pcap,
@@ -194,8 +199,13 @@ final class IlnpWire {
     }
 
     private static List<String> tshark(Path pcap, String filter, String... fields) {
-        List<String> command =
-                new ArrayList<>(List.of("tshark", "-n", "-r", pcap.toString(), "-Y", filter, "-T", "fields"));
+        return tshark(pcap, filter, "a", fields);
+    }
+
+    /** @param occurrence f: of a field that is there several times, as in a quoted packet, the first */
+    private static List<String> tshark(Path pcap, String filter, String occurrence, String[] fields) {
+        List<String> command = new ArrayList<>(List.of(
+                "tshark", "-n", "-r", pcap.toString(), "-Y", filter, "-T", "fields", "-E", "occurrence=" + occurrence));
         for (String field : fields) {
             command.add("-e");
             command.add(field);

@@ -248,7 +248,7 @@ public final class Lab implements AutoCloseable {
                 Topology.CONTROLLER,
                 "controller",
                 "--config",
-                Configs.controller(run).toString());
+                Configs.controller(run, scenario.controllerExtras()).toString());
         awaitReady(Topology.CONTROLLER);
         rest = new RestClient(place(Topology.CONTROLLER), "http://127.0.0.1:" + Configs.REST_PORT);
         for (Topology.Site site : topology.sites()) {
@@ -293,6 +293,13 @@ public final class Lab implements AutoCloseable {
 
     private void start(String name, String placeName, String... arguments) {
         servers.put(name, new Server(placeName, arguments, Child.startSojourn(run, place(placeName), name, arguments)));
+    }
+
+    /** A process that the lab needs beside its own; returns when it is ready. */
+    void startBeside(Place place, String name, String... arguments) {
+        Child child = Child.startSojourn(run, place, name, arguments);
+        children.add(child);
+        child.awaitReady(START_BOUND);
     }
 
     private Server server(String name) {

@@ -55,6 +55,26 @@ final class NetFilter {
         router.run("nft", "delete", "table", "inet", "block");
     }
 
+    /** No Locator Update is let in any more. */
+    static void deafToUpdates(Place place) {
+        rules(
+                place,
+                "table inet deaf {",
+                " chain in { type filter hook prerouting priority -10; policy accept;",
+                "  iifname " + Lab.WAN_DEVICE + " icmpv6 type 156 counter drop; }",
+                "}");
+    }
+
+    /** Whether one has been dropped since. */
+    static boolean hasMissedUpdates(Place place) {
+        String rules = place.run("nft", "list", "table", "inet", "deaf");
+        return !rules.contains("counter packets 0 ");
+    }
+
+    static void hearsAgain(Place place) {
+        place.run("nft", "delete", "table", "inet", "deaf");
+    }
+
     private static void rules(Place place, String... lines) {
         List<String> command = new ArrayList<>(List.of("nft", String.join("\n", lines)));
         place.run(command.toArray(String[]::new));

@@ -90,6 +90,9 @@ public abstract class Scenario {
         return List.of();
     }
 
+    /** Looks at what was captured while VMs moved by ilnp. */
+    void judgeWire(IlnpWire wire, Stage stage, Findings findings) {}
+
     /** Mechanisms that the sites are furnished for beside that. */
     List<String> alsoBy() {
         return List.of();
@@ -122,6 +125,11 @@ public abstract class Scenario {
 
     /** Called when all places are there and nothing runs in them yet. */
     void furnish(Lab lab) {}
+
+    /** Keys of controller.yaml beside what it has in every lab. */
+    Map<String, Object> controllerExtras() {
+        return Map.of();
+    }
 
     /** Keys of a site's gateway.yaml beside or instead of what it has in every lab. */
     Map<String, Object> gatewayExtras(Topology.Site site) {

@@ -42,6 +42,9 @@ final class Scenarios {
             new MobileNetwork(),
             new MatOverhead(),
             new RuleSwitch(),
+            IlnpPeer.plain(),
+            IlnpPeer.host(),
+            IlnpPeer.deaf(),
             NoisyNeighbour.limited(),
             NoisyNeighbour.unlimited(),
             new CorruptOffload());

@@ -48,11 +48,11 @@ public record Topology(List<Site> sites, List<Link> links) {
 
         /** By which members of a network, by its place in the list, are reached there by ILNP; all are in {@link #locators}. */
         String locator(int network) {
-            return "fd66:" + number + ":" + network + "::/64";
+            return Topology.locator(number, network);
         }
 
         String locators() {
-            return "fd66:" + number + "::/32";
+            return Topology.locators(number);
         }
 
         String prefix4() {
@@ -118,6 +118,14 @@ public record Topology(List<Site> sites, List<Link> links) {
                 .mapToDouble(link -> link.rttMs() / 2)
                 .findFirst()
                 .orElse(0);
+    }
+
+    static String locator(int number, int network) {
+        return "fd66:" + number + ":" + network + "::/64";
+    }
+
+    static String locators(int number) {
+        return "fd66:" + number + "::/32";
     }
 
     static String wanAddress4(int number) {

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.sojourn.model.identity.IpPrefix;
+import io.sojourn.rpc.Gateway;
+import io.sojourn.rpc.Network;
+import io.sojourn.rpc.NetworkLocators;
+import io.sojourn.rpc.TableUpdate;
+import io.sojourn.wire.BigEndian;
+import io.sojourn.wire.Checksum;
+import io.sojourn.wire.EtherType;
+import io.sojourn.wire.Ethernet;
+import io.sojourn.wire.IpProtocol;
+import io.sojourn.wire.Ipv6;
+import io.sojourn.wire.Udp;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Three gateways, each with a locator; VM number n is 2001:db8::n, so n is its identifier. */
+class LocatorPathTest {
+    private static final long DEVICE_MAC = 0x0200_0000_00AAL;
+    private static final long INSIDE = 0x2001_0DB8_0000_0000L;
+    private static final int PAYLOAD = 18;
+    private static final int LENGTH = Ethernet.HEADER_BYTES + Ipv6.HEADER_BYTES + Udp.HEADER_BYTES + PAYLOAD;
+
+    private final PathStage a = new PathStage("a");
+    private final PathStage b = new PathStage("b");
+    private final PathStage c = new PathStage("c");
+    private final Underlay atA = new Underlay();
+    private final Underlay atB = new Underlay();
+    private final Underlay atC = new Underlay();
+    private final LocatorPath pathA = path(a, atA, 1);
+    private final LocatorPath pathB = path(b, atB, 2);
+    private final LocatorPath pathC = path(c, atC, 3);
+
+    private static long locator(int number) {
+        return 0xFD66_0000_0000_0000L | (long) number << 32;
+    }
+
+    private static String text(int number) {
+        return "fd66:" + number + "::/64";
+    }
+
+    private static LocatorPath path(PathStage stage, Underlay underlay, int number) {
+        GatewayConfig.Attachment attachment = new GatewayConfig.Attachment(
+                PathStage.NETWORK,
+                "br",
+                0,
+                List.of(IpPrefix.parse(text(number))),
+                List.of(IpPrefix.parse("fd64::/16")));
+        LocatorPath path = new LocatorPath(
+                stage.table,
+                stage.wan,
+                new PagePort.Opened(underlay, DEVICE_MAC),
+                Map.of(PathStage.NETWORK, attachment),
+                stage.outside,
+                stage.counters);
+        stage.wan.bypassedBy(path);
+        stage.outside.locatedBy(path);
+        stage.inside.locatedBy(path);
+        return path;
+    }
+
+    @BeforeEach
+    void connect() {
+        PathStage.connect(a, b, c);
+        transparency("visible");
+        TableUpdate.Builder update = TableUpdate.newBuilder();
+        int number = 1;
+        for (PathStage stage : List.of(a, b, c)) {
+            var address = stage.wan.localAddress();
+            update.addGateways(Gateway.newBuilder()
+                    .setName(stage.id.name())
+                    .setSite(stage.id.name())
+                    .setLocator(
+                            new io.sojourn.model.location.Locator(address.getAddress(), address.getPort()).toString())
+                    .addLocators(NetworkLocators.newBuilder()
+                            .setNetwork(PathStage.NETWORK)
+                            .addPrefixes(text(number++))));
+        }
+        for (PathStage stage : List.of(a, b, c)) {
+            stage.table.apply(update.build());
+        }
+        bind(1, "a", 1);
+        bind(2, "b", 1);
+    }
+
+    private void transparency(String word) {
+        for (PathStage stage : List.of(a, b, c)) {
+            stage.table.apply(TableUpdate.newBuilder()
+                    .addNetworks(Network.newBuilder()
+                            .setName(PathStage.NETWORK)
+                            .setVni(1)
+                            .setMtu(1400)
+                            .setMechanism("ilnp")
+                            .setTransparency(word))
+                    .build());
+        }
+    }
+
+    private void bind(int vm, String gateway, long epoch) {
+        PathStage.bind(vm, gateway, epoch, a, b, c);
+        List.of(pathA, pathB, pathC).forEach(LocatorPath::tableChanged);
+    }
+
+    @AfterEach
+    void close() {
+        a.close();
+        b.close();
+        c.close();
+    }
+
+    private static void says(PathStage stage, int from, long to) {
+        long at = stage.wan.frameAt();
+        MemorySegment s = stage.wan.frames();
+        s.asSlice(at - LanPort.VNET_BYTES, LanPort.VNET_BYTES + LENGTH).fill((byte) 0);
+        udp(s, at, INSIDE, from, INSIDE, to);
+        stage.inside.frame(requireNonNull(requireNonNull(stage.table.network(1)).port), s, at, LENGTH);
+        stage.wan.flush();
+    }
+
+    private static void udp(MemorySegment s, long at, long fromHigh, long from, long toHigh, long to) {
+        Ethernet.write(s, at, LanPort.ANYCAST_MAC, PathStage.mac((int) from), EtherType.IPV6);
+        long ip = at + Ethernet.HEADER_BYTES;
+        int length = Udp.HEADER_BYTES + PAYLOAD;
+        Ipv6.write(s, ip, 0, length, IpProtocol.UDP, 64, fromHigh, from, toHigh, to);
+        long l4 = ip + Ipv6.HEADER_BYTES;
+        BigEndian.putU16(s, l4, 5000);
+        BigEndian.putU16(s, l4 + 2, 6000);
+        BigEndian.putU16(s, l4 + Udp.LENGTH_OFFSET, length);
+        BigEndian.putU16(s, l4 + 6, Checksum.finish(sum(s, ip)));
+    }
+
+    private static long sum(MemorySegment s, long ip) {
+        int length = Udp.HEADER_BYTES + PAYLOAD;
+        return Checksum.pseudoHeader6(
+                        Ipv6.sourceHigh(s, ip),
+                        Ipv6.sourceLow(s, ip),
+                        Ipv6.destinationHigh(s, ip),
+                        Ipv6.destinationLow(s, ip),
+                        IpProtocol.UDP,
+                        length)
+                + Checksum.sum(s, ip + Ipv6.HEADER_BYTES, length);
+    }
+
+    /** The UDP packets among them; session's first nonces travel beside. */
+    private static List<byte[]> udpOf(List<byte[]> frames) {
+        return frames.stream()
+                .filter(frame -> Ipv6.nextHeader(PathStage.copy(frame), Ethernet.HEADER_BYTES) == IpProtocol.UDP)
+                .toList();
+    }
+
+    private static void assertIs(byte[] frame, long fromHigh, long from, long toHigh, long to) {
+        MemorySegment s = PathStage.copy(frame);
+        long ip = Ethernet.HEADER_BYTES;
+        assertThat(List.of(
+                        Ipv6.sourceHigh(s, ip),
+                        Ipv6.sourceLow(s, ip),
+                        Ipv6.destinationHigh(s, ip),
+                        Ipv6.destinationLow(s, ip)))
+                .containsExactly(fromHigh, from, toHigh, to);
+        assertThat(Checksum.isIntact(sum(s, ip))).as("checksum").isTrue();
+    }
+
+    @Test
+    void twoVmsTalkByLocatorsAndNothingIsAdded() {
+        says(a, 1, 2);
+        assertThat(atA.sent).as("a nonce of its own goes first").hasSize(2);
+        byte[] onWan = udpOf(atA.sent).getFirst();
+        assertIs(onWan, locator(1), 1, locator(2), 2);
+        assertThat(onWan).hasSize(LENGTH);
+
+        atB.toRead.addAll(atA.sent);
+        pathB.poll();
+        assertThat(b.lan.written).hasSize(1);
+        assertIs(b.lan.written.getFirst(), INSIDE, 1, INSIDE, 2);
+        assertThat(b.dropped()).isEmpty();
+    }
+
+    @Test
+    void aVisibleVmIsFollowedToWhereItIsBound() {
+        says(a, 1, 2);
+        bind(2, "c", 2);
+        says(a, 1, 2);
+        assertIs(udpOf(atA.sent).getLast(), locator(1), 1, locator(3), 2);
+        atC.toRead.add(atA.sent.getLast());
+        pathC.poll();
+        assertIs(c.lan.written.getFirst(), INSIDE, 1, INSIDE, 2);
+    }
+
+    @Test
+    void anInvisibleVmKeepsItsLocatorAndTheOldSitePassesOn() {
+        transparency("invisible");
+        says(a, 1, 2);
+        bind(2, "c", 2);
+        says(a, 1, 2);
+        byte[] onWan = udpOf(atA.sent).getLast();
+        assertIs(onWan, locator(1), 1, locator(2), 2);
+
+        atB.toRead.add(onWan);
+        pathB.poll();
+        b.wan.flush();
+        PathStage.settle(b, c);
+        assertIs(c.lan.written.getFirst(), INSIDE, 1, INSIDE, 2);
+        assertThat(b.dropped()).isEmpty();
+        assertThat(c.dropped()).isEmpty();
+    }
+
+    @Test
+    void whoHasNoGatewayIsHeardIfHeMayBeAndAnswered() {
+        MemorySegment s = PathStage.copy(new byte[LENGTH]);
+        udp(s, 0, 0xFD64_0000_0000_0000L, 9, locator(1), 1);
+        byte[] allowed = s.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
+        udp(s, 0, 0xFD99_0000_0000_0000L, 9, locator(1), 1);
+        byte[] stranger = s.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
+        atA.toRead.add(allowed);
+        atA.toRead.add(stranger);
+        pathA.poll();
+        assertThat(a.lan.written).hasSize(1);
+        assertIs(a.lan.written.getFirst(), 0xFD64_0000_0000_0000L, 9, INSIDE, 1);
+        assertThat(a.dropped()).containsOnlyKeys("drop-unknown-peer");
+    }
+
+    @Test
+    void hostileOctetsAreDroppedAndCounted() {
+        says(a, 1, 2);
+        byte[] good = udpOf(atA.sent).getFirst();
+        java.util.SplittableRandom random = new java.util.SplittableRandom(5);
+        for (int i = 0; i < 20_000; i++) {
+            byte[] bad = java.util.Arrays.copyOf(good, random.nextInt(good.length + 1));
+            for (int n = random.nextInt(4); n > 0 && bad.length > 0; n--) {
+                bad[random.nextInt(bad.length)] = (byte) random.nextInt();
+            }
+            atB.toRead.add(bad);
+            pathB.poll();
+        }
+        assertThat(b.dropped()).isNotEmpty();
+    }
+}
