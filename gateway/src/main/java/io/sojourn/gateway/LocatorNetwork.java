@@ -61,7 +61,7 @@ final class LocatorNetwork {
         Outbox known = outbox;
         if (known == null) {
             known = (source, nid, destination, correspondent, nonce, operation, listed) ->
-                    path.update(this, source, nid, destination, correspondent, nonce, operation, listed);
+                    path.voice().update(this, source, nid, destination, correspondent, nonce, operation, listed);
             outbox = known;
         }
         return known;

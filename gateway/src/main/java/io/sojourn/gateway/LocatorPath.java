@@ -4,12 +4,8 @@ package io.sojourn.gateway;
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.LocatorNetwork.Member;
 import io.sojourn.gateway.Whereabouts.Keeping;
-import io.sojourn.ilnp.Advertised;
 import io.sojourn.ilnp.BorderRouter.Way;
-import io.sojourn.ilnp.IlnpMessages;
-import io.sojourn.ilnp.Nonce;
 import io.sojourn.ilnp.Transparency;
-import io.sojourn.linux.Tap;
 import io.sojourn.model.location.Locator64;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
@@ -17,7 +13,6 @@ import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv6;
-import io.sojourn.wire.LocatorUpdate;
 import io.sojourn.wire.NonceOption;
 import io.sojourn.wire.ParsedFrame;
 import io.sojourn.wire.TtlDecrement;
@@ -31,8 +26,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Packets of VMs by ILNP (docs/protocol/ilnp.md): as they are, but for their locators. Out: 1 who are they from and to, and does the one in question go by ILNP; 2 by which locator does
@@ -43,40 +36,34 @@ import org.slf4j.LoggerFactory;
  * where they stand. Locking: forwarder's thread.
  */
 final class LocatorPath implements Bypass, AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(LocatorPath.class);
     private static final int BURST = 64;
     private static final int DRAINED_MOST = 8 * PagePort.QUEUE_FRAMES;
     private static final long NS_PER_MS = 1_000_000;
     private static final long WAITING_TICK_NS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final long IDLE_TICK_NS = TimeUnit.MILLISECONDS.toNanos(500);
     private static final long PRUNE_NS = TimeUnit.SECONDS.toNanos(10);
-    private static final long SAY_NS = TimeUnit.SECONDS.toNanos(1);
 
     private final ForwardingTable table;
     private final WanPort wan;
     private final LanDevice device;
-    private final long deviceMac;
     private final Outside outside;
     private final Counters counters;
     private final Map<String, GatewayConfig.Attachment> attachments;
     private final NodeMoves moves;
+    private final LocatorVoice voice;
     private final List<LocatorNetwork> networks = new ArrayList<>();
     /** By locator of ours. */
     private final Long2ObjectOpenHashMap<LocatorNetwork> own = new Long2ObjectOpenHashMap<>();
 
     private final ParsedFrame f = new ParsedFrame();
     private final FrameRun one = new FrameRun();
-    private final FrameRun said = new FrameRun();
     private final FrameRun arriving = new FrameRun();
     private final MemorySegment in = Arena.ofAuto().allocate(LanPort.VNET_BYTES + WanPort.frameBytes(), 64);
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes(), 64);
-    private final MemorySegment message = Arena.ofAuto().allocate(4096, 64);
     private Witness witness = new Witness();
     private boolean more;
     private long nextTickNs;
     private long nextPruneNs;
-    private long saidNs = Long.MIN_VALUE / 2;
-    private long unsaid;
 
     // What carries() found out about the last packet.
     private @Nullable VirtualNetwork lastNetwork;
@@ -94,10 +81,10 @@ final class LocatorPath implements Bypass, AutoCloseable {
         this.table = table;
         this.wan = wan;
         this.device = port.device();
-        this.deviceMac = port.mac();
         this.attachments = attachments;
         this.outside = outside;
         this.counters = counters;
+        this.voice = new LocatorVoice(wan, port, counters);
         this.moves = new NodeMoves(table, wan, counters, this);
     }
 
@@ -107,6 +94,10 @@ final class LocatorPath implements Bypass, AutoCloseable {
 
     int fd() {
         return device.fd();
+    }
+
+    LocatorVoice voice() {
+        return voice;
     }
 
     NodeMoves moves() {
@@ -282,8 +273,8 @@ final class LocatorPath implements Bypass, AutoCloseable {
                 s, ip, run.frameLength() - Ethernet.HEADER_BYTES, run.isPartial(), at, follows, now);
         switch (way) {
             case DIRECT -> {
-                sayNonce(here, s, ip, now);
-                toRouting(run);
+                voice.nonce(here, s, ip, now);
+                voice.toRouting(run);
                 counters.add(Kind.NATIVE_OUT, run.count());
             }
             case RELAY -> {
@@ -292,7 +283,7 @@ final class LocatorPath implements Bypass, AutoCloseable {
                 if (by == null) {
                     counters.drop(DropReason.NO_ROUTE);
                 } else {
-                    sayNonce(here, s, ip, now);
+                    voice.nonce(here, s, ip, now);
                     passOn(by, again(run), here, 0);
                 }
             }
@@ -312,55 +303,6 @@ final class LocatorPath implements Bypass, AutoCloseable {
         wan.passOn(to, run, here.network.vni, epoch);
         if (run.count() > 1) {
             wan.flush(); // its payload is gone when the next one comes
-        }
-    }
-
-    /** Sends a packet with nothing in it but a nonce. */
-    void follow(LocatorNetwork here, long from, long nid, long to, long correspondent, Nonce nonce) {
-        say(here, from, IlnpMessages.writeNonce(message, Ethernet.HEADER_BYTES, from, nid, to, correspondent, nonce));
-    }
-
-    /** A session's first nonces travel in packets of their own: a guest's would grow, and be lost where nobody knows the option. */
-    private void sayNonce(LocatorNetwork here, MemorySegment s, long ip, long now) {
-        Nonce nonce = here.border.nonce(now);
-        if (nonce == null) {
-            return;
-        }
-        int length = IlnpMessages.writeNonce(
-                message,
-                Ethernet.HEADER_BYTES,
-                Ipv6.sourceHigh(s, ip),
-                Ipv6.sourceLow(s, ip),
-                Ipv6.destinationHigh(s, ip),
-                Ipv6.destinationLow(s, ip),
-                nonce);
-        say(here, Ipv6.sourceHigh(s, ip), length);
-        counters.add(Kind.NONCES_SENT);
-    }
-
-    /** Sends the packet in {@link #message}: natively, or by way of the site whose locator it comes from. */
-    private void say(LocatorNetwork here, long sourceLocator, int ipBytes) {
-        Ethernet.write(message, 0, deviceMac, LanPort.ANYCAST_MAC, EtherType.IPV6);
-        if (here.site.isOurs(sourceLocator)) {
-            toRouting(said.frame(message, 0, Ethernet.HEADER_BYTES + ipBytes, false));
-            return;
-        }
-        PeerLocators whose = here.peerAt(sourceLocator);
-        if (whose == null) {
-            counters.drop(DropReason.NO_ROUTE);
-        } else {
-            wan.sendCopy(whose.peer(), message, 0, Ethernet.HEADER_BYTES + ipBytes, here.network.vni, 0);
-        }
-    }
-
-    private void toRouting(FrameRun run) {
-        MemorySegment s = run.memory();
-        long at = run.frameAt();
-        Ethernet.putDestination(s, at, deviceMac);
-        Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
-        int n = device.write(run);
-        if (n < 0) {
-            drop(n == Tap.AGAIN ? DropReason.SOCKET_FULL : DropReason.TAP_ERROR, run.count());
         }
     }
 
@@ -554,7 +496,7 @@ final class LocatorPath implements Bypass, AutoCloseable {
         }
         if (way != Way.DELIVER) {
             if (isUpdate) {
-                sayRefused(here.border.reason());
+                voice.refused(here.border.reason());
             }
             return here.border.reason();
         }
@@ -664,20 +606,10 @@ final class LocatorPath implements Bypass, AutoCloseable {
         if (!TtlDecrement.ipv6(run.memory(), run.frameAt() + Ethernet.HEADER_BYTES)) {
             return DropReason.TTL_EXPIRED;
         }
-        toRouting(run);
+        voice.toRouting(run);
         counters.add(Kind.RELAYED, run.count());
         counters.add(Kind.NATIVE_OUT, run.count());
         return DropReason.NONE;
-    }
-
-    private void sayRefused(DropReason why) {
-        unsaid++;
-        long now = System.nanoTime();
-        if (now - saidNs > SAY_NS) {
-            LOG.warn("Locator Update refused: {}; {} since this was last said", why, unsaid);
-            saidNs = now;
-            unsaid = 0;
-        }
     }
 
     // --- time, and what is said of locators
@@ -703,30 +635,6 @@ final class LocatorPath implements Bypass, AutoCloseable {
     /** Something is due at once. */
     void hurry() {
         nextTickNs = 0;
-    }
-
-    /** Writes a Locator Update, or an answer to one, and sends it. */
-    void update(
-            LocatorNetwork here,
-            long sourceLocator,
-            long sourceNid,
-            long destinationLocator,
-            long destinationNid,
-            Nonce nonce,
-            int operation,
-            List<Advertised> listed) {
-        int length = IlnpMessages.writeUpdate(
-                message,
-                Ethernet.HEADER_BYTES,
-                sourceLocator,
-                sourceNid,
-                destinationLocator,
-                destinationNid,
-                nonce,
-                operation,
-                listed);
-        say(here, sourceLocator, length);
-        counters.add(operation == LocatorUpdate.ADVERTISEMENT ? Kind.LOCATOR_UPDATES_SENT : Kind.LOCATOR_UPDATES_TAKEN);
     }
 
     @Override

@@ -145,7 +145,7 @@ final class NodeMoves {
                             && here.peerAt(c.ours()) != null
                             && here.peerAt(to) != null
                             && ways.add(new Way(c.ours(), to))) {
-                        path.follow(here, c.ours(), member.nid(), to, c.nidBits(), c.outbound());
+                        path.voice().follow(here, c.ours(), member.nid(), to, c.nidBits(), c.outbound());
                     }
                 }
             });
@@ -160,7 +160,7 @@ final class NodeMoves {
         here.border.forEachKnowing(member.nid(), member.internal(), (host, vm) -> {
             long to = vm.destination(nowMs);
             if (isThird(here, to, source) && rounds.await(member.vm(), true, to, nowNs)) {
-                path.follow(here, vm.ours(), host.nid().bits(), to, member.nid(), vm.outbound());
+                path.voice().follow(here, vm.ours(), host.nid().bits(), to, member.nid(), vm.outbound());
             }
         });
         here.border
