@@ -57,7 +57,7 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--transparency",
             paramLabel = "DEGREE",
-            description = "Who may notice moves by ilnp: visible, invisible or local (default: ${DEFAULT-VALUE}).")
+            description = "Who may notice moves by ilnp: visible or invisible (default: ${DEFAULT-VALUE}).")
     String transparency = ScenarioOptions.VISIBLE;
 
     @Option(names = "--json", description = "Print the report to stdout instead of the table.")

@@ -196,7 +196,7 @@ final class LabCommand {
         @Option(
                 names = "--transparency",
                 paramLabel = "DEGREE",
-                description = "Who may notice moves by ilnp: visible, invisible or local (default: ${DEFAULT-VALUE}).")
+                description = "Who may notice moves by ilnp: visible or invisible (default: ${DEFAULT-VALUE}).")
         String transparency = ScenarioOptions.VISIBLE;
 
         @Option(

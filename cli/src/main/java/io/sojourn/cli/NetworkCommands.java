@@ -74,7 +74,7 @@ final class NetworkCommands {
         @Option(
                 names = "--transparency",
                 description =
-                        "Who may notice moves of its VMs by ilnp: visible, invisible or local; visible if left out.")
+                        "Who may notice moves of its VMs by ilnp: visible or invisible; visible if left out.")
         @Nullable
         String transparency;
 

@@ -94,7 +94,7 @@ final class VmCommands {
         @Option(
                 names = "--transparency",
                 description =
-                        "Who may notice its moves by ilnp: visible, invisible or local; as its network says if left out.")
+                        "Who may notice its moves by ilnp: visible or invisible; as its network says if left out.")
         @Nullable
         String transparency;
 

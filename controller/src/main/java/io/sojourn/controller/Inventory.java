@@ -37,9 +37,8 @@ final class Inventory {
     static final String ILNP = "ilnp";
     private static final List<String> MECHANISMS = List.of(OVERLAY, PAGING, SEGMENT, MAT, ILNP);
 
-    static final String LOCAL = "local";
-    /** Degrees of location transparency (RFC 6748 section 6). */
-    private static final List<String> TRANSPARENCIES = List.of("visible", "invisible", LOCAL);
+    /** Degrees of location transparency of a move between sites (RFC 6748 sections 6.2 and 6.3). */
+    private static final List<String> TRANSPARENCIES = List.of("visible", "invisible");
 
     private final Realm realm;
     private final PageNumbers pageNumbers;

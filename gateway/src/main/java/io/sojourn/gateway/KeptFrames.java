@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
  * <p>Ownership and locking: as {@link HoldBuffer}.
  */
 final class KeptFrames implements AutoCloseable {
-    private static final int DATAGRAMS_PER_SEGMENT = 8;
+    private static final int DATAGRAMS_PER_SEGMENT = 16;
     /** The most that a frame takes beside its own length. */
     private static final int OVERHEAD_BYTES = 16;
 

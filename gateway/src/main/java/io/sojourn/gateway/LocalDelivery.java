@@ -33,8 +33,11 @@ final class LocalDelivery {
     private static final double CATCH_UP = 2;
 
     private static final double LEAST_FRAMES_PER_TURN = 4;
-    /** It begins with one frame a turn and has one more every other turn: a guest that drowns in interrupts answers nobody, and the first answer ends the gap. */
-    private static final int TURNS_PER_FRAME_MORE = 2;
+    /**
+     * It begins with so many frames a turn and has one more each turn: a guest that drowns in interrupts answers nobody. Several, as what comes first is of different correspondents,
+     * each of whom waits for an answer of its own.
+     */
+    private static final int FIRST_TURN_FRAMES = 3;
 
     private static final long FLUSH_EVERY_NS = 1_000_000;
     /**
@@ -242,7 +245,7 @@ final class LocalDelivery {
         if (kept == null) {
             return 0;
         }
-        int turn = (int) Math.min(vm.framesPerTurn, 1 + vm.flushTurns++ / TURNS_PER_FRAME_MORE);
+        int turn = (int) Math.min(vm.framesPerTurn, FIRST_TURN_FRAMES + vm.flushTurns++);
         int given = 0;
         for (; given < turn && !kept.isEmpty(); given++) {
             HoldBuffer next = kept.next();

@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class KeptFramesTest {
@@ -28,13 +29,15 @@ class KeptFramesTest {
             for (int i = 0; i < 3; i++) {
                 add(kept, TCP, 0, i);
             }
-            for (int i = 0; i < 20; i++) {
+            for (int i = 0; i < 30; i++) {
                 add(kept, UDP, 0, 100 + i);
             }
             List<Integer> out = drain(kept);
-            assertThat(out.subList(0, 8)).containsExactly(100, 101, 102, 103, 104, 105, 106, 107);
-            assertThat(out.get(8)).isEqualTo(0);
-            assertThat(out).hasSize(23).doesNotHaveDuplicates();
+            assertThat(out.subList(0, 16))
+                    .containsExactlyElementsOf(
+                            IntStream.range(100, 116).boxed().toList());
+            assertThat(out.get(16)).isEqualTo(0);
+            assertThat(out).hasSize(33).doesNotHaveDuplicates();
         }
     }
 

@@ -11,7 +11,7 @@ import java.util.List;
  * @param only cells of a matrix: names, victims or steps, with commas between them; empty: all
  * @param rttsMs round trips of the links that a scenario takes its moves over, in turn; empty: the scenario's own
  * @param mechanism how packets are carried: overlay, paging, segment, mat or ilnp
- * @param transparency who may notice moves by ilnp: visible, invisible or local
+ * @param transparency who may notice moves by ilnp: visible or invisible
  * @param prefix of the namespaces; empty: one is made up
  * @param keep let the lab stand, with its logs, if something went wrong
  */
@@ -30,7 +30,7 @@ public record ScenarioOptions(
     public static final List<String> MECHANISMS = List.of(Lab.OVERLAY, Lab.PAGING, Lab.SEGMENT, Lab.MAT, Lab.ILNP);
 
     public static final String VISIBLE = "visible";
-    public static final List<String> TRANSPARENCIES = List.of(VISIBLE, "invisible", "local");
+    public static final List<String> TRANSPARENCIES = List.of(VISIBLE, "invisible");
 
     /** @throws LabException if there is no such mechanism */
     public ScenarioOptions {
