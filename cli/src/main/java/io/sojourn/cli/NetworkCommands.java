@@ -73,8 +73,7 @@ final class NetworkCommands {
 
         @Option(
                 names = "--transparency",
-                description =
-                        "Who may notice moves of its VMs by ilnp: visible or invisible; visible if left out.")
+                description = "Who may notice moves of its VMs by ilnp: visible or invisible; visible if left out.")
         @Nullable
         String transparency;
 

@@ -34,8 +34,7 @@ class KeptFramesTest {
             }
             List<Integer> out = drain(kept);
             assertThat(out.subList(0, 16))
-                    .containsExactlyElementsOf(
-                            IntStream.range(100, 116).boxed().toList());
+                    .containsExactlyElementsOf(IntStream.range(100, 116).boxed().toList());
             assertThat(out.get(16)).isEqualTo(0);
             assertThat(out).hasSize(33).doesNotHaveDuplicates();
         }
