@@ -125,7 +125,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (!config.page().isNone()) {
             PagePort.Opened port = PagePort.openPages(config.pages(), links, fdb);
             PageTable numbers = new PageTable(config.pages());
-            pages = new PagePath(table, numbers, port.device(), port.mac(), outside, counters);
+            pages = new PagePath(table, numbers, port, outside, counters);
             mappings = new Mappings(table, numbers, new MappingUpdates(table, wan, counters), counters);
             pages.mappedBy(mappings);
             pages.watchedBy(witness);
@@ -335,13 +335,13 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         }
         PagePath natively = pages;
         if (natively != null && doorbell.isPageWorthALook()) {
-            frames += natively.poll();
-            unread |= natively.mayHaveMore();
+            frames += natively.underlay().poll();
+            unread |= natively.underlay().mayHaveMore();
         }
         LocatorPath located = locators;
         if (located != null && doorbell.areLocatorsWorthALook()) {
-            frames += located.poll();
-            unread |= located.mayHaveMore();
+            frames += located.underlay().poll();
+            unread |= located.underlay().mayHaveMore();
         }
         boolean backlog = false;
         for (int i = 0; i < ports.size(); i++) {
@@ -411,8 +411,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         LocatorPath located = locators;
         doorbell.watch(
                 wan.fd(),
-                natively == null ? Doorbell.NONE : natively.fd(),
-                located == null ? Doorbell.NONE : located.fd(),
+                natively == null ? Doorbell.NONE : natively.underlay().fd(),
+                located == null ? Doorbell.NONE : located.underlay().fd(),
                 ports);
     }
 

@@ -16,7 +16,6 @@ import io.sojourn.wire.Ipv6;
 import io.sojourn.wire.NonceOption;
 import io.sojourn.wire.ParsedFrame;
 import io.sojourn.wire.TtlDecrement;
-import io.sojourn.wire.VirtioNetHeader;
 import io.sojourn.wire.Vxlan;
 import it.unimi.dsi.fastutil.longs.Long2ObjectOpenHashMap;
 import java.lang.foreign.Arena;
@@ -36,8 +35,6 @@ import org.jspecify.annotations.Nullable;
  * where they stand. Locking: forwarder's thread.
  */
 final class LocatorPath implements Bypass, AutoCloseable {
-    private static final int BURST = 64;
-    private static final int DRAINED_MOST = 8 * PagePort.QUEUE_FRAMES;
     private static final long NS_PER_MS = 1_000_000;
     private static final long WAITING_TICK_NS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final long IDLE_TICK_NS = TimeUnit.MILLISECONDS.toNanos(500);
@@ -45,7 +42,7 @@ final class LocatorPath implements Bypass, AutoCloseable {
 
     private final ForwardingTable table;
     private final WanPort wan;
-    private final LanDevice device;
+    private final UnderlayPort underlay;
     private final Outside outside;
     private final Counters counters;
     private final Map<String, GatewayConfig.Attachment> attachments;
@@ -58,10 +55,8 @@ final class LocatorPath implements Bypass, AutoCloseable {
     private final ParsedFrame f = new ParsedFrame();
     private final FrameRun one = new FrameRun();
     private final FrameRun arriving = new FrameRun();
-    private final MemorySegment in = Arena.ofAuto().allocate(LanPort.VNET_BYTES + WanPort.frameBytes(), 64);
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes(), 64);
     private Witness witness = new Witness();
-    private boolean more;
     private long nextTickNs;
     private long nextPruneNs;
 
@@ -80,11 +75,11 @@ final class LocatorPath implements Bypass, AutoCloseable {
             Counters counters) {
         this.table = table;
         this.wan = wan;
-        this.device = port.device();
+        this.underlay = new UnderlayPort(port, f, counters, this::take);
         this.attachments = attachments;
         this.outside = outside;
         this.counters = counters;
-        this.voice = new LocatorVoice(wan, port, counters);
+        this.voice = new LocatorVoice(wan, underlay, counters);
         this.moves = new NodeMoves(table, wan, counters, this);
     }
 
@@ -92,8 +87,8 @@ final class LocatorPath implements Bypass, AutoCloseable {
         witness = w;
     }
 
-    int fd() {
-        return device.fd();
+    UnderlayPort underlay() {
+        return underlay;
     }
 
     LocatorVoice voice() {
@@ -274,7 +269,7 @@ final class LocatorPath implements Bypass, AutoCloseable {
         switch (way) {
             case DIRECT -> {
                 voice.nonce(here, s, ip, now);
-                voice.toRouting(run);
+                underlay.send(run);
                 counters.add(Kind.NATIVE_OUT, run.count());
             }
             case RELAY -> {
@@ -335,53 +330,7 @@ final class LocatorPath implements Bypass, AutoCloseable {
 
     // --- in
 
-    /** Takes at most a burst; how many frames it was. */
-    int poll() {
-        int n = take(BURST);
-        more = n == BURST;
-        return n;
-    }
-
-    /** Whether the last poll has left something. */
-    boolean mayHaveMore() {
-        return more;
-    }
-
-    /** Takes all that has come until now. */
-    void drain() {
-        take(DRAINED_MOST);
-    }
-
-    private int take(int most) {
-        for (int n = 0; n < most; n++) {
-            int length = device.read(in, 0, (int) in.byteSize()) - LanPort.VNET_BYTES;
-            if (length <= 0) {
-                return n;
-            }
-            DropReason bad = frame(LanPort.VNET_BYTES, length);
-            if (bad.isDrop()) {
-                counters.drop(bad);
-            }
-        }
-        return most;
-    }
-
-    private DropReason frame(long at, int length) {
-        int type = VirtioNetHeader.gsoType(in, 0);
-        int segmentBytes = VirtioNetHeader.gsoSize(in, 0);
-        boolean partial = (VirtioNetHeader.flags(in, 0) & VirtioNetHeader.NEEDS_CHECKSUM) != 0;
-        if (type == VirtioNetHeader.GSO_NONE
-                && partial
-                && one.frame(in, at, length, true).isPartialInVain()) {
-            if (!Inside.complete(in, at, length, 0)) {
-                return DropReason.BAD_TRANSPORT_LENGTH;
-            }
-            partial = false;
-        }
-        DropReason bad = f.parse(in, at, length);
-        if (bad.isDrop()) {
-            return bad;
-        }
+    private DropReason take() {
         if (!f.isV6() || f.isMulticastDestination()) {
             return f.isIp() ? DropReason.MULTICAST : DropReason.UNKNOWN_ETHER_TYPE;
         }
@@ -392,22 +341,18 @@ final class LocatorPath implements Bypass, AutoCloseable {
         Member to = here.vm(f.destinationLow());
         if (to != null && !isHere(to.vm())) {
             here.leave(to);
-            if (type != VirtioNetHeader.GSO_NONE) {
-                if (!arriving.whole(in, f, segmentBytes)) {
-                    return DropReason.BAD_TRANSPORT_LENGTH;
-                }
-            } else {
-                arriving.frame(in, at, f.unpaddedLength(), partial);
+            if (!underlay.describe(arriving)) {
+                return DropReason.BAD_TRANSPORT_LENGTH;
             }
             return after(here, to, arriving, 0);
         }
         return inward(
                 here,
-                in,
-                at,
+                underlay.memory(),
+                underlay.frameAt(),
                 f.unpaddedLength(),
-                type == VirtioNetHeader.GSO_NONE ? 0 : segmentBytes,
-                partial,
+                underlay.segmentBytes(),
+                underlay.isPartial(),
                 null,
                 0);
     }
@@ -606,7 +551,7 @@ final class LocatorPath implements Bypass, AutoCloseable {
         if (!TtlDecrement.ipv6(run.memory(), run.frameAt() + Ethernet.HEADER_BYTES)) {
             return DropReason.TTL_EXPIRED;
         }
-        voice.toRouting(run);
+        underlay.send(run);
         counters.add(Kind.RELAYED, run.count());
         counters.add(Kind.NATIVE_OUT, run.count());
         return DropReason.NONE;
@@ -639,6 +584,6 @@ final class LocatorPath implements Bypass, AutoCloseable {
 
     @Override
     public void close() {
-        device.close();
+        underlay.close();
     }
 }

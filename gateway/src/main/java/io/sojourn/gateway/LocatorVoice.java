@@ -5,7 +5,6 @@ import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.ilnp.Advertised;
 import io.sojourn.ilnp.IlnpMessages;
 import io.sojourn.ilnp.Nonce;
-import io.sojourn.linux.Tap;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
@@ -19,25 +18,23 @@ import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What a border itself says: nonces, Locator Updates and answers to them; and the way out to the host's own routing. Forwarder's thread. */
+/** What a border itself says: nonces, Locator Updates and answers to them. Forwarder's thread. */
 final class LocatorVoice {
     private static final Logger LOG = LoggerFactory.getLogger(LocatorVoice.class);
     private static final long SAY_NS = TimeUnit.SECONDS.toNanos(1);
     private static final int MESSAGE_BYTES = 4096;
 
     private final WanPort wan;
-    private final LanDevice device;
-    private final long deviceMac;
+    private final UnderlayPort underlay;
     private final Counters counters;
     private final FrameRun said = new FrameRun();
     private final MemorySegment message = Arena.ofAuto().allocate(MESSAGE_BYTES, 64);
     private long saidNs = Long.MIN_VALUE / 2;
     private long unsaid;
 
-    LocatorVoice(WanPort wan, PagePort.Opened port, Counters counters) {
+    LocatorVoice(WanPort wan, UnderlayPort underlay, Counters counters) {
         this.wan = wan;
-        this.device = port.device();
-        this.deviceMac = port.mac();
+        this.underlay = underlay;
         this.counters = counters;
     }
 
@@ -66,9 +63,9 @@ final class LocatorVoice {
 
     /** Sends the packet in {@link #message}: natively, or by way of the site whose locator it comes from. */
     private void say(LocatorNetwork here, long sourceLocator, int ipBytes) {
-        Ethernet.write(message, 0, deviceMac, LanPort.ANYCAST_MAC, EtherType.IPV6);
+        Ethernet.write(message, 0, underlay.mac(), LanPort.ANYCAST_MAC, EtherType.IPV6);
         if (here.site.isOurs(sourceLocator)) {
-            toRouting(said.frame(message, 0, Ethernet.HEADER_BYTES + ipBytes, false));
+            underlay.send(said.frame(message, 0, Ethernet.HEADER_BYTES + ipBytes, false));
             return;
         }
         PeerLocators whose = here.peerAt(sourceLocator);
@@ -76,19 +73,6 @@ final class LocatorVoice {
             counters.drop(DropReason.NO_ROUTE);
         } else {
             wan.sendCopy(whose.peer(), message, 0, Ethernet.HEADER_BYTES + ipBytes, here.network.vni, 0);
-        }
-    }
-
-    void toRouting(FrameRun run) {
-        MemorySegment s = run.memory();
-        long at = run.frameAt();
-        Ethernet.putDestination(s, at, deviceMac);
-        Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
-        int n = device.write(run);
-        if (n < 0) {
-            for (int i = 0; i < run.count(); i++) {
-                counters.drop(n == Tap.AGAIN ? DropReason.SOCKET_FULL : DropReason.TAP_ERROR);
-            }
         }
     }
 

@@ -7,25 +7,18 @@ import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.MatMapping;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.SojournDatagram;
-import java.nio.ByteBuffer;
-import java.security.GeneralSecurityException;
-import java.security.MessageDigest;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import javax.crypto.Mac;
-import javax.crypto.spec.SecretKeySpec;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Mapping Updates between gateways: what has moved is told straight to those who talk to it, and again until they say that they have it.
  *
  * <pre>
- *   'S' 0x53 | 10 | version 1 | kind: 1 UPDATE, 2 UPD-ACK, 3 REFUSE | number (64) | sender (64) | MatMapping (protocol buffers; UPDATE only) | HMAC-SHA-256, first 128 bits
+ *   {@link KeyedDatagrams} of type 10 | kind: 1 UPDATE, 2 UPD-ACK, 3 REFUSE | body: MatMapping (protocol buffers; UPDATE only)
  * </pre>
  *
- * The number is the update's, and its answer's. The code is over all before it and under the realm's signal key, and is looked at before anything else. Forwarder's thread.
+ * The number is the update's, and its answer's. Forwarder's thread.
  */
 final class MappingUpdates {
     /** Takes what an authentic update says; false: it cannot be true. */
@@ -33,13 +26,9 @@ final class MappingUpdates {
         boolean learn(MatMapping mapping, long nowNs);
     }
 
-    private static final String ALGORITHM = "HmacSHA256";
-    private static final int VERSION = 1;
     private static final int UPDATE = 1;
     private static final int ACKNOWLEDGE = 2;
     private static final int REFUSE = 3;
-    private static final int HEADER_BYTES = 20;
-    private static final int TAG_BYTES = 16;
     private static final long AGAIN_NS = TimeUnit.MILLISECONDS.toNanos(400);
     private static final int TIMES = 8;
 
@@ -62,23 +51,18 @@ final class MappingUpdates {
     private final WanPort wan;
     private final Counters counters;
     private final List<Pending> pending = new ArrayList<>();
-    private @Nullable Mac mac;
+    private final KeyedDatagrams datagrams;
     private long number = WallClock.nowUs();
 
     MappingUpdates(ForwardingTable table, WanPort wan, Counters counters) {
         this.table = table;
         this.wan = wan;
         this.counters = counters;
+        this.datagrams = new KeyedDatagrams(SojournDatagram.MAPPING, table, counters);
     }
 
     void key(byte[] key) {
-        try {
-            Mac made = Mac.getInstance(ALGORITHM);
-            made.init(new SecretKeySpec(key, ALGORITHM));
-            mac = made;
-        } catch (GeneralSecurityException e) {
-            throw new IllegalStateException("this JDK has no " + ALGORITHM, e);
-        }
+        datagrams.key(key);
     }
 
     // --- out
@@ -109,60 +93,29 @@ final class MappingUpdates {
     }
 
     private void send(Peer peer, int kind, long updateNumber, byte[] mapping) {
-        if (mac != null) {
+        if (datagrams.hasKey()) {
             wan.sendBytes(peer, datagram(kind, updateNumber, mapping));
         }
     }
 
     byte[] datagram(int kind, long updateNumber, byte[] mapping) {
-        Mac m = mac;
-        if (m == null) {
-            throw new IllegalStateException("no key yet");
-        }
-        ByteBuffer datagram = ByteBuffer.allocate(HEADER_BYTES + mapping.length + TAG_BYTES);
-        datagram.put((byte) SojournDatagram.MAGIC)
-                .put((byte) SojournDatagram.MAPPING)
-                .put((byte) VERSION)
-                .put((byte) kind)
-                .putLong(updateNumber)
-                .putLong(Peer.numberOf(table.self()))
-                .put(mapping);
-        datagram.put(tag(m, datagram.array(), datagram.position()), 0, TAG_BYTES);
-        return datagram.array();
-    }
-
-    private static byte[] tag(Mac mac, byte[] datagram, int length) {
-        mac.update(datagram, 0, length);
-        return mac.doFinal();
+        return datagrams.write(kind, updateNumber, mapping);
     }
 
     // --- in
 
     void heard(Peer from, byte[] datagram, Learner learner, long nowNs) {
-        Mac m = mac;
-        int length = datagram.length - TAG_BYTES;
-        if (m == null || length < HEADER_BYTES) {
-            counters.drop(DropReason.MALFORMED_CONTROL);
+        KeyedDatagrams.Heard heard = datagrams.read(from, datagram);
+        if (heard == null) {
             return;
         }
-        byte[] tag = Arrays.copyOf(tag(m, datagram, length), TAG_BYTES);
-        if (!MessageDigest.isEqual(tag, Arrays.copyOfRange(datagram, length, datagram.length))) {
-            counters.drop(DropReason.UNAUTHENTICATED);
-            return;
-        }
-        ByteBuffer in = ByteBuffer.wrap(datagram);
-        long which = in.getLong(4);
-        if (in.get(2) != VERSION || in.getLong(12) != from.number) {
-            counters.drop(DropReason.MALFORMED_CONTROL);
-            return;
-        }
-        if (in.get(3) != UPDATE) {
-            pending.removeIf(update -> update.number == which && update.to.equals(from.id));
+        if (heard.kind() != UPDATE) {
+            pending.removeIf(update -> update.number == heard.number() && update.to.equals(from.id));
             return;
         }
         try {
-            MatMapping mapping = MatMapping.parseFrom(Arrays.copyOfRange(datagram, HEADER_BYTES, length));
-            send(from, learner.learn(mapping, nowNs) ? ACKNOWLEDGE : REFUSE, which, new byte[0]);
+            MatMapping mapping = MatMapping.parseFrom(heard.body());
+            send(from, learner.learn(mapping, nowNs) ? ACKNOWLEDGE : REFUSE, heard.number(), new byte[0]);
         } catch (InvalidProtocolBufferException | IllegalArgumentException e) {
             counters.drop(DropReason.MALFORMED_CONTROL);
         }

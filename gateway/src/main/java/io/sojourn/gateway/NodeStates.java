@@ -8,26 +8,21 @@ import io.sojourn.wire.SojournDatagram;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.security.GeneralSecurityException;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import javax.crypto.Mac;
-import javax.crypto.spec.SecretKeySpec;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What a node's border knows of its correspondents, on its way to the border that the node moves to; again until that says that it has it.
  *
  * <pre>
- *   'S' 0x53 | 11 | version 1 | kind: 1 PART, 2 HAVE | number (64) | sender (64) | PART only: epoch (64) | node (64) | part (16) | of (16) | VM's name (8 + n) | octets | HMAC-SHA-256, first 128 bits
+ *   {@link KeyedDatagrams} of type 11 | kind: 1 PART, 2 HAVE | body, PART only: epoch (64) | node (64) | part (16) | of (16) | VM's name (8 + n) | octets
  * </pre>
  *
- * The number is the part's, and its answer's; later states have higher ones. The code is over all before it and under the realm's signal key. The octets of all parts are what {@link
+ * The number is the part's, and its answer's; later states have higher ones. The octets of all parts are what {@link
  * io.sojourn.ilnp.IlccState} writes. Forwarder's thread.
  */
 final class NodeStates {
@@ -36,12 +31,8 @@ final class NodeStates {
         void take(GatewayId from, VmId vm, long nid, long epoch, byte[] state, long nowNs);
     }
 
-    private static final String ALGORITHM = "HmacSHA256";
-    private static final int VERSION = 1;
     private static final int PART = 1;
     private static final int HAVE = 2;
-    private static final int HEADER_BYTES = 20;
-    private static final int TAG_BYTES = 16;
     private static final int PART_BYTES = 1000;
     private static final int PARTS_MOST = 16_384;
     private static final int STATES_MOST = 1024;
@@ -80,7 +71,7 @@ final class NodeStates {
     private final Taker taker;
     private final List<Pending> pending = new ArrayList<>();
     private final Map<Subject, Incoming> incoming = new HashMap<>();
-    private @Nullable Mac mac;
+    private final KeyedDatagrams datagrams;
     private long number = WallClock.nowUs();
 
     NodeStates(ForwardingTable table, WanPort wan, Counters counters, Taker taker) {
@@ -88,16 +79,11 @@ final class NodeStates {
         this.wan = wan;
         this.counters = counters;
         this.taker = taker;
+        this.datagrams = new KeyedDatagrams(SojournDatagram.NODE_STATE, table, counters);
     }
 
     void key(byte[] key) {
-        try {
-            Mac made = Mac.getInstance(ALGORITHM);
-            made.init(new SecretKeySpec(key, ALGORITHM));
-            mac = made;
-        } catch (GeneralSecurityException e) {
-            throw new IllegalStateException("this JDK has no " + ALGORITHM, e);
-        }
+        datagrams.key(key);
     }
 
     boolean isWaiting() {
@@ -149,53 +135,24 @@ final class NodeStates {
     }
 
     private void datagram(Peer to, int kind, long itsNumber, byte[] body) {
-        Mac m = mac;
-        if (m == null) {
-            return;
+        if (datagrams.hasKey()) {
+            wan.sendBytes(to, datagrams.write(kind, itsNumber, body));
         }
-        ByteBuffer datagram = ByteBuffer.allocate(HEADER_BYTES + body.length + TAG_BYTES);
-        datagram.put((byte) SojournDatagram.MAGIC)
-                .put((byte) SojournDatagram.NODE_STATE)
-                .put((byte) VERSION)
-                .put((byte) kind)
-                .putLong(itsNumber)
-                .putLong(Peer.numberOf(table.self()))
-                .put(body);
-        datagram.put(tag(m, datagram.array(), datagram.position()), 0, TAG_BYTES);
-        wan.sendBytes(to, datagram.array());
-    }
-
-    private static byte[] tag(Mac mac, byte[] datagram, int length) {
-        mac.update(datagram, 0, length);
-        return mac.doFinal();
     }
 
     // --- in
 
     void heard(Peer from, byte[] datagram, long nowNs) {
-        Mac m = mac;
-        int length = datagram.length - TAG_BYTES;
-        if (m == null || length < HEADER_BYTES) {
-            counters.drop(DropReason.MALFORMED_CONTROL);
+        KeyedDatagrams.Heard heard = datagrams.read(from, datagram);
+        if (heard == null) {
             return;
         }
-        byte[] tag = Arrays.copyOf(tag(m, datagram, length), TAG_BYTES);
-        if (!MessageDigest.isEqual(tag, Arrays.copyOfRange(datagram, length, datagram.length))) {
-            counters.drop(DropReason.UNAUTHENTICATED);
-            return;
-        }
-        ByteBuffer in = ByteBuffer.wrap(datagram, 0, length);
-        long which = in.getLong(4);
-        if (in.get(2) != VERSION || in.getLong(12) != from.number) {
-            counters.drop(DropReason.MALFORMED_CONTROL);
-            return;
-        }
-        if (in.get(3) == HAVE) {
-            pending.removeIf(part -> part.number == which && part.to.equals(from.id));
+        if (heard.kind() == HAVE) {
+            pending.removeIf(part -> part.number == heard.number() && part.to.equals(from.id));
             return;
         }
         try {
-            part(from, which, in.position(HEADER_BYTES), nowNs);
+            part(from, heard.number(), heard.body(), nowNs);
         } catch (BufferUnderflowException | IllegalArgumentException e) {
             counters.drop(DropReason.MALFORMED_CONTROL);
         }

@@ -207,11 +207,11 @@ final class Outside {
             case SojournDatagram.SIGNAL -> {
                 PagePath natively = pages;
                 if (natively != null) {
-                    natively.drain(); // what was sent before the signal and travelled beside it is before it
+                    natively.underlay().drain(); // what was sent before the signal and travelled beside it is before it
                 }
                 LocatorPath located = locators;
                 if (located != null) {
-                    located.drain();
+                    located.underlay().drain();
                 }
                 control.signal(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
             }

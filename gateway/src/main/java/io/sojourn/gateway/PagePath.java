@@ -3,7 +3,6 @@ package io.sojourn.gateway;
 
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.PageTable.Member;
-import io.sojourn.linux.Tap;
 import io.sojourn.mechanism.Page;
 import io.sojourn.wire.AddressRewriter;
 import io.sojourn.wire.DropReason;
@@ -16,7 +15,6 @@ import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv4;
 import io.sojourn.wire.Ipv6;
 import io.sojourn.wire.ParsedFrame;
-import io.sojourn.wire.VirtioNetHeader;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -27,17 +25,12 @@ import org.jspecify.annotations.Nullable;
  * {@link Outside} as if it had come from the peer whose page the source is in. What the page addresses of one packet cannot say goes by the overlay.
  *
  * <p>Super-frames pass whole: nothing is cut, and no payload is touched. Order: as called, and nothing waits here; what came before a signal is seen to before the signal
- * ({@link #drain}). Ownership: frames are rewritten where they stand. Locking: forwarder's thread.
+ * ({@link UnderlayPort#drain}). Ownership: frames are rewritten where they stand. Locking: forwarder's thread.
  */
 final class PagePath implements Bypass, AutoCloseable {
-    private static final int BURST = 64;
-    /** As many as the underlay's queue holds: a signal waits for what came before it, and for no more than that. */
-    private static final int DRAINED_MOST = 8 * PagePort.QUEUE_FRAMES;
-
     private final ForwardingTable table;
     private final PageTable pages;
-    private final LanDevice device;
-    private final long deviceMac;
+    private final UnderlayPort underlay;
     private final Outside outside;
     private final Counters counters;
     private final PageTable.Outwards outwards;
@@ -47,11 +40,9 @@ final class PagePath implements Bypass, AutoCloseable {
     private final ParsedFrame f = new ParsedFrame();
     private final FrameRun one = new FrameRun();
     private final FrameRun arriving = new FrameRun();
-    private final MemorySegment in = Arena.ofAuto().allocate(LanPort.VNET_BYTES + WanPort.frameBytes(), 64);
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes(), 64);
     private Witness witness = new Witness();
     private @Nullable Mappings mappings;
-    private boolean more;
 
     /** The last packet that was asked about: bulk has the same addresses many times over. */
     private @Nullable VirtualNetwork lastNetwork;
@@ -64,18 +55,10 @@ final class PagePath implements Bypass, AutoCloseable {
     private @Nullable Member lastSource;
     private @Nullable Member lastDestination;
 
-    /** @param deviceMac of the port's own end: what is written must be addressed to it */
-    PagePath(
-            ForwardingTable table,
-            PageTable pages,
-            LanDevice device,
-            long deviceMac,
-            Outside outside,
-            Counters counters) {
+    PagePath(ForwardingTable table, PageTable pages, PagePort.Opened port, Outside outside, Counters counters) {
         this.table = table;
         this.pages = pages;
-        this.device = device;
-        this.deviceMac = deviceMac;
+        this.underlay = new UnderlayPort(port, f, counters, this::take);
         this.outside = outside;
         this.counters = counters;
         this.outwards = pages.new Outwards();
@@ -88,8 +71,8 @@ final class PagePath implements Bypass, AutoCloseable {
         witness = w;
     }
 
-    int fd() {
-        return device.fd();
+    UnderlayPort underlay() {
+        return underlay;
     }
 
     /** The forwarding table has changed. */
@@ -238,10 +221,10 @@ final class PagePath implements Bypass, AutoCloseable {
     @Override
     public boolean sendUnderlay(FrameRun run) {
         if (run.isInOnePiece()) {
-            toRouting(run);
+            underlay.send(run);
         } else {
             for (int i = 0; i < run.count(); i++) {
-                toRouting(one.frame(scratch, 0, run.copySegment(i, scratch, 0), false));
+                underlay.send(one.frame(scratch, 0, run.copySegment(i, scratch, 0), false));
             }
         }
         counters.add(Kind.NATIVE_OUT, run.count());
@@ -252,76 +235,17 @@ final class PagePath implements Bypass, AutoCloseable {
         MemorySegment s = run.memory();
         long at = run.frameAt();
         rewriteOut.rewrite(s, at + Ethernet.HEADER_BYTES, run.frameLength() - Ethernet.HEADER_BYTES, run.isPartial());
-        toRouting(run);
-    }
-
-    private void toRouting(FrameRun run) {
-        MemorySegment s = run.memory();
-        long at = run.frameAt();
-        Ethernet.putDestination(s, at, deviceMac);
-        Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
-        int n = device.write(run);
-        if (n < 0) {
-            for (int i = 0; i < run.count(); i++) {
-                counters.drop(n == Tap.AGAIN ? DropReason.SOCKET_FULL : DropReason.TAP_ERROR);
-            }
-        }
+        underlay.send(run);
     }
 
     // --- in
 
-    /** Takes at most a burst; how many frames it was. */
-    int poll() {
-        int n = take(BURST);
-        more = n == BURST;
-        return n;
-    }
-
-    /** Whether the last poll has left something. */
-    boolean mayHaveMore() {
-        return more;
-    }
-
-    /** Takes all that has come until now. */
-    void drain() {
-        take(DRAINED_MOST);
-    }
-
-    private int take(int most) {
-        for (int n = 0; n < most; n++) {
-            int length = device.read(in, 0, (int) in.byteSize()) - LanPort.VNET_BYTES;
-            if (length <= 0) {
-                return n;
-            }
-            DropReason bad = frame(LanPort.VNET_BYTES, length);
-            if (bad.isDrop()) {
-                counters.drop(bad);
-            }
-        }
-        return most;
-    }
-
-    private DropReason frame(long at, int length) {
-        int type = VirtioNetHeader.gsoType(in, 0);
-        int segmentBytes = VirtioNetHeader.gsoSize(in, 0);
-        boolean partial = (VirtioNetHeader.flags(in, 0) & VirtioNetHeader.NEEDS_CHECKSUM) != 0;
-        if (type == VirtioNetHeader.GSO_NONE
-                && partial
-                && one.frame(in, at, length, true).isPartialInVain()) {
-            if (!Inside.complete(in, at, length, 0)) {
-                return DropReason.BAD_TRANSPORT_LENGTH;
-            }
-            partial = false;
-        }
-        DropReason bad = f.parse(in, at, length);
-        if (bad.isDrop()) {
-            return bad;
-        }
+    private DropReason take() {
         if (!f.isIp() || f.isMulticastDestination()) {
             return f.isIp() ? DropReason.MULTICAST : DropReason.UNKNOWN_ETHER_TYPE;
         }
         if (!inwards.find(f.isV6(), f.destinationHigh(), f.destinationLow()) || inwards.peer() != null) {
-            return fromUnderlay(at, type, segmentBytes, partial);
+            return fromUnderlay();
         }
         Member destination = inwards.member();
         int epoch = inwards.epoch();
@@ -334,43 +258,33 @@ final class PagePath implements Bypass, AutoCloseable {
                 || source != null && source.network() != destination.network()) {
             return DropReason.UNKNOWN_PEER;
         }
-        rewriteIn.rewrite(in, f, partial);
-        FrameRun run = arriving;
-        if (type == VirtioNetHeader.GSO_NONE) {
-            run.frame(in, at, f.unpaddedLength(), partial);
-        } else if (!run.whole(in, f, segmentBytes)) {
-            return DropReason.BAD_TRANSPORT_LENGTH;
-        }
-        VirtualNetwork network = destination.network();
-        Ethernet.putDestination(in, at, destination.mac());
-        Ethernet.putSource(in, at, LanPort.ANYCAST_MAC);
-        counters.add(Kind.NATIVE_IN, run.count());
-        outside.arrived(peer, network, epoch, passedOn, run);
-        return DropReason.NONE;
+        rewriteIn.rewrite(underlay.memory(), f, underlay.isPartial());
+        return arrived(peer, destination.network(), destination.mac(), epoch, passedOn);
     }
 
     /** Plain IP for a member's home address, from somebody who has no gateway: taken if ours is the way in for him. */
-    private DropReason fromUnderlay(long at, int type, int segmentBytes, boolean partial) {
+    private DropReason fromUnderlay() {
         for (VirtualNetwork network : table.networks()) {
             VirtualNetwork.Subnet from = network.subnetOf(f.isV6(), f.sourceHigh(), f.sourceLow());
             Member member = from == null || !from.onUnderlay()
                     ? null
                     : pages.member(network, f.isV6(), f.destinationHigh(), f.destinationLow());
             if (member != null && member.vm() != null) {
-                FrameRun run = arriving;
-                if (type == VirtioNetHeader.GSO_NONE) {
-                    run.frame(in, at, f.unpaddedLength(), partial);
-                } else if (!run.whole(in, f, segmentBytes)) {
-                    return DropReason.BAD_TRANSPORT_LENGTH;
-                }
-                Ethernet.putDestination(in, at, member.mac());
-                Ethernet.putSource(in, at, LanPort.ANYCAST_MAC);
-                counters.add(Kind.NATIVE_IN, run.count());
-                outside.arrived(null, network, 0, false, run);
-                return DropReason.NONE;
+                return arrived(null, network, member.mac(), 0, false);
             }
         }
         return DropReason.NO_PAGE;
+    }
+
+    private DropReason arrived(@Nullable Peer peer, VirtualNetwork network, long mac, int epoch, boolean passedOn) {
+        if (!underlay.describe(arriving)) {
+            return DropReason.BAD_TRANSPORT_LENGTH;
+        }
+        Ethernet.putDestination(underlay.memory(), underlay.frameAt(), mac);
+        Ethernet.putSource(underlay.memory(), underlay.frameAt(), LanPort.ANYCAST_MAC);
+        counters.add(Kind.NATIVE_IN, arriving.count());
+        outside.arrived(peer, network, epoch, passedOn, arriving);
+        return DropReason.NONE;
     }
 
     /** Routers on the way speak from addresses of their own. */
@@ -382,6 +296,6 @@ final class PagePath implements Bypass, AutoCloseable {
 
     @Override
     public void close() {
-        device.close();
+        underlay.close();
     }
 }

@@ -33,9 +33,9 @@ class LocatorPathTest {
     private final PathStage a = new PathStage("a");
     private final PathStage b = new PathStage("b");
     private final PathStage c = new PathStage("c");
-    private final Underlay atA = new Underlay();
-    private final Underlay atB = new Underlay();
-    private final Underlay atC = new Underlay();
+    private final CollectingDevice atA = new CollectingDevice();
+    private final CollectingDevice atB = new CollectingDevice();
+    private final CollectingDevice atC = new CollectingDevice();
     private final LocatorPath pathA = path(a, atA, 1);
     private final LocatorPath pathB = path(b, atB, 2);
     private final LocatorPath pathC = path(c, atC, 3);
@@ -48,7 +48,7 @@ class LocatorPathTest {
         return "fd66:" + number + "::/64";
     }
 
-    private static LocatorPath path(PathStage stage, Underlay underlay, int number) {
+    private static LocatorPath path(PathStage stage, CollectingDevice underlay, int number) {
         GatewayConfig.Attachment attachment = new GatewayConfig.Attachment(
                 PathStage.NETWORK,
                 "br",
@@ -172,13 +172,13 @@ class LocatorPathTest {
     @Test
     void twoVmsTalkByLocatorsAndNothingIsAdded() {
         says(a, 1, 2);
-        assertThat(atA.sent).as("a nonce of its own goes first").hasSize(2);
-        byte[] onWan = udpOf(atA.sent).getFirst();
+        assertThat(atA.written).as("a nonce of its own goes first").hasSize(2);
+        byte[] onWan = udpOf(atA.written).getFirst();
         assertIs(onWan, locator(1), 1, locator(2), 2);
         assertThat(onWan).hasSize(LENGTH);
 
-        atB.toRead.addAll(atA.sent);
-        pathB.poll();
+        atB.toRead.addAll(atA.written);
+        pathB.underlay().poll();
         assertThat(b.lan.written).hasSize(1);
         assertIs(b.lan.written.getFirst(), INSIDE, 1, INSIDE, 2);
         assertThat(b.dropped()).isEmpty();
@@ -189,9 +189,9 @@ class LocatorPathTest {
         says(a, 1, 2);
         bind(2, "c", 2);
         says(a, 1, 2);
-        assertIs(udpOf(atA.sent).getLast(), locator(1), 1, locator(3), 2);
-        atC.toRead.add(atA.sent.getLast());
-        pathC.poll();
+        assertIs(udpOf(atA.written).getLast(), locator(1), 1, locator(3), 2);
+        atC.toRead.add(atA.written.getLast());
+        pathC.underlay().poll();
         assertIs(c.lan.written.getFirst(), INSIDE, 1, INSIDE, 2);
     }
 
@@ -201,11 +201,11 @@ class LocatorPathTest {
         says(a, 1, 2);
         bind(2, "c", 2);
         says(a, 1, 2);
-        byte[] onWan = udpOf(atA.sent).getLast();
+        byte[] onWan = udpOf(atA.written).getLast();
         assertIs(onWan, locator(1), 1, locator(2), 2);
 
         atB.toRead.add(onWan);
-        pathB.poll();
+        pathB.underlay().poll();
         b.wan.flush();
         PathStage.settle(b, c);
         assertIs(c.lan.written.getFirst(), INSIDE, 1, INSIDE, 2);
@@ -222,7 +222,7 @@ class LocatorPathTest {
         byte[] stranger = s.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
         atA.toRead.add(allowed);
         atA.toRead.add(stranger);
-        pathA.poll();
+        pathA.underlay().poll();
         assertThat(a.lan.written).hasSize(1);
         assertIs(a.lan.written.getFirst(), 0xFD64_0000_0000_0000L, 9, INSIDE, 1);
         assertThat(a.dropped()).containsOnlyKeys("drop-unknown-peer");
@@ -231,7 +231,7 @@ class LocatorPathTest {
     @Test
     void hostileOctetsAreDroppedAndCounted() {
         says(a, 1, 2);
-        byte[] good = udpOf(atA.sent).getFirst();
+        byte[] good = udpOf(atA.written).getFirst();
         java.util.SplittableRandom random = new java.util.SplittableRandom(5);
         for (int i = 0; i < 20_000; i++) {
             byte[] bad = java.util.Arrays.copyOf(good, random.nextInt(good.length + 1));
@@ -239,7 +239,7 @@ class LocatorPathTest {
                 bad[random.nextInt(bad.length)] = (byte) random.nextInt();
             }
             atB.toRead.add(bad);
-            pathB.poll();
+            pathB.underlay().poll();
         }
         assertThat(b.dropped()).isNotEmpty();
     }

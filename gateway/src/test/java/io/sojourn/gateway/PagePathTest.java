@@ -34,17 +34,21 @@ class PagePathTest {
     private final PathStage a = new PathStage("a");
     private final PathStage b = new PathStage("b");
     private final PathStage c = new PathStage("c");
-    private final Underlay atA = new Underlay();
-    private final Underlay atB = new Underlay();
-    private final Underlay atC = new Underlay();
+    private final CollectingDevice atA = new CollectingDevice();
+    private final CollectingDevice atB = new CollectingDevice();
+    private final CollectingDevice atC = new CollectingDevice();
     private final PagePath pageA = path(a, atA, 1);
     private final PagePath pageB = path(b, atB, 2);
     private final PagePath pageC = path(c, atC, 3);
 
-    private static PagePath path(PathStage stage, Underlay underlay, int number) {
+    private static PagePath path(PathStage stage, CollectingDevice underlay, int number) {
         Page page = Page.parse("100." + (80 + number) + ".0.0/16", "fd50:" + number + "::/48");
-        PagePath path =
-                new PagePath(stage.table, new PageTable(page), underlay, DEVICE_MAC, stage.outside, stage.counters);
+        PagePath path = new PagePath(
+                stage.table,
+                new PageTable(page),
+                new PagePort.Opened(underlay, DEVICE_MAC),
+                stage.outside,
+                stage.counters);
         stage.wan.bypassedBy(path);
         stage.outside.pagedBy(path);
         return path;
@@ -122,8 +126,8 @@ class PagePathTest {
     void twoVmsTalkByTheirPagesAndNothingIsAdded() {
         a.fromLan(1, 2, 7);
 
-        assertThat(atA.sent).hasSize(1);
-        byte[] onWan = atA.sent.getFirst();
+        assertThat(atA.written).hasSize(1);
+        byte[] onWan = atA.written.getFirst();
         assertThat(addresses(onWan)).isEqualTo("100.81.5.2 > 100.82.5.34");
         MemorySegment s = PathStage.copy(onWan);
         assertThat(Ethernet.destination(s, 0)).isEqualTo(DEVICE_MAC);
@@ -132,7 +136,7 @@ class PagePathTest {
                 .isEqualTo(Ipv4.HEADER_BYTES + 8 + 18);
 
         atB.toRead.add(onWan);
-        assertThat(pageB.poll()).isEqualTo(1);
+        assertThat(pageB.underlay().poll()).isEqualTo(1);
         assertThat(addresses(b.lan.written.getFirst())).isEqualTo("192.0.2.1 > 192.0.2.2");
         assertThat(b.dropped()).isEmpty();
     }
@@ -143,18 +147,18 @@ class PagePathTest {
         // A has heard that vm2 is at b under a new epoch; c sends to a by an older one.
         bind(2, "a", 2, VM2);
         c.fromLan(3, 2, 9);
-        assertThat(addresses(atC.sent.getFirst())).isEqualTo("100.83.5.66 > 100.81.5.36");
+        assertThat(addresses(atC.written.getFirst())).isEqualTo("100.83.5.66 > 100.81.5.36");
         VmEntry moved = a.vm(2);
         a.path.redirectOn(
                 moved, new io.sojourn.model.binding.Epoch(3), b.id, new io.sojourn.model.binding.Epoch(3), false);
-        atA.toRead.add(atC.sent.getFirst());
-        pageA.poll();
+        atA.toRead.add(atC.written.getFirst());
+        pageA.underlay().poll();
 
-        assertThat(addresses(atA.sent.getFirst())).isEqualTo("100.81.5.67 > 100.82.5.38");
+        assertThat(addresses(atA.written.getFirst())).isEqualTo("100.81.5.67 > 100.82.5.38");
         b.path.startBuffering(
                 b.vm(2), new io.sojourn.model.binding.Epoch(3), new io.sojourn.model.binding.Epoch(3), 1 << 20);
-        atB.toRead.add(atA.sent.getFirst());
-        pageB.poll();
+        atB.toRead.add(atA.written.getFirst());
+        pageB.underlay().poll();
         assertThat(b.vm(2).counts.buffered)
                 .as("marked with the epoch of the move")
                 .isEqualTo(1);
@@ -172,9 +176,9 @@ class PagePathTest {
         s.asSlice(at - LanPort.VNET_BYTES, LanPort.VNET_BYTES).fill((byte) 0);
         a.inside.frame(requireNonNull(requireNonNull(a.table.network(1)).port), s, at, length);
 
-        assertThat(addresses(atA.sent.getFirst())).isEqualTo("100.81.5.2 > 100.83.12.168");
-        atC.toRead.add(atA.sent.getFirst());
-        pageC.poll();
+        assertThat(addresses(atA.written.getFirst())).isEqualTo("100.81.5.2 > 100.83.12.168");
+        atC.toRead.add(atA.written.getFirst());
+        pageC.underlay().poll();
         assertThat(c.dropped()).isEmpty();
         assertThat(c.counters.get(Counters.Kind.NATIVE_IN)).isEqualTo(1);
     }
@@ -200,18 +204,18 @@ class PagePathTest {
         List.of(pageA, pageB, pageC).forEach(PagePath::tableChanged);
 
         b.fromLan(2, 1, 1);
-        byte[] template = atB.sent.getFirst();
+        byte[] template = atB.written.getFirst();
         byte[] toVm1 =
                 patched(patched(template, Ipv4.SOURCE_OFFSET, 0xCB00_7109L), Ipv4.DESTINATION_OFFSET, 0xC000_0201L);
         byte[] toVm2 = patched(toVm1, Ipv4.DESTINATION_OFFSET, 0xC000_0202L);
         atA.toRead.add(toVm1);
         atA.toRead.add(toVm2);
         atB.toRead.add(toVm2); // b is nobody's way in
-        pageA.poll();
-        pageB.poll();
+        pageA.underlay().poll();
+        pageB.underlay().poll();
 
         assertThat(addresses(a.lan.written.getFirst())).isEqualTo("203.0.113.9 > 192.0.2.1");
-        assertThat(addresses(atA.sent.getFirst())).isEqualTo("100.81.12.147 > 100.82.5.34");
+        assertThat(addresses(atA.written.getFirst())).isEqualTo("100.81.12.147 > 100.82.5.34");
         assertThat(b.dropped()).containsOnlyKeys("drop-no-page");
 
         long at = a.wan.frameAt();
@@ -221,7 +225,7 @@ class PagePathTest {
         Ipv4.putHeaderChecksum(s, at + 14);
         s.asSlice(at - LanPort.VNET_BYTES, LanPort.VNET_BYTES).fill((byte) 0);
         a.inside.frame(requireNonNull(requireNonNull(a.table.network(1)).port), s, at, length);
-        assertThat(addresses(atA.sent.getLast())).isEqualTo("192.0.2.1 > 203.0.113.9");
+        assertThat(addresses(atA.written.getLast())).isEqualTo("192.0.2.1 > 203.0.113.9");
     }
 
     @Test
@@ -229,7 +233,7 @@ class PagePathTest {
         a.vm(2).mechanism = "overlay";
         a.fromLan(1, 2, 7);
 
-        assertThat(atA.sent).isEmpty();
+        assertThat(atA.written).isEmpty();
         PathStage.settle(a, b);
         assertThat(addresses(b.lan.written.getFirst())).isEqualTo("192.0.2.1 > 192.0.2.2");
     }
@@ -237,11 +241,11 @@ class PagePathTest {
     @Test
     void whoIsInNobodysPageIsNotHeardAndNoAddressOfOursThatStandsForNobody() {
         a.fromLan(1, 2, 7);
-        byte[] good = atA.sent.getFirst();
+        byte[] good = atA.written.getFirst();
         atB.toRead.add(patched(good, Ipv4.SOURCE_OFFSET, 0x0A00_0001L));
         atB.toRead.add(patched(good, Ipv4.DESTINATION_OFFSET, 0x6452_7000L));
         atB.toRead.add(new byte[5]);
-        pageB.poll();
+        pageB.underlay().poll();
 
         assertThat(b.lan.written).isEmpty();
         assertThat(b.dropped())
@@ -260,7 +264,7 @@ class PagePathTest {
     @Test
     void hostileOctetsAreDroppedAndCounted() {
         a.fromLan(1, 2, 7);
-        byte[] good = atA.sent.getFirst();
+        byte[] good = atA.written.getFirst();
         java.util.SplittableRandom random = new java.util.SplittableRandom(5);
         for (int i = 0; i < 20_000; i++) {
             byte[] bad = java.util.Arrays.copyOf(good, random.nextInt(good.length + 1));
@@ -268,7 +272,7 @@ class PagePathTest {
                 bad[random.nextInt(bad.length)] = (byte) random.nextInt();
             }
             atB.toRead.add(bad);
-            pageB.poll();
+            pageB.underlay().poll();
         }
         assertThat(b.lan.written.size()
                         + b.dropped().values().stream()

@@ -3,7 +3,6 @@ package io.sojourn.gateway;
 
 import static java.util.Objects.requireNonNull;
 
-import io.sojourn.linux.Tap;
 import io.sojourn.mechanism.Mechanism;
 import io.sojourn.mechanism.Overlay;
 import io.sojourn.model.binding.Epoch;
@@ -20,7 +19,6 @@ import io.sojourn.seal.SealPrivateKey;
 import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
-import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv4;
 import io.sojourn.wire.Udp;
@@ -48,39 +46,8 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
     static final int SUBNET = 0xC000_0200;
 
     /** What would be the tap. */
-    static final class Lan implements LanDevice {
-        final List<byte[]> written = new ArrayList<>();
+    static final class Lan extends CollectingDevice {
         final List<Long> captured = new ArrayList<>();
-        private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes());
-
-        @Override
-        public int read(MemorySegment to, long at, int maxBytes) {
-            return Tap.AGAIN;
-        }
-
-        @Override
-        public int write(MemorySegment frame, long at, int length) {
-            written.add(frame.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE));
-            return length;
-        }
-
-        @Override
-        public int write(FrameRun run) {
-            for (int i = 0; i < run.count(); i++) {
-                write(scratch, 0, run.copySegment(i, scratch, 0));
-            }
-            return run.frameLength();
-        }
-
-        @Override
-        public int fd() {
-            return -1;
-        }
-
-        @Override
-        public int ifindex() {
-            return 1;
-        }
 
         @Override
         public void captureStation(long mac) {
@@ -96,14 +63,6 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
         public void placeStation(int portIndex, long mac) {
             captured.remove(mac);
         }
-
-        @Override
-        public int portOf(long mac) {
-            return -1;
-        }
-
-        @Override
-        public void close() {}
     }
 
     final Counters counters = new Counters();

@@ -214,7 +214,7 @@ final class IlnpWorld {
         underlay.add(update(sourceLocator, sourceNid, destinationLocator, destinationNid, nonce, operation, listed));
     }
 
-    private static byte[] update(
+    static byte[] update(
             long sourceLocator,
             long sourceNid,
             long destinationLocator,

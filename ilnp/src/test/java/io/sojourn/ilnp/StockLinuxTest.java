@@ -361,17 +361,8 @@ class StockLinuxTest {
             Nonce nonce,
             int operation,
             List<Advertised> listed) {
-        byte[] packet = new byte[IlnpMessages.updateBytes(nonce, listed.size())];
-        IlnpMessages.writeUpdate(
-                MemorySegment.ofArray(packet),
-                0,
-                sourceLocator,
-                sourceNid,
-                destinationLocator,
-                destinationNid,
-                nonce,
-                operation,
-                listed);
+        byte[] packet = IlnpWorld.update(
+                sourceLocator, sourceNid, destinationLocator, destinationNid, nonce, operation, listed);
         updates++;
         if (destinationNid == PEER.bits()) {
             toPeer(packet);

@@ -10,9 +10,9 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What would be the device by which native packets come and go: what is written is collected, what is to be read is handed in. */
-final class Underlay implements LanDevice {
-    final List<byte[]> sent = new ArrayList<>();
+/** What would be a device of the kernel's: what is written is collected, what is to be read is handed in. */
+class CollectingDevice implements LanDevice {
+    final List<byte[]> written = new ArrayList<>();
     final ArrayDeque<byte[]> toRead = new ArrayDeque<>();
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes());
 
@@ -29,7 +29,7 @@ final class Underlay implements LanDevice {
 
     @Override
     public int write(MemorySegment frame, long at, int length) {
-        sent.add(frame.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE));
+        written.add(frame.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE));
         return length;
     }
 

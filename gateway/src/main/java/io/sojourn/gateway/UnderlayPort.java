@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.linux.Tap;
+import io.sojourn.wire.DropReason;
+import io.sojourn.wire.Ethernet;
+import io.sojourn.wire.FrameRun;
+import io.sojourn.wire.ParsedFrame;
+import io.sojourn.wire.VirtioNetHeader;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The device by which packets come and go natively, whatever rewrites them. What comes is checked and described before it is handed on; super-frames pass whole.
+ *
+ * <p>Order: as called, and nothing waits here. Ownership: what was taken is valid, and may be rewritten where it stands, until the next is. Locking: forwarder's thread.
+ */
+final class UnderlayPort implements AutoCloseable {
+    /** Takes what has come: {@link #memory}, {@link #frameAt} and the parsed frame describe it. */
+    interface Taker {
+        /** {@link DropReason#NONE} if it went on. */
+        DropReason take();
+    }
+
+    private static final int BURST = 64;
+    /** As many as the underlay's queue holds: a signal waits for what came before it, and for no more than that. */
+    private static final int DRAINED_MOST = 8 * PagePort.QUEUE_FRAMES;
+
+    private static final long FRAME_AT = LanPort.VNET_BYTES;
+
+    private final LanDevice device;
+    private final long mac;
+    private final ParsedFrame f;
+    private final Counters counters;
+    private final Taker taker;
+    private final FrameRun one = new FrameRun();
+    private final MemorySegment in = Arena.ofAuto().allocate(LanPort.VNET_BYTES + WanPort.frameBytes(), 64);
+    private boolean more;
+    private boolean superFrame;
+    private int segmentBytes;
+    private boolean partial;
+
+    /** @param f what comes is parsed into it */
+    UnderlayPort(PagePort.Opened port, ParsedFrame f, Counters counters, Taker taker) {
+        this.device = port.device();
+        this.mac = port.mac();
+        this.f = f;
+        this.counters = counters;
+        this.taker = taker;
+    }
+
+    int fd() {
+        return device.fd();
+    }
+
+    /** Of the device's own end: what is written is addressed to it. */
+    long mac() {
+        return mac;
+    }
+
+    /** Gives frames to the host's own routing. */
+    void send(FrameRun run) {
+        MemorySegment s = run.memory();
+        long at = run.frameAt();
+        Ethernet.putDestination(s, at, mac);
+        Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
+        int n = device.write(run);
+        if (n < 0) {
+            for (int i = 0; i < run.count(); i++) {
+                counters.drop(n == Tap.AGAIN ? DropReason.SOCKET_FULL : DropReason.TAP_ERROR);
+            }
+        }
+    }
+
+    // --- in
+
+    /** Takes at most a burst; how many frames it was. */
+    int poll() {
+        int n = take(BURST);
+        more = n == BURST;
+        return n;
+    }
+
+    /** Whether the last poll has left something. */
+    boolean mayHaveMore() {
+        return more;
+    }
+
+    /** Takes all that has come until now. */
+    void drain() {
+        take(DRAINED_MOST);
+    }
+
+    private int take(int most) {
+        for (int n = 0; n < most; n++) {
+            int length = device.read(in, 0, (int) in.byteSize()) - LanPort.VNET_BYTES;
+            if (length <= 0) {
+                return n;
+            }
+            DropReason bad = parse(length);
+            if (!bad.isDrop()) {
+                bad = taker.take();
+            }
+            if (bad.isDrop()) {
+                counters.drop(bad);
+            }
+        }
+        return most;
+    }
+
+    private DropReason parse(int length) {
+        superFrame = VirtioNetHeader.gsoType(in, 0) != VirtioNetHeader.GSO_NONE;
+        segmentBytes = VirtioNetHeader.gsoSize(in, 0);
+        partial = (VirtioNetHeader.flags(in, 0) & VirtioNetHeader.NEEDS_CHECKSUM) != 0;
+        if (!superFrame && partial && one.frame(in, FRAME_AT, length, true).isPartialInVain()) {
+            if (!Inside.complete(in, FRAME_AT, length, 0)) {
+                return DropReason.BAD_TRANSPORT_LENGTH;
+            }
+            partial = false;
+        }
+        return f.parse(in, FRAME_AT, length);
+    }
+
+    MemorySegment memory() {
+        return in;
+    }
+
+    long frameAt() {
+        return FRAME_AT;
+    }
+
+    /** The sum over the payload is still to be made. */
+    boolean isPartial() {
+        return partial;
+    }
+
+    /** Payload of each segment of a super-frame; 0: it is one frame. */
+    int segmentBytes() {
+        return superFrame ? segmentBytes : 0;
+    }
+
+    /** Describes what was taken, as its headers are now; false if its lengths do not fit. */
+    boolean describe(FrameRun run) {
+        if (superFrame) {
+            return run.whole(in, f, segmentBytes);
+        }
+        run.frame(in, FRAME_AT, f.unpaddedLength(), partial);
+        return true;
+    }
+
+    @Override
+    public void close() {
+        device.close();
+    }
+}
