@@ -13,8 +13,7 @@ public final class EventFd implements AutoCloseable {
     private static final MemorySegment ONE = Arena.global().allocateFrom(JAVA_LONG, 1L);
 
     private final int fd;
-    private final Arena arena = Arena.ofShared();
-    private final MemorySegment count = arena.allocate(JAVA_LONG);
+    private static final MemorySegment COUNT = Arena.global().allocate(JAVA_LONG); // nobody wants to know it
     private boolean closed;
 
     public EventFd() {
@@ -36,7 +35,7 @@ public final class EventFd implements AutoCloseable {
 
     /** Makes it unreadable again; true if there had been a wake. For the owning thread only. */
     public boolean drain() {
-        return Syscalls.checkAgain(Syscalls.read(fd, count.address(), Long.BYTES), "drain an eventfd") > 0;
+        return Syscalls.checkAgain(Syscalls.read(fd, COUNT.address(), Long.BYTES), "drain an eventfd") > 0;
     }
 
     @Override
@@ -44,7 +43,6 @@ public final class EventFd implements AutoCloseable {
         if (!closed) {
             closed = true;
             Syscalls.close(fd);
-            arena.close();
         }
     }
 }

@@ -39,7 +39,7 @@ final class Netlink implements AutoCloseable {
     private static final int ATTRIBUTE_TYPE_MASK = 0x3fff;
 
     private final int fd;
-    private final Arena arena = Arena.ofShared();
+    private final Arena arena = Arena.ofAuto(); // not shared: see the package
     private final MemorySegment out = arena.allocate(1024, 8);
     private final MemorySegment in = arena.allocate(BUFFER_BYTES, 8);
     private int outBytes;
@@ -172,7 +172,6 @@ final class Netlink implements AutoCloseable {
         if (!closed) {
             closed = true;
             Syscalls.close(fd);
-            arena.close();
         }
     }
 }

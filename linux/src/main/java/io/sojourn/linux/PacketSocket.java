@@ -68,7 +68,7 @@ public final class PacketSocket implements AutoCloseable {
 
     private final int fd;
     private final int ifindex;
-    private final Arena arena = Arena.ofShared();
+    private final Arena arena = Arena.ofAuto(); // not shared: see the package
     private final MemorySegment from = arena.allocate(32, 8);
     private final MemorySegment fromBytes = arena.allocate(JAVA_INT);
     private final MemorySegment statistics = arena.allocate(8, 4);
@@ -190,7 +190,6 @@ public final class PacketSocket implements AutoCloseable {
         if (!closed) {
             closed = true;
             Syscalls.close(fd);
-            arena.close();
         }
     }
 }

@@ -59,6 +59,9 @@ public final class Syscalls {
             fixed("sched_setscheduler", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle SCHED_GETSCHEDULER = fixed("sched_getscheduler", JAVA_INT, JAVA_INT);
     private static final MethodHandle SETPRIORITY = fixed("setpriority", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
+    private static final MethodHandle MMAP =
+            fixed("mmap", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
+    private static final MethodHandle MADVISE = fixed("madvise", JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
     private static final MethodHandle IF_NAMETOINDEX = fixed("if_nametoindex", JAVA_INT, JAVA_LONG);
 
     private Syscalls() {}
@@ -230,6 +233,26 @@ public final class Syscalls {
         try {
             MemorySegment state = STATE.get();
             return result((int) PRCTL.invokeExact(state, option, argument, 0L, 0L, 0L), state);
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
+    /** The address, or the negative errno. */
+    static long mmap(long bytes, int protection, int flags) {
+        try {
+            MemorySegment state = STATE.get();
+            long address = (long) MMAP.invokeExact(state, 0L, bytes, protection, flags, -1, 0L);
+            return address == -1 ? -state.get(JAVA_INT, ERRNO_OFFSET) : address;
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
+    static int madvise(long address, long bytes, int advice) {
+        try {
+            MemorySegment state = STATE.get();
+            return result((int) MADVISE.invokeExact(state, address, bytes, advice), state);
         } catch (Throwable thrown) {
             throw unexpected(thrown);
         }

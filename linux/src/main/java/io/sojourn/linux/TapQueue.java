@@ -38,7 +38,7 @@ public final class TapQueue implements AutoCloseable {
     private final PacketSocket socket;
     private final Links links = new Links();
     private final int ifindex;
-    private final Arena arena = Arena.ofShared();
+    private final Arena arena = Arena.ofAuto(); // not shared: see the package
     private final MemorySegment frames = arena.allocate((long) KEPT_FRAMES * KEPT_BYTES, 64);
     private final MemorySegment received = arena.allocate(VNET + KEPT_BYTES, 8);
     private final int[] lengths = new int[KEPT_FRAMES];
@@ -193,6 +193,5 @@ public final class TapQueue implements AutoCloseable {
     public void close() {
         socket.close();
         links.close();
-        arena.close();
     }
 }

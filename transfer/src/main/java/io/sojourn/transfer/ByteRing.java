@@ -2,7 +2,6 @@
 package io.sojourn.transfer;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.ReadableByteChannel;
@@ -28,10 +27,11 @@ public final class ByteRing {
 
     private static final int CHUNK_BYTES = 1 << CHUNK_BITS;
 
+    private static final SpareChunks SPARE = new SpareChunks(CHUNK_BYTES, 128);
+
     private final int capacityBytes;
     private final @Nullable MemorySegment[] chunks;
     private final @Nullable ByteBuffer[] views;
-    private final Arena arena = Arena.ofShared();
     private final AtomicInteger users = new AtomicInteger(2);
 
     private volatile long published;
@@ -293,8 +293,14 @@ public final class ByteRing {
         LockSupport.unpark(producerWaiting);
         LockSupport.unpark(consumerWaiting);
         if (users.decrementAndGet() == 0) {
-            // Unmapping tens of MiB takes milliseconds, which the forwarder does not have.
-            Thread.startVirtualThread(arena::close);
+            for (int i = 0; i < chunks.length; i++) {
+                MemorySegment chunk = chunks[i];
+                chunks[i] = null;
+                views[i] = null;
+                if (chunk != null) {
+                    SPARE.giveBack(chunk);
+                }
+            }
         }
     }
 
@@ -302,7 +308,7 @@ public final class ByteRing {
         int index = (int) (offset & (capacityBytes - 1)) >> CHUNK_BITS;
         MemorySegment chunk = chunks[index];
         if (chunk == null) {
-            chunk = arena.allocate(CHUNK_BYTES, 64);
+            chunk = SPARE.take();
             chunks[index] = chunk;
         }
         return chunk;

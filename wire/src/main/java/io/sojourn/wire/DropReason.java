@@ -54,6 +54,16 @@ public enum DropReason {
     /** More than its station's share, while there was not enough for all. */
     FAIR_SHARE,
 
+    // flows with the world outside
+    /** From outside, for an address of ours, and of no flow that began here. */
+    NO_FLOW,
+    /** A fragment whose first one has not been seen. */
+    NO_FIRST_FRAGMENT,
+    /** Every flow that is remembered is alive. */
+    FLOW_TABLE_FULL,
+    /** No address and port is left to translate to. */
+    NO_PORT,
+
     // who sent it
     UNKNOWN_PEER,
     UNKNOWN_DATAGRAM,
@@ -72,6 +82,12 @@ public enum DropReason {
     CACHE_FULL,
     /** ILNP: an acknowledgement of what is not, or no longer, waited for. */
     STALE_ACKNOWLEDGEMENT,
+    /** Label: a control message about a connection that is not known here. */
+    UNKNOWN_LABEL,
+    /** Label: a connection would go on from a place where another one is. */
+    PLACE_TAKEN,
+    /** Label: a segment from or to an address of another site, of a connection that is not known here. */
+    UNKNOWN_FLOW,
 
     // the sealed transport
     /** There is no session with the gateway that it was for, yet or any more. */

@@ -279,6 +279,11 @@ public final class FrameRun {
         return frameLength;
     }
 
+    /** What TCP flags are set in any of them; {@code f} is the first, parsed. */
+    public int tcpFlags(ParsedFrame f) {
+        return count > 1 && tcp ? f.tcpFlags() | lastFlags : f.tcpFlags();
+    }
+
     /** Whether all its octets stand together at {@link #frameAt}, under headers that are those of the whole. */
     public boolean isInOnePiece() {
         return !collected;

@@ -78,6 +78,9 @@ public final class NeighborDiscovery {
     public static final int HOP_LIMIT = 255;
 
     /** ff02::1 */
+    /** fe80::/64 (RFC 4291 section 2.5.6). */
+    public static final long LINK_LOCAL_HIGH = 0xFE80_0000_0000_0000L;
+
     public static final long ALL_NODES_HIGH = 0xFF02_0000_0000_0000L;
 
     public static final long ALL_NODES_LOW = 1;

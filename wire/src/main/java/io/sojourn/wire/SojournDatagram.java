@@ -37,6 +37,12 @@ public final class SojournDatagram {
     public static final int MAPPING = 10;
     /** Whom a node that moves talks to, and how they prove it. */
     public static final int NODE_STATE = 11;
+    /** Flows of a VM that moves. */
+    public static final int FLOW_STATE = 13;
+    /** Which TCP connections a VM that moves has, and how they are resumed. */
+    public static final int LABEL_STATE = 14;
+    /** What was said about one of them where it was before. */
+    public static final int LABEL_CONTROL = 15;
 
     private SojournDatagram() {}
 
@@ -46,7 +52,7 @@ public final class SojournDatagram {
             return INVALID;
         }
         int type = BigEndian.u8(s, at + TYPE_OFFSET);
-        return type <= NODE_STATE ? type : INVALID;
+        return type <= LABEL_CONTROL ? type : INVALID;
     }
 
     /** A path probe, or its reply, that says that it was sent on the direct path. */
