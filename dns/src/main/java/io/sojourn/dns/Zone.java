@@ -20,6 +20,7 @@ import org.xbill.DNS.NameTooLongException;
 import org.xbill.DNS.Record;
 import org.xbill.DNS.SOARecord;
 import org.xbill.DNS.TextParseException;
+import org.xbill.DNS.Type;
 
 /**
  * All that is answered at one moment; never changed.
@@ -107,7 +108,7 @@ public final class Zone {
             add(address(owner, ttl, address));
             if (address.isV6()) {
                 add(new NidRecord(owner, settings.identifierTtlS(), PREFERENCE, address.low()));
-                add(new L64Record(owner, ttl, PREFERENCE, address.high()));
+                addLocator(owner, address.high());
             } else {
                 at.place().map(places::get).stream()
                         .flatMap(List::stream)
@@ -120,6 +121,14 @@ public final class Zone {
                     .filter(places::containsKey)
                     .flatMap(this::name)
                     .ifPresent(target -> add(new LpRecord(owner, ttl, PREFERENCE_LP, target)));
+        }
+    }
+
+    /** Those of an address that is named first are preferred. */
+    private void addLocator(Name owner, long bits) {
+        List<Record> there = find(owner, Type.L64);
+        if (there.stream().noneMatch(record -> record instanceof L64Record known && known.bits() == bits)) {
+            add(new L64Record(owner, settings.locatorTtlS(), PREFERENCE * (1 + there.size()), bits));
         }
     }
 

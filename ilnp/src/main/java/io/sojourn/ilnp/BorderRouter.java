@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -137,6 +138,38 @@ public final class BorderRouter {
         });
     }
 
+    /**
+     * A node is here again after this process was away. Whoever has not confirmed where it is is told again.
+     *
+     * @param state as {@link #export} had it then
+     * @param ageMs how long ago that was
+     * @return empty if the state cannot be read: nothing has changed
+     */
+    public Optional<LocalNode> restore(
+            byte[] state, Locator64 internal, Transparency transparency, long ageMs, long now) {
+        return IlccState.restore(state, timing, nonces, now - ageMs).map(cache -> {
+            LocalNode node = new LocalNode(internal.bits(), cache, transparency);
+            nodes.put(cache.local().bits(), node);
+            if (transparency == Transparency.VISIBLE) {
+                tell(node, Handover.SOFT, now);
+            }
+            return node;
+        });
+    }
+
+    public void forEachNode(Consumer<LocalNode> action) {
+        nodes.values().forEach(action);
+    }
+
+    /** Grows whenever a node's cache has something to keep, and whenever a node comes. */
+    public long changes() {
+        long sum = nodes.size();
+        for (LocalNode node : nodes.values()) {
+            sum += node.cache().changes();
+        }
+        return sum;
+    }
+
     /** The site's locators, or its rules, have changed: who has to be told is told, on behalf of the nodes (RFC 6748 section 3). */
     public void locatorsChanged(Handover handover, long now) {
         for (LocalNode node : nodes.values()) {
@@ -166,12 +199,47 @@ public final class BorderRouter {
 
     /** All that is valid (RFC 6743): the old site's locator too while it is still used, last and for a short time, so that it need not be taken back. */
     private List<Advertised> listed(LocalNode node, Correspondent c, Handover handover) {
-        List<Advertised> listed = new ArrayList<>(site.listed(node.nid(), c.nid()));
+        List<Advertised> listed = new ArrayList<>(site.listed(node.nid(), c.nid(), c.knownAsBits()));
         boolean overlaps = handover == Handover.SOFT && c.ours() != 0 && !site.isOurs(c.ours());
         if (overlaps && !listed.isEmpty()) {
             listed.add(new Advertised(new Locator64(c.ours()), PREFERENCE_LEFT, OVERLAP_S));
         }
         return listed;
+    }
+
+    /** Whether somebody whom a node here goes on talking to has not been heard of for so long. */
+    public boolean isUnanswered(long nid, long now, long silentMs) {
+        boolean[] found = new boolean[1];
+        for (LocalNode node : nodes.values()) {
+            node.cache().forEach(c -> found[0] |= c.nidBits() == nid && c.isUnanswered(now, silentMs));
+        }
+        return found[0];
+    }
+
+    /**
+     * The name service says where a correspondent is (RFC 6741 section 13.1: both ends have moved at once, and neither could tell the other). If that is news, it is believed, and the correspondent is told from where
+     * we speak now.
+     *
+     * @return whether it was
+     */
+    public boolean rediscovered(long nid, List<Advertised> listed, long now) {
+        boolean[] news = new boolean[1];
+        for (LocalNode node : nodes.values()) {
+            node.cache().forEach(c -> {
+                boolean known =
+                        listed.stream().anyMatch(entry -> entry.locator().bits() == c.destination(now));
+                if (c.nidBits() == nid && !listed.isEmpty() && !known) {
+                    news[0] = true;
+                    c.replaceLocators(listed, now, timing);
+                    c.moved(now, timing);
+                    List<Advertised> ours = site.listed(node.nid(), c.nid(), c.knownAsBits());
+                    if (c.mode() == Mode.ILNP && !ours.isEmpty()) {
+                        node.telling().put(c, node.telling(c).tell(ours, now, 0));
+                    }
+                }
+            });
+        }
+        return news[0];
     }
 
     /** Somebody has shown that he knows ILNP, after the node had come here: he may have the direct way, too. */
@@ -226,20 +294,21 @@ public final class BorderRouter {
         if (c == null) {
             return drop(DropReason.CACHE_FULL);
         }
-        if (at != null && follows && !at.has(c.destination(now))) {
+        if (at != null && (follows ? !at.has(c.destination(now)) : at.hasLost(c.destination(now)))) {
             c.follow(at.locator(), now, timing);
         }
         if (c.ours() == 0 || at != null && isLeft(node, c)) {
-            Optional<Locator64> chosen = site.choose(node.nid(), c.nid());
+            Optional<Locator64> chosen = site.choose(node.nid(), c.nid(), peerAt);
             if (chosen.isEmpty()) {
                 return drop(DropReason.NO_ROUTE);
             }
             c.knowsUsAt(chosen.get().bits());
+            node.cache().changed();
         }
         correspondent = c;
         translation.set(node.nid().bits(), node.internal(), c.ours(), peer, peerAt, c.destination(now));
         rewrite(s, ip, length, partialChecksum);
-        return site.isOurs(c.ours()) ? Way.DIRECT : Way.RELAY;
+        return site.leavesHere(c.ours()) ? Way.DIRECT : Way.RELAY;
     }
 
     /** What the correspondent knows the node by is another site's, and it need not be told before that ends. */
@@ -288,7 +357,9 @@ public final class BorderRouter {
             long peerAt) {
         long seenAs = peerAt == neighbour.internal()
                 ? node.internal()
-                : site.choose(node.nid(), neighbour.nid()).map(Locator64::bits).orElse(peerAt);
+                : site.choose(node.nid(), neighbour.nid(), peerAt)
+                        .map(Locator64::bits)
+                        .orElse(peerAt);
         translation.set(
                 node.nid().bits(), node.internal(), seenAs, neighbour.nid().bits(), peerAt, neighbour.internal());
         rewrite(s, ip, length, partialChecksum);
@@ -445,6 +516,7 @@ public final class BorderRouter {
         }
         node.telling().put(c, before.acknowledged(listed));
         c.knowsUsAt(listed.getFirst().locator().bits());
+        cache.changed();
         return Way.CONSUMED;
     }
 

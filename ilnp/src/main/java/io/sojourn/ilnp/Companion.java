@@ -9,6 +9,9 @@ public interface Companion {
     /** By which it is to be reached, if nothing else is known. */
     long locator();
 
-    /** Whether that is a locator of it. */
+    /** Whether that is a locator of it, and works. */
     boolean has(long locator);
+
+    /** Whether that is a locator of it, and does not work. */
+    boolean hasLost(long locator);
 }

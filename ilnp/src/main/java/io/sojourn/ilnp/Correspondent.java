@@ -245,6 +245,11 @@ public final class Correspondent {
         }
     }
 
+    /** The local node goes on sending, and nothing comes back. */
+    boolean isUnanswered(long now, long silentMs) {
+        return now - heardMs >= silentMs && now - sentMs < silentMs;
+    }
+
     boolean isForgotten(long now, IlccTiming timing) {
         return mode == Mode.TENTATIVE
                 ? now - heardMs >= timing.tentativeMs()

@@ -51,6 +51,11 @@ public final class Ilcc {
         return changes;
     }
 
+    /** Something is known of somebody that the cache itself does not see. */
+    void changed() {
+        changes++;
+    }
+
     /** How many correspondents are known. */
     public int count() {
         return count;

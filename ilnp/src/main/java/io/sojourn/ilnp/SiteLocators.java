@@ -22,13 +22,20 @@ public final class SiteLocators {
     private static final int NOT_CHOSEN = 100;
 
     private final int lifetimeS;
+    private final boolean leavesElsewhere;
     private final List<Uplink> uplinks = new ArrayList<>();
     private final Set<Locator64> down = new LinkedHashSet<>();
     private List<TrafficRule> rules = List.of();
 
     /** @param lifetimeS that updates give each locator */
     public SiteLocators(int lifetimeS, List<Uplink> uplinks) {
+        this(lifetimeS, uplinks, false);
+    }
+
+    /** The same. @param leavesElsewhere the site's border is at another place of it: its packets leave and come by that (RFC 6748 section 6.1) */
+    public SiteLocators(int lifetimeS, List<Uplink> uplinks, boolean leavesElsewhere) {
         this.lifetimeS = lifetimeS;
+        this.leavesElsewhere = leavesElsewhere;
         uplinks.forEach(this::add);
     }
 
@@ -39,17 +46,16 @@ public final class SiteLocators {
         down.remove(uplink.locator());
     }
 
-    /** It works, or does not. */
-    public void set(Locator64 locator, boolean works) {
-        if (works) {
-            down.remove(locator);
-        } else {
-            down.add(locator);
-        }
+    /** It works, or does not. @return whether that is news */
+    public boolean set(Locator64 locator, boolean works) {
+        return works ? down.remove(locator) : down.add(locator);
     }
 
-    public void rules(List<TrafficRule> wanted) {
+    /** @return whether they are others than before */
+    public boolean rules(List<TrafficRule> wanted) {
+        boolean isNew = !rules.equals(wanted);
         rules = List.copyOf(wanted);
+        return isNew;
     }
 
     /** Whether packets come and go by it. */
@@ -72,6 +78,22 @@ public final class SiteLocators {
         return false;
     }
 
+    /** The most preferred one that works; 0: none does. */
+    public long first() {
+        for (int i = 0; i < uplinks.size(); i++) {
+            Locator64 locator = uplinks.get(i).locator();
+            if (!down.contains(locator)) {
+                return locator.bits();
+            }
+        }
+        return 0;
+    }
+
+    /** Whether packets from it may go to the underlay here. */
+    public boolean leavesHere(long locator) {
+        return !leavesElsewhere && isOurs(locator);
+    }
+
     boolean hasSeveral() {
         return uplinks.size() > 1;
     }
@@ -82,17 +104,17 @@ public final class SiteLocators {
                 .toList();
     }
 
-    /** What the session is to use; empty: no uplink works. */
-    public Optional<Locator64> choose(NodeIdentifier node, NodeIdentifier correspondent) {
-        Optional<Locator64> wanted = TrafficRule.choose(rules, node, correspondent)
+    /** What the session is to use, with whom the node calls by that locator; empty: no uplink works. */
+    public Optional<Locator64> choose(NodeIdentifier node, NodeIdentifier correspondent, long knownAs) {
+        Optional<Locator64> wanted = TrafficRule.choose(rules, node, correspondent, knownAs)
                 .map(TrafficRule::use)
                 .filter(locator -> works(locator.bits()));
         return wanted.or(() -> working().stream().map(Uplink::locator).findFirst());
     }
 
     /** What an update to that correspondent lists: all that work, the chosen one first. */
-    public List<Advertised> listed(NodeIdentifier node, NodeIdentifier correspondent) {
-        Optional<Locator64> chosen = choose(node, correspondent);
+    public List<Advertised> listed(NodeIdentifier node, NodeIdentifier correspondent, long knownAs) {
+        Optional<Locator64> chosen = choose(node, correspondent, knownAs);
         List<Advertised> listed = new ArrayList<>();
         chosen.ifPresent(locator -> listed.add(new Advertised(locator, preference(locator), lifetimeS)));
         for (Uplink uplink : working()) {

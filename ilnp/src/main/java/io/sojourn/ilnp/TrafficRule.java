@@ -13,12 +13,22 @@ import java.util.Optional;
  *
  * @param node of this site; empty: any
  * @param correspondent empty: any
+ * @param knownAs tells correspondents apart that have an identifier which is not universal: the locator in the address by which the node calls it; empty: any
  */
-public record TrafficRule(Optional<NodeIdentifier> node, Optional<NodeIdentifier> correspondent, Locator64 use) {
+public record TrafficRule(
+        Optional<NodeIdentifier> node,
+        Optional<NodeIdentifier> correspondent,
+        Optional<Locator64> knownAs,
+        Locator64 use) {
+    public TrafficRule(Optional<NodeIdentifier> node, Optional<NodeIdentifier> correspondent, Locator64 use) {
+        this(node, correspondent, Optional.empty(), use);
+    }
 
-    boolean fits(NodeIdentifier itsNode, NodeIdentifier itsCorrespondent) {
+    boolean fits(NodeIdentifier itsNode, NodeIdentifier itsCorrespondent, long itsKnownAs) {
         return node.map(itsNode::equals).orElse(true)
-                && correspondent.map(itsCorrespondent::equals).orElse(true);
+                && correspondent.map(itsCorrespondent::equals).orElse(true)
+                && (NodeIdentifier.isUniversal(itsCorrespondent.bits())
+                        || knownAs.map(at -> at.bits() == itsKnownAs).orElse(true));
     }
 
     private int specificity() {
@@ -26,9 +36,10 @@ public record TrafficRule(Optional<NodeIdentifier> node, Optional<NodeIdentifier
     }
 
     /** The rule that counts. */
-    static Optional<TrafficRule> choose(List<TrafficRule> rules, NodeIdentifier node, NodeIdentifier correspondent) {
+    static Optional<TrafficRule> choose(
+            List<TrafficRule> rules, NodeIdentifier node, NodeIdentifier correspondent, long knownAs) {
         return rules.stream()
-                .filter(rule -> rule.fits(node, correspondent))
+                .filter(rule -> rule.fits(node, correspondent, knownAs))
                 .min(Comparator.comparingInt(rule -> -rule.specificity()));
     }
 }

@@ -109,7 +109,7 @@ final class IlnpWorld {
     }
 
     /** What a station that has plain IPv6 looks at. */
-    private static int numberOf(byte[] packet) {
+    static int numberOf(byte[] packet) {
         MemorySegment s = MemorySegment.ofArray(packet);
         assertThat(Ipv6.nextHeader(s, 0)).isEqualTo(IpProtocol.UDP);
         assertThat(Checksum.isIntact(sum(s))).as("checksum").isTrue();
