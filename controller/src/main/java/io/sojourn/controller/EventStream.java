@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class EventStream implements AutoCloseable {
     /** Not shown to anybody, or only to who asks for it. */
-    private static final Set<Kind> UNTOLD = EnumSet.of(Kind.SECRET, Kind.CERTIFICATE, Kind.SIGNING_KEY);
+    private static final Set<Kind> UNTOLD = EnumSet.of(Kind.SECRET, Kind.CERTIFICATE, Kind.SIGNING_KEY, Kind.POLICY);
 
     private static final int KEEP_ALIVE_S = 5;
     private static final int QUEUE = 16;
@@ -181,7 +181,7 @@ final class EventStream implements AutoCloseable {
         String kind = change.kind().name().toLowerCase(Locale.ROOT);
         boolean isGone = change.value().isEmpty();
         Object value = switch (change.kind()) {
-            case SECRET, CERTIFICATE, SIGNING_KEY -> null;
+            case SECRET, CERTIFICATE, SIGNING_KEY, POLICY -> null;
             case NETWORK ->
                 change.value().map(v -> Json.read(v, Resource.Network.class)).orElse(null);
             case LANDING ->

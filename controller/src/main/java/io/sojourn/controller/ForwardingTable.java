@@ -6,7 +6,9 @@ import io.sojourn.registry.BindingStore;
 import io.sojourn.registry.BindingText;
 import io.sojourn.registry.Change;
 import io.sojourn.registry.Commit;
+import io.sojourn.rpc.Floating;
 import io.sojourn.rpc.Gateway;
+import io.sojourn.rpc.LocatorRule;
 import io.sojourn.rpc.Network;
 import io.sojourn.rpc.NetworkLocators;
 import io.sojourn.rpc.Nic;
@@ -40,6 +42,8 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
     private final Map<String, Versioned<Vm>> vms = new TreeMap<>();
     private final Map<String, Resource.Vm> registered = new TreeMap<>();
     private final Map<String, Binding> bound = new TreeMap<>();
+    private final Map<String, Resource.Policy> policies = new TreeMap<>();
+    private final Map<String, Resource.Network> told = new TreeMap<>();
     private Optional<PresharedKeys.Secrets> preshared = Optional.empty();
     private final List<Runnable> wakeOnChange = new CopyOnWriteArrayList<>();
     private long version;
@@ -56,7 +60,13 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
     }
 
     private synchronized void load(long revision) {
-        realm.networks().forEach(n -> put(networks, n.name(), revision, message(n)));
+        policies.clear();
+        new Policies(realm).all().forEach(p -> policies.put(String.valueOf(p.of()), p));
+        told.clear();
+        realm.networks().forEach(n -> {
+            told.put(n.name(), n);
+            refreshNetwork(n.name(), revision);
+        });
         preshared = PresharedKeys.Secrets.of(realm);
         realm.gateways().forEach(g -> put(gateways, g.name(), revision, message(g)));
         registered.clear();
@@ -91,13 +101,19 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
         String key = change.key();
         Optional<String> value = change.value();
         switch (change.kind()) {
-            case NETWORK ->
-                put(
-                        networks,
-                        key,
-                        revision,
-                        value.map(v -> message(Json.read(v, Resource.Network.class)))
-                                .orElse(null));
+            case NETWORK -> {
+                value.ifPresentOrElse(v -> told.put(key, Json.read(v, Resource.Network.class)), () -> told.remove(key));
+                refreshNetwork(key, revision);
+            }
+            case POLICY -> {
+                policies.put(key, Policies.read(value));
+                String name = key.substring(key.indexOf('/') + 1);
+                if (key.equals(Policies.ofVm(name))) {
+                    refreshVm(name, revision);
+                } else {
+                    refreshNetwork(name, revision);
+                }
+            }
             case GATEWAY ->
                 put(
                         gateways,
@@ -128,6 +144,38 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
         return true;
     }
 
+    private Resource.Policy policy(String key) {
+        return policies.getOrDefault(key, Resource.Policy.NONE);
+    }
+
+    private void refreshNetwork(String name, long revision) {
+        Resource.Network network = told.get(name);
+        if (network != null) {
+            put(
+                    networks,
+                    name,
+                    revision,
+                    message(network).toBuilder()
+                            .addAllRules(policy(Policies.ofNetwork(name)).lines())
+                            .build());
+        } else if (networks.containsKey(name)) {
+            put(networks, name, revision, null);
+        }
+    }
+
+    private Vm withPolicy(Vm vm) {
+        Resource.Policy policy = policy(Policies.ofVm(vm.getName()));
+        Vm.Builder message = vm.toBuilder().addAllRules(policy.lines());
+        for (Resource.Floating floating : policy.addresses()) {
+            message.addFloating(Floating.newBuilder()
+                    .setAddress(floating.address())
+                    .setNetwork(floating.network() == null ? "" : floating.network())
+                    .setTo(floating.to() == null ? "" : floating.to())
+                    .addAllPorts(floating.ports()));
+        }
+        return message.build();
+    }
+
     private void refreshVm(String name, long revision) {
         Resource.Vm vm = registered.get(name);
         Binding binding = bound.get(name);
@@ -136,7 +184,8 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                     vms,
                     name,
                     revision,
-                    message(vm, binding.gateway().name(), binding.epoch().number()));
+                    withPolicy(message(
+                            vm, binding.gateway().name(), binding.epoch().number())));
         } else if (vms.containsKey(name)) {
             put(vms, name, revision, null);
         }
@@ -219,7 +268,14 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 .setMechanism(n.mechanism() == null ? "overlay" : n.mechanism())
                 .setMtu(n.mtu() == null ? 0 : n.mtu())
                 .setOrdering(n.isRelaxed() ? Resource.RELAXED : Resource.STRICT)
-                .setTransparency(n.transparency() == null ? "" : n.transparency());
+                .setTransparency(n.transparency() == null ? "" : n.transparency())
+                .addAllWithdrawn(n.withdrawn() == null ? List.of() : n.withdrawn());
+        for (Resource.LocatorRule rule : n.rules()) {
+            message.addLocatorRules(LocatorRule.newBuilder()
+                    .setNode(rule.node() == null ? "" : rule.node())
+                    .setCorrespondent(rule.correspondent() == null ? "" : rule.correspondent())
+                    .setUse(rule.use()));
+        }
         for (Resource.Subnet subnet : n.subnets()) {
             message.addSubnets(Subnet.newBuilder()
                     .setPrefix(subnet.prefix())
@@ -241,6 +297,7 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                 .setSealKey(g.sealKey() == null ? "" : g.sealKey())
                 .setPage4(g.page4() == null ? "" : g.page4())
                 .setPage6(g.page6() == null ? "" : g.page6())
+                .setEgress(g.hasEgress())
                 .putAllSegments(g.segments() == null ? Map.of() : g.segments())
                 .addAllOtherPages(others(g))
                 .addAllLocators((g.locators() == null ? Map.<String, List<String>>of() : g.locators())
@@ -248,9 +305,25 @@ final class ForwardingTable implements BindingStore.Listener, AutoCloseable {
                                 .map(l -> NetworkLocators.newBuilder()
                                         .setNetwork(l.getKey())
                                         .addAllPrefixes(l.getValue())
+                                        .addAllDown(l.getValue().stream()
+                                                .filter(g::isDown)
+                                                .toList())
+                                        .setBorder(
+                                                g.borderIn(l.getKey()).equals(g.name()) ? "" : g.borderIn(l.getKey()))
                                         .build())
                                 .toList())
+                .addAllRouted(prefixes(g.routed()))
                 .build();
+    }
+
+    private static List<NetworkLocators> prefixes(@Nullable Map<String, List<String>> ofNetworks) {
+        return (ofNetworks == null ? Map.<String, List<String>>of() : ofNetworks)
+                .entrySet().stream()
+                        .map(l -> NetworkLocators.newBuilder()
+                                .setNetwork(l.getKey())
+                                .addAllPrefixes(l.getValue())
+                                .build())
+                        .toList();
     }
 
     private static List<UplinkPage> others(GatewayDocument g) {

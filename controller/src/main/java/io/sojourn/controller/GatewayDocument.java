@@ -25,7 +25,12 @@ record GatewayDocument(
         @Nullable String page6,
         @Nullable Map<String, Integer> segments,
         @Nullable Map<String, List<String>> locators,
-        @Nullable List<UplinkPage> otherPages) {
+        @Nullable Map<String, String> borders,
+        @Nullable List<UplinkPage> otherPages,
+        @Nullable List<String> locatorsDown,
+        @Nullable List<String> snat,
+        @Nullable List<String> floating,
+        @Nullable Map<String, List<String>> routed) {
 
     /** The page of an uplink; empty text: none of that family. */
     record UplinkPage(String v4, String v6) {}
@@ -33,8 +38,13 @@ record GatewayDocument(
     GatewayDocument {
         networks = List.copyOf(networks);
         segments = segments == null ? Map.of() : Map.copyOf(segments);
+        snat = snat == null ? List.of() : List.copyOf(snat);
+        floating = floating == null ? List.of() : List.copyOf(floating);
         otherPages = otherPages == null ? List.of() : List.copyOf(otherPages);
         locators = locators == null ? Map.of() : Map.copyOf(locators);
+        routed = routed == null ? Map.of() : Map.copyOf(routed);
+        locatorsDown = locatorsDown == null ? List.of() : List.copyOf(locatorsDown);
+        borders = borders == null ? Map.of() : Map.copyOf(borders);
     }
 
     static GatewayDocument of(Hello hello) {
@@ -51,12 +61,24 @@ record GatewayDocument(
                 hello.getPage4(),
                 hello.getPage6(),
                 hello.getSegmentsMap(),
+                prefixes(hello.getLocatorsList()),
                 hello.getLocatorsList().stream()
-                        .collect(Collectors.toMap(
-                                NetworkLocators::getNetwork, l -> List.copyOf(l.getPrefixesList()), (a, b) -> a)),
+                        .filter(l -> !l.getBorder().isEmpty())
+                        .collect(
+                                Collectors.toMap(NetworkLocators::getNetwork, NetworkLocators::getBorder, (a, b) -> a)),
                 hello.getOtherPagesList().stream()
                         .map(page -> new UplinkPage(page.getV4(), page.getV6()))
-                        .toList());
+                        .toList(),
+                List.of(),
+                List.copyOf(hello.getSnatList()),
+                List.copyOf(hello.getFloatingList()),
+                prefixes(hello.getRoutedList()));
+    }
+
+    private static Map<String, List<String>> prefixes(List<NetworkLocators> ofNetworks) {
+        return ofNetworks.stream()
+                .collect(Collectors.toMap(
+                        NetworkLocators::getNetwork, l -> List.copyOf(l.getPrefixesList()), (a, b) -> a));
     }
 
     static Resource.Host host(HostFacts facts) {
@@ -84,6 +106,11 @@ record GatewayDocument(
         return pages;
     }
 
+    /** Whether flows to the world outside may leave there. */
+    boolean hasEgress() {
+        return snat != null && !snat.isEmpty() || floating != null && !floating.isEmpty();
+    }
+
     boolean hasSegment(String network) {
         return segments != null && segments.containsKey(network);
     }
@@ -91,6 +118,44 @@ record GatewayDocument(
     /** By which members of the network are reached there by ILNP, the preferred first. */
     List<String> locatorsIn(String network) {
         return locators == null ? List.of() : locators.getOrDefault(network, List.of());
+    }
+
+    /** Which prefixes of the network the underlay routes there. */
+    List<String> routedIn(String network) {
+        return routed == null ? List.of() : routed.getOrDefault(network, List.of());
+    }
+
+    /** The gateway that those locators are routed to: itself, or the border of the ILNP site that it is a place of. */
+    String borderIn(String network) {
+        return borders == null ? name : borders.getOrDefault(network, name);
+    }
+
+    /** Whether the uplink of that locator has failed. */
+    boolean isDown(String prefix) {
+        return locatorsDown != null && locatorsDown.contains(prefix);
+    }
+
+    GatewayDocument withLocatorsDown(List<String> down) {
+        return new GatewayDocument(
+                name,
+                site,
+                locator,
+                connected,
+                software,
+                bootId,
+                networks,
+                host,
+                sealKey,
+                page4,
+                page6,
+                segments,
+                locators,
+                borders,
+                otherPages,
+                down,
+                snat,
+                floating,
+                routed);
     }
 
     GatewayDocument withoutKey() {
@@ -108,7 +173,12 @@ record GatewayDocument(
                 page6,
                 segments,
                 locators,
-                otherPages);
+                borders,
+                otherPages,
+                locatorsDown,
+                snat,
+                floating,
+                routed);
     }
 
     GatewayDocument withConnected(boolean now) {
@@ -126,6 +196,11 @@ record GatewayDocument(
                 page6,
                 segments,
                 locators,
-                otherPages);
+                borders,
+                otherPages,
+                locatorsDown,
+                snat,
+                floating,
+                routed);
     }
 }

@@ -229,7 +229,7 @@ final class Gateways {
             case MIGRATION -> report(from, message.getMigration());
             case PATHS -> paths(from.gateway(), message.getPaths());
             case SIGHTING -> sighting(from.gateway(), message.getSighting());
-            case HEARTBEAT -> heartbeat(known, message.getHeartbeat());
+            case HEARTBEAT -> heartbeat(from.gateway(), known, message.getHeartbeat());
             case CLOCK ->
                 known.clock.probe(
                         message.getClock().getSentUs(), message.getClock().getAtUs(), time.nowUs());
@@ -282,7 +282,18 @@ final class Gateways {
         log.warn("VM {}: gateway {}: {}", sighting.getVm(), gateway, sighting.getHow());
     }
 
-    private void heartbeat(Facts known, Heartbeat heartbeat) {
+    /** Its names lead by the others from now on, and so do packets of those that have not been told yet. */
+    private synchronized void locatorsDown(String name, List<String> down) {
+        realm.gateway(name)
+                .filter(gateway -> !List.copyOf(down).equals(gateway.locatorsDown()))
+                .ifPresent(gateway -> {
+                    log.info("gateway {}: locators without an uplink: {}", name, down.isEmpty() ? "none" : down);
+                    realm.store()
+                            .commit(List.of(Write.put(Kind.GATEWAY, name, Json.write(gateway.withLocatorsDown(down)))));
+                });
+    }
+
+    private void heartbeat(String gateway, Facts known, Heartbeat heartbeat) {
         known.clock.heartbeat(heartbeat.getAtUs(), time.nowUs());
         if (heartbeat.hasHost()) {
             known.host = GatewayDocument.host(heartbeat.getHost());
@@ -292,6 +303,7 @@ final class Gateways {
             known.tellsHosted = true;
         }
         known.counters = Map.copyOf(heartbeat.getCountersMap());
+        locatorsDown(gateway, heartbeat.getLocatorsDownList());
     }
 
     void probeClocks() {

@@ -35,10 +35,12 @@ final class Inventory {
     static final String SEGMENT = "segment";
     static final String MAT = "mat";
     static final String ILNP = "ilnp";
-    private static final List<String> MECHANISMS = List.of(OVERLAY, PAGING, SEGMENT, MAT, ILNP);
+    static final String LABEL = "label";
+    private static final List<String> MECHANISMS = List.of(OVERLAY, PAGING, SEGMENT, MAT, ILNP, LABEL);
 
-    /** Degrees of location transparency of a move between sites (RFC 6748 sections 6.2 and 6.3). */
-    private static final List<String> TRANSPARENCIES = List.of("visible", "invisible");
+    static final String LOCAL = "local";
+    /** Degrees of location transparency (RFC 6748 sections 6.1 to 6.3). */
+    private static final List<String> TRANSPARENCIES = List.of("visible", "invisible", LOCAL);
 
     private final Realm realm;
     private final PageNumbers pageNumbers;
@@ -85,7 +87,9 @@ final class Inventory {
                 mtu,
                 wanted.isRelaxed() ? Resource.RELAXED : Resource.STRICT,
                 transparency(wanted.transparency()),
-                pageNumbers.numbered(subnets(wanted.subnets())));
+                pageNumbers.numbered(subnets(wanted.subnets())),
+                LocatorPolicy.rules(wanted.locatorRules()),
+                LocatorPolicy.locators(wanted.withdrawn()));
         realm.store().commit(List.of(Write.create(Kind.NETWORK, name, Json.write(network))));
         return network;
     }
@@ -202,8 +206,27 @@ final class Inventory {
                 old.mtu(),
                 old.ordering(),
                 old.transparency(),
-                List.copyOf(subnets));
+                List.copyOf(subnets),
+                old.locatorRules(),
+                old.withdrawn());
         return realm.store().commit(List.of(Write.put(Kind.NETWORK, name, Json.write(network))));
+    }
+
+    /** By which locators its sessions go; null: as before. */
+    synchronized void useLocators(
+            String name, @Nullable List<Resource.LocatorRule> rules, @Nullable List<String> withdrawn) {
+        Resource.Network old = realm.network(name).orElseThrow(() -> RefusalException.unknown("network", name));
+        Resource.Network network = new Resource.Network(
+                old.name(),
+                old.vni(),
+                old.mechanism(),
+                old.mtu(),
+                old.ordering(),
+                old.transparency(),
+                old.subnets(),
+                rules == null ? old.locatorRules() : LocatorPolicy.rules(rules),
+                withdrawn == null ? old.withdrawn() : LocatorPolicy.locators(withdrawn));
+        realm.store().commit(List.of(Write.put(Kind.NETWORK, name, Json.write(network))));
     }
 
     synchronized void deleteNetwork(String name) {

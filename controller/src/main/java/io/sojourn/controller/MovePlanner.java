@@ -109,6 +109,7 @@ final class MovePlanner {
             throw refuse("destination-not-connected", notConnected("destination", destination.name()));
         }
         checkNetworks(vm, destination);
+        checkTransparency(vm, source, destination);
         Optional<Resource.Landing> landing = realm.landing(vm.name(), destination.name());
         checkRoom(vm, destination, landing.isPresent());
         checkPath(source.name(), destination.name());
@@ -229,11 +230,15 @@ final class MovePlanner {
         return new RefusalException(409, "already-there", "VM '" + vm.name() + "' is at '" + to + "' already");
     }
 
+    private Resource.Network network(Resource.Vm vm, Resource.Nic nic) {
+        return realm.network(nic.network())
+                .orElseThrow(() ->
+                        refuse("network-missing", "network '" + nic.network() + "' of VM '" + vm.name() + "' is gone"));
+    }
+
     private void checkNetworks(Resource.Vm vm, GatewayDocument destination) {
         for (Resource.Nic nic : vm.nics()) {
-            Resource.Network network = realm.network(nic.network())
-                    .orElseThrow(() -> refuse(
-                            "network-missing", "network '" + nic.network() + "' of VM '" + vm.name() + "' is gone"));
+            Resource.Network network = network(vm, nic);
             String mechanism = vm.mechanism() == null ? network.mechanism() : vm.mechanism();
             if ((Inventory.PAGING.equals(mechanism) || Inventory.MAT.equals(mechanism)) && !destination.hasPage()) {
                 throw refuse(
@@ -258,11 +263,39 @@ final class MovePlanner {
                                 + "': add one to its gateway.yaml, as in networks: [{name: " + nic.network()
                                 + ", bridge: br0, locators: [\"fd66:1::/64\"]}]");
             }
+            if (Inventory.LABEL.equals(mechanism)
+                    && destination.routedIn(nic.network()).isEmpty()) {
+                throw refuse(
+                        "mechanism-impossible",
+                        "packets of VM '" + vm.name() + "' go by label, and the underlay routes no prefix of network '"
+                                + nic.network() + "' to gateway '" + destination.name()
+                                + "': name those that it does in gateway.yaml, as in networks: [{name: " + nic.network()
+                                + ", bridge: br0, routed: [10.10.1.0/24]}]");
+            }
             if (!destination.networks().contains(nic.network())) {
                 throw refuse(
                         "network-missing",
                         "gateway '" + destination.name() + "' has no bridge for network '" + nic.network()
                                 + "': add it to networks in its gateway.yaml");
+            }
+        }
+    }
+
+    /** Nobody outside is to notice: both places must be behind one border. */
+    private void checkTransparency(Resource.Vm vm, GatewayDocument source, GatewayDocument destination) {
+        for (Resource.Nic nic : vm.nics()) {
+            Resource.Network network = network(vm, nic);
+            String mechanism = vm.mechanism() == null ? network.mechanism() : vm.mechanism();
+            String transparency = vm.transparency() == null ? network.transparency() : vm.transparency();
+            String border = source.borderIn(nic.network());
+            if (Inventory.ILNP.equals(mechanism)
+                    && Inventory.LOCAL.equals(transparency)
+                    && !border.equals(destination.borderIn(nic.network()))) {
+                throw refuse(
+                        "leaves-its-site",
+                        "VM '" + vm.name() + "' is local to the site behind gateway '" + border + "', and gateway '"
+                                + destination.name() + "' is not a place of it: 'sojourn vm set " + vm.name()
+                                + " --transparency invisible' lets it go");
             }
         }
     }

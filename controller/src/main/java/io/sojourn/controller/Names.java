@@ -173,11 +173,17 @@ final class Names implements AutoCloseable {
         }
         return realm.binding(vm.name())
                 .flatMap(binding -> realm.gateway(binding.gateway().name()))
-                .filter(gateway -> !gateway.locatorsIn(network).isEmpty());
+                .filter(gateway -> !locators(gateway, network).isEmpty());
     }
 
-    private static List<IpPrefix> locators(GatewayDocument gateway, String network) {
-        return gateway.locatorsIn(network).stream().map(IpPrefix::parse).toList();
+    /** By which it can be reached just now. */
+    private List<IpPrefix> locators(GatewayDocument gateway, String network) {
+        Optional<Resource.Network> known = realm.network(network);
+        return gateway.locatorsIn(network).stream()
+                .filter(locator -> !gateway.isDown(locator)
+                        && known.map(its -> !its.isWithdrawn(locator)).orElse(true))
+                .map(IpPrefix::parse)
+                .toList();
     }
 
     private static String place(GatewayDocument gateway, String network) {

@@ -55,12 +55,29 @@ public sealed interface Resource {
         }
     }
 
-    /** Subnets whose home is another from now on; the rest of each is as it was. */
-    record NetworkChange(List<Subnet> subnets) implements Resource {
+    /**
+     * What is to be another from now on.
+     *
+     * @param subnets whose home changes; the rest of each is as it was
+     * @param locatorRules instead of all there were; null: as they were
+     * @param withdrawn instead of all there were; null: as they were
+     */
+    record NetworkChange(
+            List<Subnet> subnets,
+            @Nullable List<LocatorRule> locatorRules,
+            @Nullable List<String> withdrawn) implements Resource {
         public NetworkChange {
             subnets = list(subnets);
         }
     }
+
+    /**
+     * Which of its site's locators a session uses (RFC 6748 section 5).
+     *
+     * @param node by its IPv6 address; null: any
+     * @param correspondent by its IPv6 address; null: any
+     */
+    record LocatorRule(@Nullable String node, @Nullable String correspondent, String use) {}
 
     record Network(
             String name,
@@ -69,8 +86,18 @@ public sealed interface Resource {
             @Nullable Integer mtu,
             @Nullable String ordering,
             @Nullable String transparency,
-            List<Subnet> subnets)
+            List<Subnet> subnets,
+            @Nullable List<LocatorRule> locatorRules,
+            @Nullable List<String> withdrawn)
             implements Resource {
+        List<LocatorRule> rules() {
+            return locatorRules == null ? List.of() : locatorRules;
+        }
+
+        boolean isWithdrawn(String prefix) {
+            return withdrawn != null && withdrawn.contains(prefix);
+        }
+
         /** Of a move of its VMs: strict unless it is to be relaxed. */
         boolean isRelaxed() {
             return RELAXED.equals(ordering);
@@ -223,6 +250,69 @@ public sealed interface Resource {
 
         /** @param addedBytes on the way to the next hop */
         public record Hop(String gateway, List<String> lines, int addedBytes) {}
+    }
+
+    /** @param to the VM's own address; null: its first of the family @param ports {@code tcp/443=8443}; none: one to one */
+    record Floating(
+            String address,
+            @Nullable String network,
+            @Nullable String to,
+            List<String> ports) {
+        public Floating {
+            ports = list(ports);
+        }
+    }
+
+    /**
+     * Rules and floating addresses.
+     *
+     * @param of {@code vm/NAME} or {@code network/NAME}
+     */
+    record Policy(
+            @Nullable String of,
+            @Nullable List<String> rules,
+            @Nullable List<Floating> floating) implements Resource {
+        static final Policy NONE = new Policy(null, List.of(), List.of());
+
+        List<String> lines() {
+            return rules == null ? List.of() : rules;
+        }
+
+        List<Floating> addresses() {
+            return floating == null ? List.of() : floating;
+        }
+    }
+
+    /**
+     * What the VM's gateway knows of its flows.
+     *
+     * @param gateway where the VM is
+     * @param count all of them
+     * @param byEgress how many leave by which gateway
+     * @param draining of these, how many leave where the VM is no longer
+     * @param inTable of all VMs
+     */
+    record Flows(
+            String vm,
+            String gateway,
+            int count,
+            Map<String, Integer> byEgress,
+            int draining,
+            int inTable,
+            int capacity,
+            List<Flow> items)
+            implements Resource {
+        /** @param outer what the world sees, if it leaves there @param egress null: it stays in the network */
+        public record Flow(
+                String protocol,
+                String local,
+                String remote,
+                @Nullable String outer,
+                @Nullable String egress,
+                String state,
+                int idleS,
+                int endsInS,
+                int ageS) {}
     }
 
     /** What a gateway had to say about a VM: a claim refused, somebody using its address. */

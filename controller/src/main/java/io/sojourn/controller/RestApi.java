@@ -34,6 +34,8 @@ final class RestApi {
     private final SigningKeys signingKeys;
     private final Explanations explanations;
     private final PrefixMoves prefixMoves;
+    private final Policies policies;
+    private final FlowLists flowLists;
 
     RestApi(
             Realm realm,
@@ -59,6 +61,8 @@ final class RestApi {
         this.certificates = certificates;
         this.signingKeys = signingKeys;
         this.explanations = new Explanations(realm, gateways);
+        this.policies = new Policies(realm);
+        this.flowLists = new FlowLists(realm, gateways);
         this.prefixMoves = new PrefixMoves(inventory, gateways);
     }
 
@@ -69,10 +73,35 @@ final class RestApi {
         routes.add(post("/v1/networks", r -> Answer.created(inventory.createNetwork(body(r, Resource.Network.class)))));
         routes.add(get("/v1/networks/{name}", r -> views.network(name(r))));
         routes.add(new Route(Method.PATCH, "/v1/networks/{name}", false, (r, _) -> {
-            prefixMoves.rehome(name(r), body(r, Resource.NetworkChange.class));
+            Resource.NetworkChange change = body(r, Resource.NetworkChange.class);
+            if (change.locatorRules() != null || change.withdrawn() != null) {
+                inventory.useLocators(name(r), change.locatorRules(), change.withdrawn());
+            }
+            if (!change.subnets().isEmpty() || change.locatorRules() == null && change.withdrawn() == null) {
+                prefixMoves.rehome(name(r), change);
+            }
             return Optional.of(Answer.ok(views.network(name(r))));
         }));
-        routes.add(delete("/v1/networks/{name}", r -> inventory.deleteNetwork(name(r))));
+        routes.add(delete("/v1/networks/{name}", r -> {
+            inventory.deleteNetwork(name(r));
+            policies.forget(Policies.ofNetwork(name(r)));
+        }));
+        routes.add(get("/v1/policies", r -> listed(policies::all)));
+        routes.add(get("/v1/networks/{name}/policy", r -> policies.network(name(r))));
+        routes.add(new Route(
+                Method.PATCH,
+                "/v1/networks/{name}/policy",
+                false,
+                (r, _) -> Optional.of(Answer.ok(policies.changeNetwork(name(r), body(r, Resource.Policy.class))))));
+        routes.add(get("/v1/vms/{name}/policy", r -> policies.vm(name(r))));
+        routes.add(new Route(
+                Method.PATCH,
+                "/v1/vms/{name}/policy",
+                false,
+                (r, _) -> Optional.of(Answer.ok(policies.changeVm(name(r), body(r, Resource.Policy.class))))));
+        routes.add(get(
+                "/v1/vms/{name}/flows",
+                r -> flowLists.of(name(r), r.query().first("most").asOptional().orElse(null))));
         routes.add(get("/v1/sites", r -> listed(views::sites)));
         routes.add(get("/v1/gateways", r -> listed(views::gateways)));
         routes.add(post(
@@ -89,7 +118,10 @@ final class RestApi {
             inventory.changeVm(name(r), body(r, Resource.VmChange.class));
             return Optional.of(Answer.ok(views.vm(name(r))));
         }));
-        routes.add(delete("/v1/vms/{name}", r -> inventory.deleteVm(name(r))));
+        routes.add(delete("/v1/vms/{name}", r -> {
+            inventory.deleteVm(name(r));
+            policies.forget(Policies.ofVm(name(r)));
+        }));
         routes.add(get("/v1/vms/{name}/history", r -> views.history(name(r))));
         routes.add(get(
                 "/v1/vms/{name}/explain",

@@ -35,6 +35,8 @@ class OpenApiContractTest {
             Map.entry("VmRequest", Resource.Vm.class),
             Map.entry("Vm", Resource.Vm.class),
             Map.entry("VmChange", Resource.VmChange.class),
+            Map.entry("Policy", Resource.Policy.class),
+            Map.entry("Flows", Resource.Flows.class),
             Map.entry("Explanation", Resource.Explanation.class),
             Map.entry("History", Resource.History.class),
             Map.entry("LandingRequest", Resource.Landing.class),

@@ -73,6 +73,24 @@ class RestTest {
     }
 
     @Test
+    void rulesAreReadBackAsTheyAreUnderstoodAndFloatingAddressesMustBeRouted() throws Exception {
+        world.threeSitesWithVm();
+        String path = "/v1/vms/web1/policy";
+        String rules = "{\"rules\":[\"in allow TCP from 198.51.100.9 port 443\",\"in deny any\"]}";
+        Resource.Policy policy = Json.read(world.expect("PATCH", path, rules, 200), Resource.Policy.class);
+        assertThat(policy.of()).isEqualTo("vm/web1");
+        assertThat(policy.lines()).containsExactly("in allow tcp from 198.51.100.9/32 port 443", "in deny any");
+        assertThat(refused("PATCH", path, "{\"rules\":[\"in maybe tcp\"]}", 400))
+                .contains("in maybe tcp");
+        assertThat(refused("PATCH", path, "{\"floating\":[{\"address\":\"203.0.113.7\"}]}", 400))
+                .contains("203.0.113.7", "egress.floating");
+        assertThat(Json.read(world.get(path), Resource.Policy.class)).isEqualTo(policy);
+        assertThat(world.get("/v1/policies")).contains("vm/web1");
+        assertThat(refused("PATCH", "/v1/networks/nowhere/policy", rules, 404)).startsWith("unknown-network");
+        assertThat(refused("GET", "/v1/vms/nobody/flows", "", 404)).startsWith("unknown-vm");
+    }
+
+    @Test
     void aPrefixGetsAnotherHomeAndTheGatewaysThereKnowFirst() throws Exception {
         world.threeSitesWithVm();
         String change = "{\"subnets\":[{\"prefix\":\"10.10.1.0/24\",\"homeSite\":\"b\"}]}";

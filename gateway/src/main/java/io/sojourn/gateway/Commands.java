@@ -24,6 +24,7 @@ import io.sojourn.rpc.ArmCorrespondent;
 import io.sojourn.rpc.ArmDestination;
 import io.sojourn.rpc.ArmSource;
 import io.sojourn.rpc.Command;
+import io.sojourn.rpc.Flows;
 import io.sojourn.rpc.Limits;
 import io.sojourn.rpc.MigrationReport;
 import io.sojourn.rpc.Reply;
@@ -51,6 +52,7 @@ final class Commands {
     private static final Logger LOG = LoggerFactory.getLogger(Commands.class);
     private static final Duration LAUNCH_PATIENCE = Duration.ofSeconds(20);
     private static final int MAX_PASSES = 30;
+    private static final int FLOWS_MOST = 10_000;
 
     private final GatewayConfig config;
     private final Forwarder forwarder;
@@ -128,6 +130,16 @@ final class Commands {
                 IpAddress to = IpAddress.parse(command.getExplain().getDestination());
                 String network = command.getExplain().getNetwork();
                 reply.setExplained(forwarder.ask(() -> forwarder.explanation().of(network, from, to)));
+            }
+            case LIST_FLOWS -> {
+                VmId id = new VmId(command.getListFlows().getVm());
+                int most = Math.clamp(command.getListFlows().getMost(), 0, FLOWS_MOST);
+                reply.setFlows(forwarder.ask(() -> {
+                    VmEntry vm = forwarder.table().vm(id);
+                    return vm == null
+                            ? Flows.getDefaultInstance()
+                            : FlowReport.of(forwarder.flows(), vm, most, System.nanoTime());
+                }));
             }
             case TAKE_OVER, COMMAND_NOT_SET ->
                 throw new GatewayException("this gateway is older than its controller: unknown command");
@@ -299,7 +311,7 @@ final class Commands {
             HostedGuest hosted = new HostedGuest(id, launched.qmpSocket(), Optional.of(launched), taps);
             try {
                 guests.expect(id, Optional.of(launched.qmpSocket()), taps);
-                hosted.attach(LAUNCH_PATIENCE, event -> {});
+                hosted.attach(LAUNCH_PATIENCE, event -> guests.watcher().accept(id, event));
             } catch (RuntimeException e) {
                 launched.destroy();
                 throw e;
@@ -314,7 +326,7 @@ final class Commands {
 
     private HostedGuest landing(VmId id, Path qmp) {
         HostedGuest hosted = new HostedGuest(id, qmp, Optional.empty(), List.of());
-        hosted.attach(LAUNCH_PATIENCE, event -> {});
+        hosted.attach(LAUNCH_PATIENCE, event -> guests.watcher().accept(id, event));
         GuestState state = hosted.guest().status();
         if (state != GuestState.INCOMING) {
             hosted.detach();

@@ -55,7 +55,21 @@ final class Counters {
         LOCATOR_UPDATES_SENT,
         LOCATOR_UPDATES_TAKEN,
         LOCATOR_UPDATES_CONFIRMED,
-        NONCES_SENT
+        NONCES_SENT,
+        LABEL_MESSAGES_IN,
+        LABEL_MESSAGES_OUT,
+        LABEL_MESSAGES_REFUSED,
+        LABEL_TUNNELLED,
+        DHCP_ANSWERED,
+        ROUTERS_ADVERTISED,
+        WORLD_IN,
+        WORLD_OUT,
+        FLOWS_BEGUN,
+        FLOWS_SENT,
+        FLOWS_TAKEN,
+        SIGNAL_OCTETS,
+        NODE_STATE_OCTETS,
+        LOCATOR_MESSAGE_OCTETS
     }
 
     private static final Kind[] KINDS = Kind.values();

@@ -28,10 +28,13 @@ final class Doorbell {
     private Poller all = ringOnly;
     /** What was found ready by the last sleep is still to be looked at; else everything is. */
     private boolean told;
-    /** The places of what native packets come by, behind the ports: pages, locators. */
+    /** The places of what native packets come by, behind the ports: pages, locators, the world outside. */
     private int page = NONE;
 
     private int locators = NONE;
+    private int labels = NONE;
+
+    private int world = NONE;
 
     /** Wakes the forwarder; cheap when that has been done already. */
     void ring() {
@@ -41,10 +44,12 @@ final class Doorbell {
     }
 
     /** The descriptors have changed. */
-    void watch(int wanFd, int pageFd, int locatorsFd, List<LanPort> ports) {
+    void watch(int wanFd, int pageFd, int locatorsFd, int worldFd, int labelsFd, List<LanPort> ports) {
         int next = FIRST_PORT + ports.size();
         page = pageFd == NONE ? NONE : next++;
         locators = locatorsFd == NONE ? NONE : next++;
+        world = worldFd == NONE ? NONE : next++;
+        labels = labelsFd == NONE ? NONE : next++;
         int[] fds = new int[next];
         fds[RING] = ring.fd();
         fds[WAN] = wanFd;
@@ -56,6 +61,12 @@ final class Doorbell {
         }
         if (locators != NONE) {
             fds[locators] = locatorsFd;
+        }
+        if (labels != NONE) {
+            fds[labels] = labelsFd;
+        }
+        if (world != NONE) {
+            fds[world] = worldFd;
         }
         Poller old = all;
         all = new Poller(fds);
@@ -75,6 +86,14 @@ final class Doorbell {
 
     boolean areLocatorsWorthALook() {
         return !told || isReady(locators);
+    }
+
+    boolean areLabelsWorthALook() {
+        return !told || isReady(labels);
+    }
+
+    boolean isWorldWorthALook() {
+        return !told || isReady(world);
     }
 
     boolean isPortWorthALook(int port) {

@@ -4,10 +4,13 @@ package io.sojourn.gateway;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.MacAddress;
 import io.sojourn.rpc.Explained;
+import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
+import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv4;
 import io.sojourn.wire.Ipv6;
+import io.sojourn.wire.Tcp;
 import io.sojourn.wire.Vxlan;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -16,7 +19,7 @@ import java.util.Locale;
 
 /** What this gateway would do now with a packet of a network: the tables are asked as a packet asks them. Forwarder's thread only. */
 final class Explanation {
-    private static final int HEADERS_BYTES = Ethernet.HEADER_BYTES + Ipv6.HEADER_BYTES;
+    private static final int HEADERS_BYTES = Ethernet.HEADER_BYTES + Ipv6.HEADER_BYTES + Tcp.HEADER_BYTES;
     private static final int OVERLAY_INNER_BYTES = Vxlan.HEADER_BYTES + Ethernet.HEADER_BYTES;
 
     private final ForwardingTable table;
@@ -100,6 +103,10 @@ final class Explanation {
                         ? "overlay: " + (peer.plain ? "in the open" : "sealed") + ", VXLAN framing, VNI " + network.vni
                                 + ", epoch " + epoch + ", to " + (peer.via == null ? peer.address : "relay " + peer.via)
                         : way.explain(peer, network, frame, 0, epoch));
+        if (way == null && network.label != null) {
+            told.addLines(
+                    "label: TCP of connections that began at home goes natively all the same; see label-tunnelled");
+        }
         told.addLines(String.format(
                 Locale.ROOT,
                 "path: to gateway %s, round trip %.1f ms, underlay MTU %d, %d octets added, packets of up to %d octets",
@@ -117,6 +124,15 @@ final class Explanation {
         boolean v6 = destination.isV6();
         Ethernet.write(s, 0, 0, 0, v6 ? EtherType.IPV6 : EtherType.IPV4);
         long ip = Ethernet.HEADER_BYTES;
+        // Of TCP, as some ways carry nothing else.
+        int header = v6 ? Ipv6.HEADER_BYTES : Ipv4.HEADER_BYTES;
+        BigEndian.putU8(s, ip, v6 ? 0x60 : 0x45);
+        BigEndian.putU8(s, ip + (v6 ? Ipv6.NEXT_HEADER_OFFSET : Ipv4.PROTOCOL_OFFSET), IpProtocol.TCP);
+        BigEndian.putU16(
+                s,
+                ip + (v6 ? Ipv6.PAYLOAD_LENGTH_OFFSET : Ipv4.TOTAL_LENGTH_OFFSET),
+                Tcp.HEADER_BYTES + (v6 ? 0 : header));
+        BigEndian.putU8(s, ip + header + Tcp.DATA_OFFSET_OFFSET, Tcp.HEADER_BYTES << 2);
         byte[] from = source.toBytes();
         byte[] to = destination.toBytes();
         int at = v6 ? Ipv6.SOURCE_OFFSET : Ipv4.SOURCE_OFFSET;

@@ -10,6 +10,7 @@ import io.sojourn.mechanism.Mechanism;
 import io.sojourn.mechanism.Overlay;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpPrefix;
+import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.Mat;
 import io.sojourn.rpc.TableUpdate;
@@ -37,6 +38,8 @@ import org.slf4j.LoggerFactory;
 final class Forwarder implements Outside.Control, ForwardingTable.Changes, Inside.Sightings {
     private static final Logger LOG = LoggerFactory.getLogger(Forwarder.class);
     private static final long TICK_NS = 1_000_000_000L;
+    /** Flows are on their way to or from here. */
+    private static final long FLOWS_SOON_NS = 10_000_000;
     /** What was due and then had nothing to do, twice: it is not asked again before this has passed. */
     private static final long LEAST_SLEEP_NS = 100_000;
     /**
@@ -77,6 +80,15 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     /** Null when no network has a locator here. */
     private @Nullable LocatorPath locators;
+
+    /** Null when the underlay routes no network's prefix here. */
+    private @Nullable LabelPath labels;
+
+    /** Flows that are judged, or leave the networks. */
+    private final FlowBook book;
+
+    private final FlowPath world;
+    private final FlowMoves flowMoves;
 
     /** Null when no network has a segment here. */
     private @Nullable SegmentPath segments;
@@ -133,21 +145,52 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             outside.pagedBy(pages);
         }
         List<IpPrefix> ours = config.attachments().stream()
-                .flatMap(a -> a.locators().stream())
+                .flatMap(a -> a.locatorsHere().stream())
                 .toList();
-        if (!ours.isEmpty()) {
-            locators = new LocatorPath(table, wan, PagePort.open(ours, links, fdb), attachments, outside, counters);
+        if (config.attachments().stream().anyMatch(a -> !a.locators().isEmpty())) {
+            locators = new LocatorPath(
+                    table,
+                    wan,
+                    PagePort.open(ours, links, fdb),
+                    attachments,
+                    outside,
+                    counters,
+                    NodeFile.at(config.stateDir().resolve("nodes")));
             locators.watchedBy(witness);
             wan.bypassedBy(locators);
             outside.locatedBy(locators);
             inside.locatedBy(locators);
             handoffs.locatedBy(locators.moves());
         }
+        List<IpPrefix> routed =
+                config.attachments().stream().flatMap(a -> a.routed().stream()).toList();
+        if (!routed.isEmpty()) {
+            labels = new LabelPath(table, wan, PagePort.openRouted(routed, links, fdb), attachments, outside, counters);
+            labels.watchedBy(witness);
+            wan.bypassedBy(labels);
+            outside.labelledBy(labels);
+            inside.labelledBy(labels);
+            handoffs.labelledBy(labels.moves());
+        }
+        book = new FlowBook(table, config.egress().flows());
+        FlowGuard guard = new FlowGuard(book, counters);
+        world = new FlowPath(table, book, guard, config.egress(), outside(config.egress()), inside, counters);
+        flowMoves = new FlowMoves(table, wan, book, world, counters);
+        inside.outOf(world, guard);
+        outside.outOf(world);
+        delivery.guardedBy(guard);
+        handoffs.flowsBy(flowMoves);
         if (config.attachments().stream().anyMatch(a -> a.segmentVni() != 0)) {
             segments = new SegmentPath(table, wan, inside, counters);
             wan.bypassedBy(segments);
             outside.segmentedBy(segments);
         }
+    }
+
+    private PagePort.@Nullable Opened outside(GatewayConfig.Egress egress) {
+        List<IpPrefix> prefixes = new ArrayList<>(egress.snat());
+        prefixes.addAll(egress.floating());
+        return egress.isNone() ? null : PagePort.openOutside(prefixes, links, fdb);
     }
 
     void start() {
@@ -211,7 +254,12 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         return new Explanation(table, wan);
     }
 
+    FlowBook flows() {
+        return book;
+    }
+
     void key(byte[] key) {
+        flowMoves.datagrams().key(key);
         prober.key(key);
         handoffs.signals().key(key);
         Mappings known = mappings;
@@ -221,6 +269,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         LocatorPath located = locators;
         if (located != null) {
             located.moves().states().key(key);
+        }
+        LabelPath labelled = labels;
+        if (labelled != null) {
+            labelled.key(key);
         }
     }
 
@@ -232,8 +284,21 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         }
     }
 
-    /** Which uplinks are up, in the order of the configuration. */
-    void uplinks(boolean[] up) {
+    /** A guest of ours was stopped, or goes on; whoever moves it sees to it by himself. */
+    void guestRuns(VmId id, boolean runs) {
+        LabelPath labelled = labels;
+        VmEntry vm = table.vm(id);
+        if (labelled != null && vm != null && vm.local && !vm.onMove) {
+            labelled.moves().guestRuns(vm, runs);
+        }
+    }
+
+    /** Which uplinks are up, in the order of the configuration. @param down locators of those that are not */
+    void uplinks(boolean[] up, List<IpPrefix> down) {
+        LocatorPath located = locators;
+        if (located != null) {
+            located.uplinks(down);
+        }
         Mappings known = mappings;
         if (known != null) {
             known.uplinks(up, System.nanoTime());
@@ -264,10 +329,15 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (located != null) {
             located.tableChanged();
         }
+        LabelPath labelled = labels;
+        if (labelled != null) {
+            labelled.tableChanged();
+        }
         SegmentPath plainly = segments;
         if (plainly != null) {
             plainly.tableChanged();
         }
+        world.tableChanged();
         sealing.peers(table.peers());
         outside.reindexPeers();
     }
@@ -299,10 +369,14 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                     mappings.tick(now);
                 }
                 long locatorsNs = locators == null ? nextTickNs : locators.tick(now);
+                long labelsNs = labels == null ? nextTickNs : labels.tick(now);
+                locatorsNs = flowMoves.tick(now) ? Math.min(locatorsNs, now + FLOWS_SOON_NS) : locatorsNs;
                 work += streams.poll(now);
                 wan.flush();
                 if (work == 0 && !unread) {
-                    sleep(now, Math.min(Math.min(Math.min(probeNs, sealNs), nextTickNs), locatorsNs));
+                    sleep(
+                            now,
+                            Math.min(Math.min(Math.min(probeNs, sealNs), nextTickNs), Math.min(locatorsNs, labelsNs)));
                 } else {
                     idleTurns = 0;
                     if (now - sleptNs > BREATHLESS_NS) {
@@ -322,6 +396,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (locators != null) {
             locators.close();
         }
+        if (labels != null) {
+            labels.close();
+        }
+        world.close();
         wan.close();
     }
 
@@ -342,6 +420,16 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (located != null && doorbell.areLocatorsWorthALook()) {
             frames += located.underlay().poll();
             unread |= located.underlay().mayHaveMore();
+        }
+        LabelPath labelled = labels;
+        if (labelled != null && doorbell.areLabelsWorthALook()) {
+            frames += labelled.underlay().poll();
+            unread |= labelled.underlay().mayHaveMore();
+        }
+        UnderlayPort beyond = world.underlay();
+        if (beyond != null && doorbell.isWorldWorthALook()) {
+            frames += world.poll(beyond, now);
+            unread |= beyond.mayHaveMore();
         }
         boolean backlog = false;
         for (int i = 0; i < ports.size(); i++) {
@@ -409,10 +497,14 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private void watchPorts() {
         PagePath natively = pages;
         LocatorPath located = locators;
+        LabelPath labelled = labels;
+        UnderlayPort beyond = world.underlay();
         doorbell.watch(
                 wan.fd(),
                 natively == null ? Doorbell.NONE : natively.underlay().fd(),
                 located == null ? Doorbell.NONE : located.underlay().fd(),
+                beyond == null ? Doorbell.NONE : beyond.fd(),
+                labelled == null ? Doorbell.NONE : labelled.underlay().fd(),
                 ports);
     }
 
@@ -523,6 +615,31 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         } else {
             counters.drop(io.sojourn.wire.DropReason.UNKNOWN_DATAGRAM);
         }
+    }
+
+    @Override
+    public void labelState(Peer from, byte[] datagram, long nowNs) {
+        LabelPath labelled = labels;
+        if (labelled != null) {
+            labelled.moves().states().heard(from, datagram, nowNs);
+        } else {
+            counters.drop(io.sojourn.wire.DropReason.UNKNOWN_DATAGRAM);
+        }
+    }
+
+    @Override
+    public void labelControl(Peer from, byte[] datagram, long nowNs) {
+        LabelPath labelled = labels;
+        if (labelled != null) {
+            labelled.moves().heard(from, datagram);
+        } else {
+            counters.drop(io.sojourn.wire.DropReason.UNKNOWN_DATAGRAM);
+        }
+    }
+
+    @Override
+    public void flowState(Peer from, byte[] datagram, long nowNs) {
+        flowMoves.datagrams().heard(from, datagram, nowNs);
     }
 
     @Override

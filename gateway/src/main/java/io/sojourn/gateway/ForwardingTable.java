@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.flow.Rule;
+import io.sojourn.flow.RuleSet;
 import io.sojourn.handoff.Ordering;
+import io.sojourn.ilnp.TrafficRule;
 import io.sojourn.ilnp.Transparency;
 import io.sojourn.mechanism.Page;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.model.identity.MacAddress;
+import io.sojourn.model.identity.NodeIdentifier;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
+import io.sojourn.model.location.Locator64;
 import io.sojourn.model.location.SiteId;
 import io.sojourn.rpc.Gateway;
+import io.sojourn.rpc.LocatorRule;
 import io.sojourn.rpc.Network;
+import io.sojourn.rpc.NetworkLocators;
 import io.sojourn.rpc.Nic;
 import io.sojourn.rpc.TableUpdate;
 import io.sojourn.rpc.Vm;
@@ -24,11 +31,13 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -205,27 +214,55 @@ final class ForwardingTable {
             peers.put(id, known);
         }
         known.sealKey = gateway.getSealKey();
+        known.egress = gateway.getEgress();
         known.page = page(gateway, gateway.getPage4(), gateway.getPage6());
         known.otherPages = gateway.getOtherPagesList().stream()
                 .map(other -> page(gateway, other.getV4(), other.getV6()))
                 .toList();
         known.segments = Map.copyOf(gateway.getSegmentsMap());
-        Map<String, List<IpPrefix>> locators = new TreeMap<>();
-        gateway.getLocatorsList()
-                .forEach(l -> locators.put(
-                        l.getNetwork(),
-                        l.getPrefixesList().stream().map(IpPrefix::parse).toList()));
-        known.locators = locators;
+        known.locators = prefixes(gateway.getLocatorsList());
+        known.routed = prefixes(gateway.getRoutedList());
+        known.locatorsDown = gateway.getLocatorsList().stream()
+                .flatMap(l -> l.getDownList().stream())
+                .map(IpPrefix::parse)
+                .collect(Collectors.toUnmodifiableSet());
+        known.borders = gateway.getLocatorsList().stream()
+                .filter(l -> !l.getBorder().isEmpty())
+                .collect(Collectors.toMap(
+                        NetworkLocators::getNetwork, l -> new GatewayId(l.getBorder()), (one, again) -> one));
         known.preshared = gateway.getPresharedList().stream()
                 .filter(k -> k.getKey().size() == PresharedKey.BYTES)
                 .map(k -> new PresharedKey(k.getGeneration(), k.getKey().toByteArray()))
                 .toList();
     }
 
+    private static Map<String, List<IpPrefix>> prefixes(List<NetworkLocators> ofNetworks) {
+        Map<String, List<IpPrefix>> prefixes = new TreeMap<>();
+        ofNetworks.forEach(l -> prefixes.put(
+                l.getNetwork(),
+                l.getPrefixesList().stream().map(IpPrefix::parse).toList()));
+        return prefixes;
+    }
+
     private static Optional<Transparency> transparency(String word) {
         return Arrays.stream(Transparency.values())
                 .filter(known -> known.name().equalsIgnoreCase(word))
                 .findFirst();
+    }
+
+    private static TrafficRule rule(LocatorRule rule) {
+        return new TrafficRule(
+                node(rule.getNode()),
+                node(rule.getCorrespondent()),
+                rule.getCorrespondent().isEmpty()
+                        ? Optional.empty()
+                        : Optional.of(new Locator64(
+                                IpAddress.parse(rule.getCorrespondent()).high())),
+                new Locator64(IpPrefix.parse(rule.getUse()).address().high()));
+    }
+
+    private static Optional<NodeIdentifier> node(String address) {
+        return address.isEmpty() ? Optional.empty() : Optional.of(NodeIdentifier.of(IpAddress.parse(address)));
     }
 
     private static Page page(Gateway gateway, String v4, String v6) {
@@ -248,6 +285,13 @@ final class ForwardingTable {
         entry.mtuBytes = network.getMtu() == 0 ? 1500 : network.getMtu();
         entry.ordering = Ordering.parse(network.getOrdering());
         entry.mechanism = network.getMechanism();
+        boolean otherRules = !entry.rules.equals(network.getRulesList());
+        entry.rules = List.copyOf(network.getRulesList());
+        entry.withdrawn =
+                network.getWithdrawnList().stream().map(IpPrefix::parse).collect(Collectors.toUnmodifiableSet());
+        entry.locatorRules = network.getLocatorRulesList().stream()
+                .map(ForwardingTable::rule)
+                .toList();
         entry.transparency = transparency(network.getTransparency()).orElse(Transparency.VISIBLE);
         entry.subnets(network.getSubnetsList().stream()
                 .map(s -> new VirtualNetwork.Subnet(
@@ -260,6 +304,12 @@ final class ForwardingTable {
                         isOwnSite(s.getHomeSite()) && onUnderlay.contains(IpPrefix.parse(s.getPrefix()))))
                 .sorted(Comparator.comparingInt(s -> -s.prefix().length()))
                 .toList());
+        if (otherRules) {
+            VirtualNetwork changed = entry;
+            vms.values().stream()
+                    .filter(vm -> vm.nics.stream().anyMatch(nic -> nic.network() == changed))
+                    .forEach(ForwardingTable::renewRules);
+        }
         if (isNew) {
             changes.networkAdded(entry);
         }
@@ -276,11 +326,32 @@ final class ForwardingTable {
         }
         entry.mechanism = vm.getMechanism();
         entry.transparency = transparency(vm.getTransparency());
+        entry.ownRules = List.copyOf(vm.getRulesList());
+        entry.floating = List.copyOf(vm.getFloatingList());
         replaceNics(entry, nics(vm));
+        renewRules(entry);
         // First the machines: what they do with it may differ from what a table would.
         changes.tableSays(entry, gateway, epoch);
         if (epoch.isAfter(entry.epoch)) {
             bind(entry, gateway, epoch);
+        }
+    }
+
+    private static void renewRules(VmEntry vm) {
+        Set<String> lines = new LinkedHashSet<>(vm.ownRules);
+        vm.nics.forEach(nic -> lines.addAll(nic.network().rules));
+        vm.guardedSinceNs = vm.guarded() ? vm.guardedSinceNs : System.nanoTime();
+        vm.rules = lines.isEmpty()
+                ? RuleSet.NONE
+                : new RuleSet(lines.stream().map(ForwardingTable::securityRule).toList());
+    }
+
+    private static Rule securityRule(String line) {
+        try {
+            return Rule.parse(line);
+        } catch (IllegalArgumentException e) {
+            LOG.error("{}; nothing may begin from outside until that is mended", e.getMessage());
+            return Rule.parse("in deny any");
         }
     }
 

@@ -34,6 +34,7 @@ import java.util.Set;
  * @param onUnderlay subnets whose hosts are on the underlay and behind no gateway; this one is their way in and out
  * @param page by which members are named on the underlay while paging carries their packets here; with uplinks the first one's
  * @param uplinks each with a page of its own, the one that is preferred first; empty: one, and nobody looks whether it is up
+ * @param egress the way to the world outside, and back
  */
 public record GatewayConfig(
         GatewayId gateway,
@@ -54,15 +55,43 @@ public record GatewayConfig(
         Page page,
         List<Edge> edges,
         Set<IpPrefix> onUnderlay,
-        List<Uplink> uplinks) {
+        List<Uplink> uplinks,
+        Egress egress) {
 
     /**
      * A way of this host to the underlay.
      *
      * @param device the interface; while it is down, nothing is expected by way of it
-     * @param page routed here by way of it
+     * @param page routed here by way of it; none if there are locators
+     * @param locators routed here by way of it
      */
-    public record Uplink(String device, Page page) {}
+    public record Uplink(String device, Page page, List<IpPrefix> locators) {
+        public Uplink {
+            locators = List.copyOf(locators);
+        }
+    }
+
+    /**
+     * The way to hosts behind no gateway. All prefixes are routed to this host by the underlay.
+     *
+     * @param snat addresses that flows leave by whose VM has none of its own here; none: nothing leaves here
+     * @param floating what floating addresses are taken from
+     * @param flows that are remembered at most
+     */
+    public record Egress(List<IpPrefix> snat, List<IpPrefix> floating, int flows) {
+        static final int FLOWS = 262_144;
+
+        public static final Egress NONE = new Egress(List.of(), List.of(), FLOWS);
+
+        public Egress {
+            snat = List.copyOf(snat);
+            floating = List.copyOf(floating);
+        }
+
+        boolean isNone() {
+            return snat.isEmpty() && floating.isEmpty();
+        }
+    }
 
     /** Of all uplinks; one page if there are none, or none. */
     public List<Page> pages() {
@@ -130,13 +159,41 @@ public record GatewayConfig(
      *
      * @param segmentVni of its segment at this place, in the whole realm nobody else's; 0: none
      * @param locators prefixes of 64 bits of the underlay by which members are reached here by ILNP, the preferred first
-     * @param outsiders prefixes of the underlay whose hosts may speak with the network's VMs by ILNP, though no gateway is theirs
+     * @param outsiders prefixes of the underlay whose hosts may speak with the network's VMs by ILNP, though no gateway is theirs; by labels as well
+     * @param border the gateway that those locators are routed to, if that is another place of one site; empty: this one
+     * @param routed prefixes of the network itself that the underlay routes here
      */
     public record Attachment(
-            String network, String bridge, int segmentVni, List<IpPrefix> locators, List<IpPrefix> outsiders) {
+            String network,
+            String bridge,
+            int segmentVni,
+            List<IpPrefix> locators,
+            List<IpPrefix> outsiders,
+            Optional<GatewayId> border,
+            List<IpPrefix> routed) {
         public Attachment {
             locators = List.copyOf(locators);
             outsiders = List.copyOf(outsiders);
+            routed = List.copyOf(routed);
+        }
+
+        Attachment(String network, String bridge, int segmentVni, List<IpPrefix> locators, List<IpPrefix> outsiders) {
+            this(network, bridge, segmentVni, locators, outsiders, Optional.empty());
+        }
+
+        Attachment(
+                String network,
+                String bridge,
+                int segmentVni,
+                List<IpPrefix> locators,
+                List<IpPrefix> outsiders,
+                Optional<GatewayId> border) {
+            this(network, bridge, segmentVni, locators, outsiders, border, List.of());
+        }
+
+        /** Those that are routed to this host. */
+        List<IpPrefix> locatorsHere() {
+            return border.isEmpty() ? locators : List.of();
         }
 
         Attachment(String network, String bridge, int segmentVni) {

@@ -54,7 +54,8 @@ public final class GatewayConfigReader {
             "page",
             "uplinks",
             "edges",
-            "on-underlay");
+            "on-underlay",
+            "egress");
 
     private static final List<String> OFFLOADS = List.of("segmentation", "merging", "tap");
 
@@ -106,7 +107,8 @@ public final class GatewayConfigReader {
                         : uplinks.getFirst().page(),
                 edges(root.get("edges")),
                 onUnderlay(root.get("on-underlay")),
-                uplinks);
+                uplinks,
+                egress(root.get("egress")));
     }
 
     private List<GatewayConfig.Uplink> uplinks(@Nullable Object value) {
@@ -115,12 +117,27 @@ public final class GatewayConfigReader {
             String at = "uplinks[" + out.size() + "]";
             Map<?, ?> entry = map(at, item);
             Page page = page(at + ".page", entry.get("page"));
-            if (page.isNone()) {
-                throw wrong(at + ".page", "is missing: the prefixes that are routed here by that uplink");
+            List<IpPrefix> locators = locators(entry, at);
+            if (page.isNone() && locators.isEmpty()) {
+                throw wrong(
+                        at + ".page", "is missing: the prefixes that are routed here by that uplink; or say locators");
             }
-            out.add(new GatewayConfig.Uplink(text(entry, at, "device"), page));
+            out.add(new GatewayConfig.Uplink(text(entry, at, "device"), page, locators));
         }
         return List.copyOf(out);
+    }
+
+    private GatewayConfig.Egress egress(@Nullable Object value) {
+        if (value == null) {
+            return GatewayConfig.Egress.NONE;
+        }
+        Map<?, ?> entry = map("egress", value);
+        int flows = entry.containsKey("flows") ? value(entry, "flows", Integer::parseInt) : GatewayConfig.Egress.FLOWS;
+        if (flows < 1_024 || flows > 1 << 26) {
+            throw wrong("egress.flows", "must be 1,024 to 67,108,864");
+        }
+        return new GatewayConfig.Egress(
+                prefixes(entry, "egress", "snat"), prefixes(entry, "egress", "floating"), flows);
     }
 
     private Set<IpPrefix> onUnderlay(@Nullable Object value) {
@@ -296,9 +313,25 @@ public final class GatewayConfigReader {
                     text(entry, at, "bridge"),
                     segmentVni(entry, at),
                     locators(entry, at),
-                    prefixes(entry, at, "outsiders")));
+                    prefixes(entry, at, "outsiders"),
+                    border(entry, at),
+                    prefixes(entry, at, "routed")));
         }
         return List.copyOf(out);
+    }
+
+    private Optional<GatewayId> border(Map<?, ?> entry, String at) {
+        if (!entry.containsKey("border")) {
+            return Optional.empty();
+        }
+        if (!entry.containsKey("locators")) {
+            throw wrong(at + ".border", "is of no use without locators: name those that are routed to that gateway");
+        }
+        try {
+            return Optional.of(new GatewayId(text(entry, at, "border")));
+        } catch (IllegalArgumentException e) {
+            throw wrong(at + ".border", e.getMessage());
+        }
     }
 
     private List<IpPrefix> locators(Map<?, ?> entry, String at) {

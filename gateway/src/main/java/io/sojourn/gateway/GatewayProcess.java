@@ -4,6 +4,7 @@ package io.sojourn.gateway;
 import io.sojourn.handoff.JournalRecord;
 import io.sojourn.handoff.MigrationId;
 import io.sojourn.hypervisor.AccelerationProbe;
+import io.sojourn.hypervisor.GuestEvent;
 import io.sojourn.hypervisor.GuestState;
 import io.sojourn.hypervisor.ProbeResult;
 import io.sojourn.hypervisor.QemuLauncher;
@@ -73,6 +74,7 @@ public final class GatewayProcess implements AutoCloseable {
     private final ControllerAccess access;
     private final ControllerLink link;
     private final Uplinks uplinks;
+    private volatile List<String> locatorsDown = List.of();
     private final Notary notary;
     private final Journal journal;
     private final HostFactsReader host;
@@ -143,6 +145,7 @@ public final class GatewayProcess implements AutoCloseable {
                     }
                 },
                 new Elsewhere());
+        guests.watchedBy(this::guestSaid);
         forwarder.handoffs().signals().numberFrom(SignalNumbers.first(config.stateDir()));
         link = new ControllerLink(access, WallClock.nowUs(), this::hello, new ControllerLink.Listener() {
             @Override
@@ -166,7 +169,7 @@ public final class GatewayProcess implements AutoCloseable {
                 forwarder.post(() -> forwarder.heard(message));
             }
         });
-        uplinks = new Uplinks(config.uplinks(), up -> forwarder.post(() -> forwarder.uplinks(up)));
+        uplinks = new Uplinks(config.uplinks(), this::uplinksChanged);
         ControllerLink toServer = link;
         forwarder.ims(message ->
                 toServer.send(FromGateway.newBuilder().setMat(message).build()));
@@ -366,6 +369,19 @@ public final class GatewayProcess implements AutoCloseable {
         return result.acceleration();
     }
 
+    /** Correspondents are told by the forwarder, at once; names follow. */
+    private void uplinksChanged(boolean[] up) {
+        List<IpPrefix> down = new ArrayList<>();
+        for (int i = 0; i < up.length; i++) {
+            if (!up[i]) {
+                down.addAll(config.uplinks().get(i).locators());
+            }
+        }
+        forwarder.post(() -> forwarder.uplinks(up, down));
+        locatorsDown = down.stream().map(IpPrefix::toString).toList();
+        housekeeping.execute(this::keepHouse);
+    }
+
     private Hello hello() {
         Hello.Builder hello = Hello.newBuilder()
                 .setGateway(config.gateway().name())
@@ -383,6 +399,8 @@ public final class GatewayProcess implements AutoCloseable {
                 .addAllHosted(guests.list());
         config.page().v4().ifPresent(prefix -> hello.setPage4(prefix.toString()));
         config.page().v6().ifPresent(prefix -> hello.setPage6(prefix.toString()));
+        config.egress().snat().forEach(prefix -> hello.addSnat(prefix.toString()));
+        config.egress().floating().forEach(prefix -> hello.addFloating(prefix.toString()));
         config.pages().stream()
                 .skip(1)
                 .forEach(page -> hello.addOtherPages(UplinkPage.newBuilder()
@@ -396,11 +414,29 @@ public final class GatewayProcess implements AutoCloseable {
             if (!a.locators().isEmpty()) {
                 NetworkLocators.Builder locators = NetworkLocators.newBuilder().setNetwork(a.network());
                 a.locators().forEach(locator -> locators.addPrefixes(locator.toString()));
+                a.border().ifPresent(border -> locators.setBorder(border.name()));
                 hello.addLocators(locators);
+            }
+            if (!a.routed().isEmpty()) {
+                NetworkLocators.Builder routed = NetworkLocators.newBuilder().setNetwork(a.network());
+                a.routed().forEach(prefix -> routed.addPrefixes(prefix.toString()));
+                hello.addRouted(routed);
             }
         });
         hello.addAllUnfinished(takenUp);
         return hello.build();
+    }
+
+    /** Outside of moves it matters whether a guest runs to those who talk to it. */
+    private void guestSaid(VmId vm, GuestEvent event) {
+        switch (event) {
+            case GuestEvent.Stopped s -> forwarder.post(() -> forwarder.guestRuns(vm, false));
+            case GuestEvent.Resumed r -> forwarder.post(() -> forwarder.guestRuns(vm, true));
+            case GuestEvent.MigrationStatus m -> {}
+            case GuestEvent.MigrationPass p -> {}
+            case GuestEvent.Disconnected d -> {}
+            case GuestEvent.ShutDown d -> {}
+        }
     }
 
     /** By what the last process knew, until the controller says more. */
@@ -458,7 +494,8 @@ public final class GatewayProcess implements AutoCloseable {
                             .setAtUs(WallClock.nowUs())
                             .setHost(host.read())
                             .addAllHosted(guests.list())
-                            .putAllCounters(forwarder.counters().snapshot()))
+                            .putAllCounters(forwarder.counters().snapshot())
+                            .addAllLocatorsDown(locatorsDown))
                     .build());
         } catch (RuntimeException e) {
             LOG.warn("housekeeping goes on after: {}", e.toString());

@@ -8,6 +8,7 @@ import io.sojourn.handoff.HandoffEvent;
 import io.sojourn.handoff.JournalRecord;
 import io.sojourn.handoff.Late;
 import io.sojourn.handoff.MigrationId;
+import io.sojourn.handoff.Ordering;
 import io.sojourn.handoff.Phase;
 import io.sojourn.handoff.Signal;
 import io.sojourn.handoff.Step;
@@ -70,6 +71,8 @@ final class Handoffs {
     private final SignalPort signals;
     private @Nullable Claims claims;
     private @Nullable NodeMoves nodes;
+    private @Nullable LabelMoves labels;
+    private @Nullable FlowMoves flows;
 
     Handoffs(
             Forwarder forwarder,
@@ -96,6 +99,16 @@ final class Handoffs {
     /** VMs may go by ILNP. */
     void locatedBy(NodeMoves moves) {
         nodes = moves;
+    }
+
+    /** VMs' connections may go by labels. */
+    void labelledBy(LabelMoves moves) {
+        labels = moves;
+    }
+
+    /** VMs' flows go with them. */
+    void flowsBy(FlowMoves moves) {
+        flows = moves;
     }
 
     Accounts accounts() {
@@ -345,6 +358,9 @@ final class Handoffs {
                 if (nodes != null && h.role == Role.SOURCE && signal.body() instanceof Signal.EndMarker) {
                     nodes.silent(vm, nowNs);
                 }
+                if (flows != null && h.role == Role.SOURCE && signal.body() instanceof Signal.EndMarker) {
+                    flows.silent(vm, nowNs);
+                }
                 signals.sendInOrder(to, signal);
             }
             case HandoffAction.StartCopy() -> {
@@ -352,6 +368,12 @@ final class Handoffs {
                 h.queue(new QueueWatch(h.guest.ports(), timers));
                 if (nodes != null) {
                     nodes.leaves(vm, h.plan.destination(), move.number(), nowNs);
+                }
+                if (labels != null) {
+                    labels.leaves(vm, h.plan.destination(), move.number(), nowNs);
+                }
+                if (flows != null) {
+                    flows.leaves(vm, h.plan.destination(), move.number(), nowNs);
                 }
                 h.guest.startCopy();
             }
@@ -366,17 +388,35 @@ final class Handoffs {
                 if (nodes != null) {
                     nodes.held(vm, nowNs);
                 }
+                if (labels != null) {
+                    labels.held(vm, nowNs);
+                }
+                if (flows != null) {
+                    flows.held(vm, nowNs);
+                }
                 path.redirectOn(vm, move, to, epoch, queue != null && !queue.isEmpty());
             }
             case HandoffAction.RedirectOff(GatewayId from, Epoch epoch, long bound) ->
                 path.redirectOff(vm, move, from, epoch, bound);
             case HandoffAction.AwaitQueueDrained(long boundNs) -> awaitDrained(h, nowNs + boundNs);
-            case HandoffAction.StartBuffering(Epoch epoch, long bound) -> path.startBuffering(vm, move, epoch, bound);
+            case HandoffAction.StartBuffering(Epoch epoch, long bound) -> {
+                if (flows != null) {
+                    flows.expected(vm, h.plan.source(), move.number());
+                }
+                path.startBuffering(vm, move, epoch, bound);
+            }
             case HandoffAction.FlushBuffer() -> path.flushBuffer(vm, move, nowNs);
             case HandoffAction.DeliverLive() -> {
                 path.deliverLive(vm, move, nowNs);
                 if (nodes != null) {
                     nodes.activated(vm, h.plan.source(), move.number(), nowNs);
+                    holdForRounds(nodes, h);
+                }
+                if (labels != null) {
+                    labels.activated(vm, move.number(), nowNs);
+                }
+                if (flows != null) {
+                    flows.activated(vm, h.plan.source(), move.number(), nowNs);
                 }
                 h.guest.activated();
             }
@@ -422,6 +462,20 @@ final class Handoffs {
         }
     }
 
+    /** The source's end marker may have come before, so that nothing of the VM's is held; but it came straight, and some of its packets do not. */
+    private void holdForRounds(NodeMoves moves, Handoff h) {
+        VmEntry vm = h.vm;
+        GatewayId self = table.self();
+        if (h.plan.ordering() == Ordering.STRICT && moves.awaitsOwn(vm) && !vm.outboundHolds.containsKey(self)) {
+            path.holdOutbound(vm, h.plan.epoch(), self, h.plan.timing().bufferBytes(), () -> {});
+            Hold hold = vm.outboundHolds.get(self);
+            if (hold != null) {
+                hold.onlyV6();
+            }
+            release(vm, self, false, () -> path.releaseOutbound(vm, h.plan.epoch(), self));
+        }
+    }
+
     private void holdStarted(Handoff h, GatewayId gateway) {
         apply(h, new HandoffEvent.HoldStarted(gateway));
     }
@@ -451,6 +505,9 @@ final class Handoffs {
                     frame -> path.rescue(h.vm, to, frame, h.plan.epoch().number()));
         }
         h.queue(null);
+        if (flows != null) {
+            flows.silent(h.vm, System.nanoTime());
+        }
         path.letGo(h.vm, h.plan.epoch());
     }
 

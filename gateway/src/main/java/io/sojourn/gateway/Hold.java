@@ -5,9 +5,11 @@ import io.sojourn.handoff.Signal;
 import io.sojourn.model.location.GatewayId;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Deque;
 import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -26,8 +28,10 @@ final class Hold {
     private final long sinceNs = System.nanoTime();
     private Runnable atFirst;
     private boolean started;
+    private boolean onlyV6;
     private final Set<VmEntry> others = Collections.newSetFromMap(new IdentityHashMap<>(2));
     private final Deque<Marker> markers = new ArrayDeque<>(2);
+    private final List<Runnable> after = new ArrayList<>(0);
 
     /** @param atFirst run when the first packet has to wait */
     Hold(long epoch, long boundBytes, Runnable atFirst) {
@@ -85,6 +89,24 @@ final class Hold {
         if (!markers.contains(waiting)) {
             markers.add(waiting);
         }
+    }
+
+    /** Packets of IPv4 do not go the way that is waited for. */
+    void onlyV6() {
+        onlyV6 = true;
+    }
+
+    boolean isFor(boolean isV6) {
+        return isV6 || !onlyV6;
+    }
+
+    /** To be done once all packets have gone on that wait until now. */
+    void then(Runnable action) {
+        after.add(action);
+    }
+
+    List<Runnable> after() {
+        return after;
     }
 
     /** What may go on once all packets have. */

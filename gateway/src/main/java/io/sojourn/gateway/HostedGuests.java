@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.hypervisor.GuestEvent;
 import io.sojourn.hypervisor.GuestState;
 import io.sojourn.hypervisor.HypervisorException;
 import io.sojourn.hypervisor.LaunchedGuest;
@@ -22,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,11 +42,21 @@ final class HostedGuests {
     /** QMP sockets that the table names for VMs bound here. */
     private final Map<VmId, Path> wanted = new ConcurrentHashMap<>();
 
+    private volatile BiConsumer<VmId, GuestEvent> watcher = (vm, event) -> {};
     private final Map<VmId, String> complaints = new ConcurrentHashMap<>();
 
     HostedGuests(GuestFiles files, QemuLauncher launcher) {
         this.files = files;
         this.launcher = launcher;
+    }
+
+    /** Who hears what guests do, moving or not; called on threads of their own. */
+    void watchedBy(BiConsumer<VmId, GuestEvent> who) {
+        watcher = who;
+    }
+
+    BiConsumer<VmId, GuestEvent> watcher() {
+        return watcher;
     }
 
     /** The controller binds this VM here; its hypervisor is to be held. An empty path: it has none that we could hold. */
@@ -122,7 +134,7 @@ final class HostedGuests {
             return null;
         }
         try {
-            guest.attach(ATTACH_PATIENCE, event -> {});
+            guest.attach(ATTACH_PATIENCE, event -> watcher.accept(vm, event));
         } catch (HypervisorException e) {
             String line = e.getMessage() == null ? "no connection to " + guest.qmp : e.getMessage();
             if (!line.equals(complaints.put(vm, line))) {

@@ -7,6 +7,7 @@ import io.sojourn.gateway.Whereabouts.Keeping;
 import io.sojourn.wire.ArpFrames;
 import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.Checksum;
+import io.sojourn.wire.Dhcp4;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
@@ -67,6 +68,9 @@ final class Inside {
     private final @Nullable VmEntry[] aheadVm = new VmEntry[WanPort.AHEAD];
     private Shares shares = new Shares();
     private @Nullable LocatorPath locators;
+    private @Nullable LabelPath labels;
+    private @Nullable FlowPath world;
+    private @Nullable FlowGuard guard;
     private boolean mayHaveMore;
     /** Of no meaning, but the compiler must not find that out. */
     private long touched;
@@ -87,6 +91,17 @@ final class Inside {
         locators = path;
     }
 
+    /** The same by labels; guests may ask for addresses. */
+    void labelledBy(LabelPath path) {
+        labels = path;
+    }
+
+    /** Packets to hosts behind no gateway go by that path, and VMs' by what their rules allow. */
+    void outOf(FlowPath path, FlowGuard by) {
+        world = path;
+        guard = by;
+    }
+
     /** Who says how much a station may send. */
     void sharedBy(Shares s) {
         shares = s;
@@ -101,6 +116,10 @@ final class Inside {
             int n = readAhead(port);
             if (n > 1) {
                 touch(port.network, n);
+                FlowPath flows = world;
+                if (flows != null) {
+                    flows.ahead(port.network.vni, true, wan.frames(), aheadAt, n);
+                }
             }
             for (int i = 0; i < n; i++) {
                 frame(port, wan.frames(), aheadAt[i], aheadBytes[i]);
@@ -178,6 +197,9 @@ final class Inside {
             return;
         }
         VmEntry sender = port.network.vmByMac.get(f.sourceMac());
+        if (sender != null && sender.flushing && f.isIp()) {
+            sender.hasAnswered = true;
+        }
         if (sender != null && (sender.watched || !sender.local)) {
             VmEntry.Nic nic = sender.nicIn(port.network, f.sourceMac());
             // Signals that follow from it are built in the very place where the frame stands.
@@ -200,6 +222,15 @@ final class Inside {
                 nowNs);
         if (over.isDrop()) {
             counters.drop(over);
+            return;
+        }
+        FlowGuard judge = guard;
+        if (judge != null
+                && sender != null
+                && sender.guarded()
+                && f.isIp()
+                && !judge.passes(sender, port.network, run, f, true, nowNs)) {
+            counters.drop(DropReason.FILTERED);
             return;
         }
         VmEntry target = port.network.vmByMac.get(f.destinationMac());
@@ -308,7 +339,15 @@ final class Inside {
                     port.neighbours.learn(true, f.ndTargetHigh(), f.ndTargetLow(), f.ndLinkLayer(), nowNs);
                 }
             }
-            case ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, REDIRECT, NONE -> counters.drop(DropReason.LINK_LOCAL);
+            case ROUTER_SOLICITATION -> {
+                LabelPath labelled = labels;
+                if (labelled != null && sender != null && GuestServices.serves(port.network)) {
+                    labelled.services().solicited(port, sender, f.sourceMac());
+                } else {
+                    counters.drop(DropReason.LINK_LOCAL);
+                }
+            }
+            case ROUTER_ADVERTISEMENT, REDIRECT, NONE -> counters.drop(DropReason.LINK_LOCAL);
         }
     }
 
@@ -332,15 +371,17 @@ final class Inside {
     /** The R bit of an answer speaks of the target: of us where that is our own address, of the VM where it is the VM's. */
     private int routerFlag(LanPort port) {
         VmEntry vm = port.network.vmByAddress.get(true, f.ndTargetHigh(), f.ndTargetLow());
-        boolean isRouter =
-                vm == null ? port.network.isGatewayAddress(true, f.ndTargetHigh(), f.ndTargetLow()) : vm.router;
+        boolean isRouter = vm == null
+                ? port.network.isGatewayAddress(true, f.ndTargetHigh(), f.ndTargetLow())
+                        || GuestServices.isRouter(port.network, true, f.ndTargetHigh(), f.ndTargetLow())
+                : vm.router;
         return isRouter ? NeighborDiscovery.ROUTER : 0;
     }
 
     /** True for the anycast addresses, for VMs that are elsewhere, and for subnets whose hosts are at another site. */
     private boolean answersFor(LanPort port, boolean isV6, long high, long low) {
         VirtualNetwork network = port.network;
-        if (network.isGatewayAddress(isV6, high, low)) {
+        if (network.isGatewayAddress(isV6, high, low) || GuestServices.isRouter(network, isV6, high, low)) {
             return true;
         }
         VmEntry vm = network.vmByAddress.get(isV6, high, low);
@@ -370,6 +411,12 @@ final class Inside {
         boolean v6 = f.isV6();
         long high = f.destinationHigh();
         long low = f.destinationLow();
+        if (sender != null
+                && GuestServices.serves(network)
+                && f.destinationPort() == Dhcp4.SERVER_PORT
+                && isToDhcp(port, s, sender)) {
+            return;
+        }
         if (Ethernet.isGroup(f.destinationMac()) || f.isMulticastDestination()) {
             counters.drop(DropReason.MULTICAST);
             return;
@@ -396,8 +443,10 @@ final class Inside {
         Subnet subnet = network.subnetOf(v6, high, low);
         if (subnet == null || subnet.homeSite().isEmpty()) {
             LocatorPath located = locators;
-            if (located == null || !located.toOutsider(network, run)) {
-                refuse(port, s);
+            LabelPath labelled = labels;
+            if ((located == null || !located.toOutsider(network, run))
+                    && (labelled == null || !labelled.toOutsider(network, run, f))) {
+                toWorld(port, sender, s, at);
             }
         } else if (!table.isOwnSite(subnet.homeSite())) {
             Edge edge = network.edgeTo(subnet.homeSite());
@@ -416,6 +465,59 @@ final class Inside {
         }
     }
 
+    private boolean isToDhcp(LanPort port, MemorySegment s, VmEntry sender) {
+        LabelPath labelled = labels;
+        return labelled != null
+                && !f.isV6()
+                && f.protocol() == IpProtocol.UDP
+                && f.sourcePort() == Dhcp4.CLIENT_PORT
+                && labelled.services().dhcp(port, s, f, sender);
+    }
+
+    private void toWorld(LanPort port, @Nullable VmEntry sender, MemorySegment s, long at) {
+        FlowPath path = world;
+        if (path == null
+                || sender == null
+                || port.network.vmByAddress.get(f.isV6(), f.sourceHigh(), f.sourceLow()) != sender) {
+            refuse(port, s);
+            return;
+        }
+        switch (path.leave(port.network, sender, run, f, nowNs)) {
+            case HERE -> {
+                if (oneHopLess(port, s)) {
+                    clampMss(s, path.leastMtuBytes(port.network));
+                    path.send(run);
+                }
+            }
+            case ELSEWHERE -> toPeer(port, path.next(), 0, LanPort.ANYCAST_MAC, s, at);
+            case NOWHERE -> refuse(port, s);
+            case DROPPED -> {}
+        }
+    }
+
+    /** From somebody outside comes a packet that is addressed to a VM of the port's network by now: on, as if from a host of our own. */
+    void fromWorld(LanPort port, UnderlayPort from, int mtuBytes, long now) {
+        nowNs = now;
+        MemorySegment s = from.memory();
+        long at = from.frameAt();
+        if (!from.describe(run)) {
+            counters.drop(DropReason.BAD_TRANSPORT_LENGTH);
+            return;
+        }
+        Ethernet.putDestination(s, at, LanPort.ANYCAST_MAC);
+        Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
+        DropReason bad = f.parse(s, at, run.frameLength());
+        if (bad.isDrop()) {
+            counters.drop(bad);
+            return;
+        }
+        clampMss(s, mtuBytes);
+        ip(port, s, at, null);
+        if (run.count() > 1) {
+            wan.flush(); // the next one is read to where its payload stands
+        }
+    }
+
     /** Whoever is here is on our own LAN, wherever a frame to it came from. */
     private static LanPort ownLan(LanPort port) {
         LanPort own = port.network.port;
@@ -428,7 +530,7 @@ final class Inside {
             return false;
         }
         Hold hold = sender.outboundHolds.get(table.self());
-        if (hold == null) {
+        if (hold == null || !hold.isFor(f.isV6())) {
             return false;
         }
         VmEntry other =

@@ -6,67 +6,111 @@ import io.sojourn.wire.ParsedFrame;
 import java.lang.foreign.MemorySegment;
 
 /**
- * What waits for a guest that does not run here yet. Within a flow it comes out as it went in; between flows, datagrams go before TCP: a call or a clock has nobody else
- * to make up for the silence, while TCP, whose first segments cost a guest with cold caches milliseconds each, has. So that they cannot keep TCP waiting for ever, one segment goes
- * after every few datagrams.
+ * What waits for a guest that does not run here yet. Within a flow it comes out as it went in; between flows, who has somebody waiting goes first: the oldest datagram of each pair
+ * of addresses, as who sends a thousand a second must not keep those waiting who send ten; then the other datagrams; then what is patient, TCP, which makes up for the silence
+ * by itself, and ICMP, which nobody's session hangs on. The first of either costs a guest with cold caches milliseconds. So that the patient do not wait for ever, one of them goes after
+ * every few datagrams.
  *
  * <p>Ownership and locking: as {@link HoldBuffer}.
  */
 final class KeptFrames implements AutoCloseable {
-    private static final int DATAGRAMS_PER_SEGMENT = 16;
+    private static final int DATAGRAMS_PER_PATIENT = 16;
     /** The most that a frame takes beside its own length. */
     private static final int OVERHEAD_BYTES = 16;
 
+    /** Pairs of addresses whose oldest datagram goes first; those beyond wait their turn. */
+    private static final int PAIRS = 64;
+
+    private static final long MIX = 0x9E37_79B9_7F4A_7C15L;
+
+    private final HoldBuffer oldest;
     private final HoldBuffer datagrams;
-    private final HoldBuffer segments;
+    private final HoldBuffer patient;
     private final long boundBytes;
     private final ParsedFrame f = new ParsedFrame();
-    /** Datagrams that have gone since the last segment did. */
+    /** Pairs that have had their turn among the oldest, by a hash of their addresses: two that share it are served as one. */
+    private final long[] pairs = new long[PAIRS];
+
+    private int pairCount;
+    /** Datagrams that have gone since the last of the patient did. */
     private int inARow;
 
-    /** @param boundBytes of both together */
+    /** @param boundBytes of all together */
     KeptFrames(long boundBytes) {
         this.boundBytes = boundBytes;
+        oldest = new HoldBuffer(boundBytes);
         datagrams = new HoldBuffer(boundBytes);
-        segments = new HoldBuffer(boundBytes);
+        patient = new HoldBuffer(boundBytes);
     }
 
     /** Copies a frame in; false when it does not fit. */
     boolean add(MemorySegment from, long at, int length) {
-        return datagrams.bytes() + segments.bytes() + length + OVERHEAD_BYTES <= boundBytes
-                && (isSegment(from, at, length) ? segments : datagrams).add(from, at, length);
+        return oldest.bytes() + datagrams.bytes() + patient.bytes() + length + OVERHEAD_BYTES <= boundBytes
+                && placeOf(from, at, length).add(from, at, length);
     }
 
-    /** All packets of a flow, fragments among them, are one or the other. */
-    private boolean isSegment(MemorySegment from, long at, int length) {
-        return !f.parse(from, at, length).isDrop() && f.isIp() && f.protocol() == IpProtocol.TCP;
+    /** All packets of a flow, fragments among them, are patient or are not; and all datagrams of a pair of addresses but its first go one way. */
+    private HoldBuffer placeOf(MemorySegment from, long at, int length) {
+        if (f.parse(from, at, length).isDrop() || !f.isIp()) {
+            return datagrams;
+        }
+        return switch (f.protocol()) {
+            case IpProtocol.TCP, IpProtocol.ICMP, IpProtocol.ICMPV6 -> patient;
+            default -> isNewPair() ? oldest : datagrams;
+        };
+    }
+
+    private boolean isNewPair() {
+        long hash = f.sourceHigh();
+        hash = hash * MIX + f.sourceLow();
+        hash = hash * MIX + f.destinationHigh();
+        hash = hash * MIX + f.destinationLow();
+        for (int i = 0; i < pairCount; i++) {
+            if (pairs[i] == hash) {
+                return false;
+            }
+        }
+        if (pairCount == PAIRS) {
+            return false;
+        }
+        pairs[pairCount++] = hash;
+        return true;
     }
 
     boolean isEmpty() {
-        return datagrams.isEmpty() && segments.isEmpty();
+        return oldest.isEmpty() && datagrams.isEmpty() && patient.isEmpty();
     }
 
     int count() {
-        return datagrams.count() + segments.count();
+        return oldest.count() + datagrams.count() + patient.count();
+    }
+
+    /** How many correspondents' oldest datagrams wait: they go at once, each has somebody waiting for its answer. */
+    int pairsWaiting() {
+        return oldest.count();
     }
 
     /** Where the next frame to go out is the oldest; call only when not empty. */
     HoldBuffer next() {
-        boolean segment = datagrams.isEmpty() || inARow >= DATAGRAMS_PER_SEGMENT && !segments.isEmpty();
-        return segment ? segments : datagrams;
+        if (!oldest.isEmpty()) {
+            return oldest;
+        }
+        boolean isPatient = datagrams.isEmpty() || inARow >= DATAGRAMS_PER_PATIENT && !patient.isEmpty();
+        return isPatient ? patient : datagrams;
     }
 
     /** Forgets the frame that {@link #next} gave. */
     void remove() {
         HoldBuffer next = next();
-        inARow = next == datagrams ? inARow + 1 : 0;
+        inARow = next == patient ? 0 : inARow + 1;
         next.remove();
     }
 
     /** Gives the memory back; empty, it may be used again. */
     @Override
     public void close() {
+        oldest.close();
         datagrams.close();
-        segments.close();
+        patient.close();
     }
 }

@@ -34,10 +34,16 @@ final class LocalDelivery {
 
     private static final double LEAST_FRAMES_PER_TURN = 4;
     /**
-     * It begins with so many frames a turn and has one more each turn: a guest that drowns in interrupts answers nobody. Several, as what comes first is of different correspondents,
-     * each of whom waits for an answer of its own.
+     * It begins with one datagram of each correspondent, or with so many frames, and has one more each turn: a guest that drowns in interrupts answers nobody.
      */
     private static final int FIRST_TURN_FRAMES = 3;
+
+    private static final int MOST_PAIRS_PER_TURN = 16;
+    /**
+     * So long the second turn waits for the guest's answer to the first. Its driver hands out answers when it has dealt with all that it found: what costs it milliseconds while it is cold
+     * must not stand beside what it answers at once.
+     */
+    private static final long FIRST_ANSWER_NS = TimeUnit.MILLISECONDS.toNanos(8);
 
     private static final long FLUSH_EVERY_NS = 1_000_000;
     /**
@@ -59,10 +65,16 @@ final class LocalDelivery {
     private final Deque<VmEntry> answering = new ArrayDeque<>();
 
     private Witness witness = new Witness();
+    private @Nullable FlowGuard guard;
 
     LocalDelivery(ForwardingTable table, Counters counters) {
         this.table = table;
         this.counters = counters;
+    }
+
+    /** Who judges what goes to guests that have rules. */
+    void guardedBy(FlowGuard g) {
+        guard = g;
     }
 
     void watchedBy(Witness w) {
@@ -107,6 +119,10 @@ final class LocalDelivery {
      * frames to us, and a frame of a station on the LAN would teach the bridge that the station is behind us.
      */
     void write(LanPort port, VmEntry vm, FrameRun run) {
+        FlowGuard judge = guard;
+        if (judge != null && vm.guarded() && !judge.admits(vm, port.network, run, System.nanoTime())) {
+            return;
+        }
         witness.toGuest(vm, run);
         PacketSocket direct =
                 vm.direct.isEmpty() ? null : vm.direct.get(Ethernet.destination(run.memory(), run.frameAt()));
@@ -198,6 +214,8 @@ final class LocalDelivery {
         if (!vm.flushing && vm.kept != null) {
             vm.flushing = true;
             vm.flushTurns = 0;
+            vm.hasAnswered = vm.kept.pairsWaiting() == 0;
+            vm.answerDueNs = nowNs + FIRST_ANSWER_NS;
             double turnsWaited = Math.max(1, (double) (nowNs - vm.keptSinceNs) / FLUSH_EVERY_NS);
             vm.framesPerTurn = Math.max(LEAST_FRAMES_PER_TURN, Math.ceil(CATCH_UP * vm.kept.count() / turnsWaited));
             flushing.add(vm);
@@ -218,6 +236,9 @@ final class LocalDelivery {
         int given = 0;
         for (int i = flushing.size() - 1; i >= 0; i--) {
             VmEntry vm = flushing.get(i);
+            if (vm.flushTurns > 0 && !vm.hasAnswered && vm.answerDueNs - nowNs > 0) {
+                continue;
+            }
             given += give(vm);
             KeptFrames kept = vm.kept;
             if (kept == null || kept.isEmpty()) {
@@ -245,7 +266,11 @@ final class LocalDelivery {
         if (kept == null) {
             return 0;
         }
-        int turn = (int) Math.min(vm.framesPerTurn, FIRST_TURN_FRAMES + vm.flushTurns++);
+        int pairs = Math.min(kept.pairsWaiting(), MOST_PAIRS_PER_TURN);
+        int turn = vm.flushTurns == 0 && pairs > 0
+                ? pairs
+                : (int) Math.min(vm.framesPerTurn, FIRST_TURN_FRAMES + vm.flushTurns);
+        vm.flushTurns++;
         int given = 0;
         for (; given < turn && !kept.isEmpty(); given++) {
             HoldBuffer next = kept.next();

@@ -6,6 +6,7 @@ import io.sojourn.gateway.LocatorNetwork.Member;
 import io.sojourn.gateway.Whereabouts.Keeping;
 import io.sojourn.ilnp.BorderRouter.Way;
 import io.sojourn.ilnp.Transparency;
+import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.model.location.Locator64;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
@@ -23,6 +24,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +40,7 @@ final class LocatorPath implements Bypass, AutoCloseable {
     private static final long NS_PER_MS = 1_000_000;
     private static final long WAITING_TICK_NS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final long IDLE_TICK_NS = TimeUnit.MILLISECONDS.toNanos(500);
+    private static final long KEEP_NS = TimeUnit.SECONDS.toNanos(1);
     private static final long PRUNE_NS = TimeUnit.SECONDS.toNanos(10);
 
     private final ForwardingTable table;
@@ -48,6 +51,7 @@ final class LocatorPath implements Bypass, AutoCloseable {
     private final Map<String, GatewayConfig.Attachment> attachments;
     private final NodeMoves moves;
     private final LocatorVoice voice;
+    private final NodeFile kept;
     private final List<LocatorNetwork> networks = new ArrayList<>();
     /** By locator of ours. */
     private final Long2ObjectOpenHashMap<LocatorNetwork> own = new Long2ObjectOpenHashMap<>();
@@ -57,8 +61,11 @@ final class LocatorPath implements Bypass, AutoCloseable {
     private final FrameRun arriving = new FrameRun();
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes(), 64);
     private Witness witness = new Witness();
+    private Set<IpPrefix> down = Set.of();
     private long nextTickNs;
     private long nextPruneNs;
+    private long nextKeepNs;
+    private long keptChanges;
 
     // What carries() found out about the last packet.
     private @Nullable VirtualNetwork lastNetwork;
@@ -72,7 +79,9 @@ final class LocatorPath implements Bypass, AutoCloseable {
             PagePort.Opened port,
             Map<String, GatewayConfig.Attachment> attachments,
             Outside outside,
-            Counters counters) {
+            Counters counters,
+            NodeFile kept) {
+        this.kept = kept;
         this.table = table;
         this.wan = wan;
         this.underlay = new UnderlayPort(port, f, counters, this::take);
@@ -112,7 +121,7 @@ final class LocatorPath implements Bypass, AutoCloseable {
             if (network.ilnp == null
                     && attachment != null
                     && !attachment.locators().isEmpty()) {
-                network.ilnp = new LocatorNetwork(network, attachment);
+                network.ilnp = new LocatorNetwork(network, attachment, kept);
                 networks.add(network.ilnp);
             }
         }
@@ -121,11 +130,23 @@ final class LocatorPath implements Bypass, AutoCloseable {
             GatewayConfig.Attachment attachment = attachments.get(known.network.name);
             if (attachment != null) {
                 attachment
-                        .locators()
+                        .locatorsHere()
                         .forEach(locator -> own.put(locator.address().high(), known));
             }
         }
         moves.tableChanged();
+        follow();
+    }
+
+    /** Locators of ours whose uplink has failed. */
+    void uplinks(List<IpPrefix> lost) {
+        down = Set.copyOf(lost);
+        follow();
+    }
+
+    private void follow() {
+        networks.forEach(here -> here.follow(down, nowMs()));
+        hurry();
     }
 
     private boolean isHere(VmEntry vm) {
@@ -187,10 +208,13 @@ final class LocatorPath implements Bypass, AutoCloseable {
     private static @Nullable Peer relay(
             LocatorNetwork here, @Nullable Member from, long nid, long correspondent, long knownAs, boolean inRealm) {
         long ours = here.border.knownBy(nid, correspondent, knownAs);
+        if (here.isBehind()) {
+            ours = here.site.first();
+        }
         if (ours == 0
                 || from == null
-                || here.site.isOurs(ours)
-                || inRealm && here.transparency(from) == Transparency.VISIBLE) {
+                || here.site.leavesHere(ours)
+                || inRealm && !here.isBehind() && here.transparency(from) == Transparency.VISIBLE) {
             return null;
         }
         PeerLocators whose = here.peerAt(ours);
@@ -205,10 +229,14 @@ final class LocatorPath implements Bypass, AutoCloseable {
         }
         PeerLocators at = lastAt;
         Peer relay = lastRelay;
+        long ip = frameAt + Ethernet.HEADER_BYTES;
+        long known = here.border.destination(
+                Ipv6.sourceLow(s, ip), Ipv6.destinationLow(s, ip), Ipv6.destinationHigh(s, ip), nowMs());
+        long to = known != 0 || at == null ? known : at.locator();
         String way = relay == null
                 ? "natively, by the host's own routing"
                 : "by the overlay to " + relay.id + ", natively from there";
-        return "ilnp: to locator " + new Locator64(at == null ? 0 : at.locator()) + ", " + way;
+        return "ilnp: to locator " + new Locator64(to) + ", " + way;
     }
 
     @Override
@@ -427,7 +455,7 @@ final class LocatorPath implements Bypass, AutoCloseable {
         boolean isUpdate = here.border.headers().isLocatorUpdate(s, at + Ethernet.HEADER_BYTES);
         if (here.border.headers().protocol() == IpProtocol.NO_NEXT_HEADER) {
             if (to != null && isOwn) {
-                moves.cameRound(to.vm(), true, f.destinationHigh());
+                cameRound(to.vm(), f.destinationHigh(), via, epoch);
             } else if (to == null && source != null) {
                 moves.cameRound(source.vm(), false, f.sourceHigh());
             }
@@ -473,6 +501,16 @@ final class LocatorPath implements Bypass, AutoCloseable {
             outside.arrived(via, here.network, epoch, true, run);
         }
         return DropReason.NONE;
+    }
+
+    /** Not before what has come the same way, and waits. */
+    private void cameRound(VmEntry vm, long locator, @Nullable Peer via, int epoch) {
+        Hold hold = via == null ? null : vm.holdOf(via.id, epoch, null);
+        if (hold == null) {
+            moves.cameRound(vm, true, locator);
+        } else {
+            hold.then(() -> moves.cameRound(vm, true, locator));
+        }
     }
 
     /** The realm says so: it is bound there, was until just now, or is moving. */
@@ -573,8 +611,25 @@ final class LocatorPath implements Bypass, AutoCloseable {
             nextPruneNs = nowNs + PRUNE_NS;
             networks.forEach(here -> here.border.prune(ms(nowNs)));
         }
+        if (nowNs - nextKeepNs > 0) {
+            nextKeepNs = nowNs + KEEP_NS;
+            keep(ms(nowNs));
+        }
         nextTickNs = nowNs + (waiting ? WAITING_TICK_NS : IDLE_TICK_NS);
         return nextTickNs;
+    }
+
+    private void keep(long nowMs) {
+        long changes = 0;
+        for (LocatorNetwork here : networks) {
+            changes += here.border.changes();
+        }
+        if (changes != keptChanges) {
+            keptChanges = changes;
+            List<NodeFile.Saved> saved = new ArrayList<>();
+            networks.forEach(here -> here.save(saved, nowMs));
+            kept.keep(saved);
+        }
     }
 
     /** Something is due at once. */

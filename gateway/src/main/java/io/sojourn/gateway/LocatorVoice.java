@@ -63,8 +63,9 @@ final class LocatorVoice {
 
     /** Sends the packet in {@link #message}: natively, or by way of the site whose locator it comes from. */
     private void say(LocatorNetwork here, long sourceLocator, int ipBytes) {
+        counters.add(Kind.LOCATOR_MESSAGE_OCTETS, ipBytes);
         Ethernet.write(message, 0, underlay.mac(), LanPort.ANYCAST_MAC, EtherType.IPV6);
-        if (here.site.isOurs(sourceLocator)) {
+        if (here.site.leavesHere(sourceLocator)) {
             underlay.send(said.frame(message, 0, Ethernet.HEADER_BYTES + ipBytes, false));
             return;
         }

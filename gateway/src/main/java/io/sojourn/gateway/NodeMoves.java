@@ -11,6 +11,7 @@ import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator64;
 import io.sojourn.wire.LocatorUpdate;
+import io.sojourn.wire.SojournDatagram;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -68,7 +69,7 @@ final class NodeMoves {
         this.table = table;
         this.counters = counters;
         this.path = path;
-        this.states = new NodeStates(table, wan, counters, this::arrived);
+        this.states = new NodeStates(SojournDatagram.NODE_STATE, table, wan, counters, this::arrived);
     }
 
     NodeStates states() {
@@ -141,7 +142,7 @@ final class NodeMoves {
                 Set<Way> ways = new HashSet<>();
                 for (Correspondent c : node.cache().correspondents()) {
                     long to = c.destination(nowMs);
-                    if (!here.site.isOurs(c.ours())
+                    if (!here.site.leavesHere(c.ours())
                             && here.peerAt(c.ours()) != null
                             && here.peerAt(to) != null
                             && ways.add(new Way(c.ours(), to))) {
@@ -180,6 +181,11 @@ final class NodeMoves {
     /** A packet with nothing in it has come, by way of that locator: to a VM from a host of ours, or from a VM to one. */
     void cameRound(VmEntry vm, boolean toVm, long locator) {
         rounds.came(vm, toVm, locator, System.nanoTime());
+    }
+
+    /** What the VM sent from its old place to hosts of ours may still come by way of a third site. */
+    boolean awaitsOwn(VmEntry vm) {
+        return rounds.isAwaited(vm, false);
     }
 
     /** Puts off what lets packets between the VM and our own LAN go. @return false: there is no reason to */

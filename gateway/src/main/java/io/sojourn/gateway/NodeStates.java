@@ -4,7 +4,6 @@ package io.sojourn.gateway;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.wire.DropReason;
-import io.sojourn.wire.SojournDatagram;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -19,7 +18,7 @@ import java.util.concurrent.TimeUnit;
  * What a node's border knows of its correspondents, on its way to the border that the node moves to; again until that says that it has it.
  *
  * <pre>
- *   {@link KeyedDatagrams} of type 11 | kind: 1 PART, 2 HAVE | body, PART only: epoch (64) | node (64) | part (16) | of (16) | VM's name (8 + n) | octets
+ *   {@link KeyedDatagrams} of type 11 or 14 | kind: 1 PART, 2 HAVE | body, PART only: epoch (64) | node (64) | part (16) | of (16) | VM's name (8 + n) | octets
  * </pre>
  *
  * The number is the part's, and its answer's; later states have higher ones. The octets of all parts are what {@link
@@ -74,12 +73,13 @@ final class NodeStates {
     private final KeyedDatagrams datagrams;
     private long number = WallClock.nowUs();
 
-    NodeStates(ForwardingTable table, WanPort wan, Counters counters, Taker taker) {
+    /** @param type of its datagrams */
+    NodeStates(int type, ForwardingTable table, WanPort wan, Counters counters, Taker taker) {
         this.table = table;
         this.wan = wan;
         this.counters = counters;
         this.taker = taker;
-        this.datagrams = new KeyedDatagrams(SojournDatagram.NODE_STATE, table, counters);
+        this.datagrams = new KeyedDatagrams(type, table, counters);
     }
 
     void key(byte[] key) {
@@ -136,7 +136,9 @@ final class NodeStates {
 
     private void datagram(Peer to, int kind, long itsNumber, byte[] body) {
         if (datagrams.hasKey()) {
-            wan.sendBytes(to, datagrams.write(kind, itsNumber, body));
+            byte[] datagram = datagrams.write(kind, itsNumber, body);
+            counters.add(Counters.Kind.NODE_STATE_OCTETS, datagram.length);
+            wan.sendBytes(to, datagram);
         }
     }
 

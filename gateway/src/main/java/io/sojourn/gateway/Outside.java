@@ -46,8 +46,17 @@ final class Outside {
         /** A Mapping Update, or its answer. */
         default void mapping(Peer from, byte[] datagram, long nowNs) {}
 
+        /** Flows of a VM that moves, or an answer. */
+        default void flowState(Peer from, byte[] datagram, long nowNs) {}
+
         /** What another border knows of a node, or its answer. */
         default void nodeState(Peer from, byte[] datagram, long nowNs) {}
+
+        /** Connections of a VM on its way here, or an answer. */
+        default void labelState(Peer from, byte[] datagram, long nowNs) {}
+
+        /** What was said about a connection where it was before. */
+        default void labelControl(Peer from, byte[] datagram, long nowNs) {}
 
         /** A peer still sends here what belongs elsewhere. */
         void late(VmEntry vm, Peer from, long nowNs);
@@ -82,6 +91,8 @@ final class Outside {
     private @Nullable PagePath pages;
     private @Nullable SegmentPath segments;
     private @Nullable LocatorPath locators;
+    private @Nullable LabelPath labels;
+    private @Nullable FlowPath world;
 
     Outside(
             ForwardingTable table,
@@ -114,6 +125,16 @@ final class Outside {
     /** Packets come by locators as well. */
     void locatedBy(LocatorPath path) {
         locators = path;
+    }
+
+    /** Packets come by labels as well. */
+    void labelledBy(LabelPath path) {
+        labels = path;
+    }
+
+    /** Packets go to hosts behind no gateway, and come from there, by that path. */
+    void outOf(FlowPath path) {
+        world = path;
     }
 
     /** Packets come in segments as well. */
@@ -213,6 +234,10 @@ final class Outside {
                 if (located != null) {
                     located.underlay().drain();
                 }
+                LabelPath labelled = labels;
+                if (labelled != null) {
+                    labelled.underlay().drain();
+                }
                 control.signal(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
             }
             case SojournDatagram.STREAM_DATA, SojournDatagram.STREAM_ACK -> control.stream(peer, s, at, length, nowNs);
@@ -225,6 +250,12 @@ final class Outside {
                 control.mapping(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
             case SojournDatagram.NODE_STATE ->
                 control.nodeState(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
+            case SojournDatagram.LABEL_STATE ->
+                control.labelState(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
+            case SojournDatagram.LABEL_CONTROL ->
+                control.labelControl(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
+            case SojournDatagram.FLOW_STATE ->
+                control.flowState(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
             case SojournDatagram.DAMAGE -> control.damaged(peer, nowNs);
             default -> counters.drop(DropReason.UNKNOWN_DATAGRAM);
         }
@@ -346,6 +377,10 @@ final class Outside {
         if (located != null && peer != null && located.takes(peer, network, epoch, run, f)) {
             return;
         }
+        LabelPath labelled = labels;
+        if (labelled != null && peer != null && labelled.takes(network, run, f)) {
+            return;
+        }
         if (peer != null) {
             witness.fromWan(peer, network.vni, epoch, run);
         }
@@ -402,6 +437,9 @@ final class Outside {
         }
         Subnet subnet = network.subnetOf(f.isV6(), f.destinationHigh(), f.destinationLow());
         LanPort port = network.port;
+        if (toWorld(peer, network, subnet, passedOn, run)) {
+            return;
+        }
         if (subnet == null || port == null) {
             drop(DropReason.NO_ROUTE, run);
         } else if (!table.isHere(subnet)) {
@@ -417,6 +455,19 @@ final class Outside {
         }
     }
 
+    private boolean toWorld(
+            @Nullable Peer peer, VirtualNetwork network, @Nullable Subnet subnet, boolean passedOn, FrameRun run) {
+        FlowPath path = world;
+        VmEntry sender = path == null || subnet != null && !subnet.homeSite().isEmpty()
+                ? null
+                : network.vmByAddress.get(f.isV6(), f.sourceHigh(), f.sourceLow());
+        if (path == null || sender == null || peer == null) {
+            return false;
+        }
+        path.fromPeer(network, sender, passedOn, run, f, wan, nowNs);
+        return true;
+    }
+
     private void toVm(
             @Nullable Peer peer,
             VirtualNetwork network,
@@ -425,6 +476,10 @@ final class Outside {
             int epoch,
             @Nullable VmEntry source,
             FrameRun run) {
+        FlowPath path = world;
+        if (path != null && path.isUsed() && peer != null && !path.knows(peer, network, vm, run, f, nowNs)) {
+            return;
+        }
         Peer returnTo = vm.returnTo;
         if (returnTo != null && isEpoch(epoch, vm.returnEpoch)) {
             wan.passOn(returnTo, run, network.vni, vm.returnEpoch);

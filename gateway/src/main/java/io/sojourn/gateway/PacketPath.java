@@ -247,6 +247,7 @@ final class PacketPath {
     private void end(Hold hold) {
         delivery.drop(hold.buffer);
         hold.markers().forEach(markers);
+        hold.after().forEach(Runnable::run);
     }
 
     /**

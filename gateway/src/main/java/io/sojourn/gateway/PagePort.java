@@ -22,6 +22,8 @@ final class PagePort {
     static final int QUEUE_FRAMES = 4096;
     private static final String NAME = "sjpage";
     private static final String LOCATORS_NAME = "sjilnp";
+    private static final String LABELS_NAME = "sjlabel";
+    private static final String OUTSIDE_NAME = "sjout";
     /** Whatever the underlay carries fits: 65,535 octets with the Ethernet header. */
     private static final int MTU_BYTES = 65_521;
 
@@ -46,7 +48,10 @@ final class PagePort {
 
     /** The same for locators: every identifier is a node's, so the device has no address of its own behind them. */
     static Opened open(List<IpPrefix> locators, Links links, BridgeFdb fdb) {
-        requireForwarding(locators.getFirst(), "ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding");
+        locators.stream()
+                .limit(1)
+                .forEach(locator ->
+                        requireForwarding(locator, "ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding"));
         return open(
                 LOCATORS_NAME,
                 true,
@@ -54,6 +59,34 @@ final class PagePort {
                 fdb,
                 ifindex -> locators.forEach(
                         locator -> links.addRoute(ifindex, locator.address().toBytes(), locator.length())));
+    }
+
+    /** The same for what the world outside knows VMs by. */
+    static Opened openOutside(List<IpPrefix> prefixes, Links links, BridgeFdb fdb) {
+        return open(OUTSIDE_NAME, prefixes, links, fdb);
+    }
+
+    /** The same for prefixes of networks, whose addresses are all members'. */
+    static Opened openRouted(List<IpPrefix> routed, Links links, BridgeFdb fdb) {
+        return open(LABELS_NAME, routed, links, fdb);
+    }
+
+    private static Opened open(String name, List<IpPrefix> prefixes, Links links, BridgeFdb fdb) {
+        boolean v6 = prefixes.stream().anyMatch(p -> p.address().isV6());
+        for (IpPrefix prefix : prefixes) {
+            if (prefix.address().isV6()) {
+                requireForwarding(prefix, "ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding");
+            } else {
+                requireForwarding(prefix, "ipv4/ip_forward", "net.ipv4.ip_forward");
+            }
+        }
+        return open(
+                name,
+                v6,
+                links,
+                fdb,
+                ifindex -> prefixes.forEach(
+                        prefix -> links.addRoute(ifindex, prefix.address().toBytes(), prefix.length())));
     }
 
     private static Opened open(String name, boolean v6, Links links, BridgeFdb fdb, IntConsumer routes) {

@@ -15,6 +15,7 @@ import io.sojourn.wire.RelayDatagram;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Another gateway, as the forwarder knows it. Fields that change are written and read on the forwarder's thread only. */
@@ -37,8 +38,16 @@ final class Peer {
     List<Page> otherPages = List.of();
     /** VNIs of networks' segments at its place, by network. */
     Map<String, Integer> segments = Map.of();
+    /** Flows to the world outside may leave there. */
+    boolean egress;
     /** By which networks' members are reached there by ILNP, the preferred first, by network. */
     Map<String, List<IpPrefix>> locators = Map.of();
+    /** Which prefixes of networks the underlay routes there, by network. */
+    Map<String, List<IpPrefix>> routed = Map.of();
+    /** Of all those, the ones whose uplink has failed. */
+    Set<IpPrefix> locatorsDown = Set.of();
+    /** By network, the gateway that its locators are routed to, where that is another. */
+    Map<String, GatewayId> borders = Map.of();
     /** An operator has said that nothing between it and us is sealed. */
     boolean plain;
     /** What sealing knows it by; null: plain, or it has no key. */

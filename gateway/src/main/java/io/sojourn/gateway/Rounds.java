@@ -62,6 +62,10 @@ final class Rounds {
         round.after.forEach(Runnable::run);
     }
 
+    boolean isAwaited(VmEntry vm, boolean toVm) {
+        return rounds.containsKey(new Key(vm, toVm));
+    }
+
     /** Puts off what would let later packets go. @return false: nothing is awaited */
     boolean putOff(VmEntry vm, boolean toVm, Runnable release) {
         Round round = rounds.get(new Key(vm, toVm));

@@ -80,7 +80,9 @@ final class SignalPort {
         } else if (peer != null && c != null) {
             counters.add(Kind.SIGNALS_OUT);
             wan.handoffUnderWay();
-            wan.sendBytes(peer, c.encode(signal, ++number));
+            byte[] datagram = c.encode(signal, ++number);
+            counters.add(Kind.SIGNAL_OCTETS, datagram.length);
+            wan.sendBytes(peer, datagram);
             wan.flush();
         }
     }

@@ -20,13 +20,20 @@ final class UnderlayPort implements AutoCloseable {
     interface Taker {
         /** {@link DropReason#NONE} if it went on. */
         DropReason take();
+
+        /** So many frames stand there and will be taken one after the other; nobody has looked at them yet. */
+        default void ahead(MemorySegment frames, long[] frameAt, int n) {}
     }
 
     private static final int BURST = 64;
     /** As many as the underlay's queue holds: a signal waits for what came before it, and for no more than that. */
     private static final int DRAINED_MOST = 8 * PagePort.QUEUE_FRAMES;
 
-    private static final long FRAME_AT = LanPort.VNET_BYTES;
+    /** Short frames that are read before the first of them is dealt with, and the room that each has. */
+    private static final int AHEAD = 16;
+
+    private static final int AHEAD_BYTES = 2_048;
+    private static final int AHEAD_ROOM = AHEAD_BYTES + 64;
 
     private final LanDevice device;
     private final long mac;
@@ -34,8 +41,15 @@ final class UnderlayPort implements AutoCloseable {
     private final Counters counters;
     private final Taker taker;
     private final FrameRun one = new FrameRun();
-    private final MemorySegment in = Arena.ofAuto().allocate(LanPort.VNET_BYTES + WanPort.frameBytes(), 64);
-    private boolean more;
+    private final MemorySegment in =
+            Arena.ofAuto().allocate(AHEAD * AHEAD_ROOM + LanPort.VNET_BYTES + WanPort.frameBytes(), 64);
+    private final long[] aheadAt = new long[AHEAD];
+    private final int[] aheadBytes = new int[AHEAD];
+    private long frameAt;
+    private int length;
+    /** The last read found nothing. */
+    private boolean empty = true;
+
     private boolean superFrame;
     private int segmentBytes;
     private boolean partial;
@@ -76,14 +90,12 @@ final class UnderlayPort implements AutoCloseable {
 
     /** Takes at most a burst; how many frames it was. */
     int poll() {
-        int n = take(BURST);
-        more = n == BURST;
-        return n;
+        return take(BURST);
     }
 
     /** Whether the last poll has left something. */
     boolean mayHaveMore() {
-        return more;
+        return !empty;
     }
 
     /** Takes all that has come until now. */
@@ -92,33 +104,59 @@ final class UnderlayPort implements AutoCloseable {
     }
 
     private int take(int most) {
-        for (int n = 0; n < most; n++) {
-            int length = device.read(in, 0, (int) in.byteSize()) - LanPort.VNET_BYTES;
-            if (length <= 0) {
-                return n;
+        int taken = 0;
+        empty = false;
+        while (!empty && taken < most) {
+            int n = readAhead();
+            taken += n;
+            if (n > 1) {
+                taker.ahead(in, aheadAt, n);
             }
-            DropReason bad = parse(length);
-            if (!bad.isDrop()) {
-                bad = taker.take();
-            }
-            if (bad.isDrop()) {
-                counters.drop(bad);
+            for (int i = 0; i < n; i++) {
+                frameAt = aheadAt[i];
+                DropReason bad = parse(aheadBytes[i]);
+                if (!bad.isDrop()) {
+                    bad = taker.take();
+                }
+                if (bad.isDrop()) {
+                    counters.drop(bad);
+                }
             }
         }
-        return most;
+        return taken;
     }
 
-    private DropReason parse(int length) {
-        superFrame = VirtioNetHeader.gsoType(in, 0) != VirtioNetHeader.GSO_NONE;
-        segmentBytes = VirtioNetHeader.gsoSize(in, 0);
-        partial = (VirtioNetHeader.flags(in, 0) & VirtioNetHeader.NEEDS_CHECKSUM) != 0;
-        if (!superFrame && partial && one.frame(in, FRAME_AT, length, true).isPartialInVain()) {
-            if (!Inside.complete(in, FRAME_AT, length, 0)) {
+    /** Short frames, and at most one long one behind them; how many. */
+    private int readAhead() {
+        for (int n = 0; n < AHEAD; n++) {
+            long at = (long) n * AHEAD_ROOM;
+            int length = device.read(in, at, (int) (in.byteSize() - at)) - LanPort.VNET_BYTES;
+            if (length <= 0) {
+                empty = true;
+                return n;
+            }
+            aheadAt[n] = at + LanPort.VNET_BYTES;
+            aheadBytes[n] = length;
+            if (length > AHEAD_BYTES) {
+                return n + 1;
+            }
+        }
+        return AHEAD;
+    }
+
+    private DropReason parse(int frameBytes) {
+        length = frameBytes;
+        long header = frameAt - LanPort.VNET_BYTES;
+        superFrame = VirtioNetHeader.gsoType(in, header) != VirtioNetHeader.GSO_NONE;
+        segmentBytes = VirtioNetHeader.gsoSize(in, header);
+        partial = (VirtioNetHeader.flags(in, header) & VirtioNetHeader.NEEDS_CHECKSUM) != 0;
+        if (!superFrame && partial && one.frame(in, frameAt, length, true).isPartialInVain()) {
+            if (!Inside.complete(in, frameAt, length, header)) {
                 return DropReason.BAD_TRANSPORT_LENGTH;
             }
             partial = false;
         }
-        return f.parse(in, FRAME_AT, length);
+        return f.parse(in, frameAt, length);
     }
 
     MemorySegment memory() {
@@ -126,7 +164,7 @@ final class UnderlayPort implements AutoCloseable {
     }
 
     long frameAt() {
-        return FRAME_AT;
+        return frameAt;
     }
 
     /** The sum over the payload is still to be made. */
@@ -144,7 +182,7 @@ final class UnderlayPort implements AutoCloseable {
         if (superFrame) {
             return run.whole(in, f, segmentBytes);
         }
-        run.frame(in, FRAME_AT, f.unpaddedLength(), partial);
+        run.frame(in, frameAt, f.unpaddedLength(), partial);
         return true;
     }
 

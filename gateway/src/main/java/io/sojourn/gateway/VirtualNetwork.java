@@ -2,11 +2,13 @@
 package io.sojourn.gateway;
 
 import io.sojourn.handoff.Ordering;
+import io.sojourn.ilnp.TrafficRule;
 import io.sojourn.ilnp.Transparency;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.IpPrefix;
 import it.unimi.dsi.fastutil.longs.Long2ObjectOpenHashMap;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** One virtual network: its subnets, its members by address and MAC, and its port on this site's bridge. Forwarder's thread. */
@@ -16,6 +18,7 @@ final class VirtualNetwork {
     static final String SEGMENT = "segment";
     static final String MAT = "mat";
     static final String ILNP = "ilnp";
+    static final String LABEL = "label";
 
     /**
      * @param homeSite where the subnet's unregistered hosts are; empty: nowhere
@@ -41,11 +44,22 @@ final class VirtualNetwork {
     String mechanism = OVERLAY;
 
     /** Who may notice moves of its VMs by ILNP, if a VM does not say otherwise. */
+    /** Locators that nobody is to use any more. */
+    Set<IpPrefix> withdrawn = Set.of();
+
+    List<TrafficRule> locatorRules = List.of();
     Transparency transparency = Transparency.VISIBLE;
 
     /** What ILNP knows of it; null: it has no locator here. */
     @Nullable
     LocatorNetwork ilnp;
+
+    /** What labels know of it; null: the underlay routes no prefix of it here. */
+    @Nullable
+    LabelNetwork label;
+
+    /** Which flows of its VMs may begin, as written; behind each VM's own. */
+    List<String> rules = List.of();
 
     /** Of its segment at this gateway's place (VXLAN); 0: there is none. */
     int segmentVni;
@@ -127,7 +141,7 @@ final class VirtualNetwork {
         return null;
     }
 
-    private static boolean contains(IpPrefix prefix, boolean isV6, long high, long low) {
+    static boolean contains(IpPrefix prefix, boolean isV6, long high, long low) {
         IpAddress a = prefix.address();
         if (a.isV6() != isV6) {
             return false;

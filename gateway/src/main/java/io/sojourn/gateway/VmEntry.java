@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.flow.RuleSet;
 import io.sojourn.handoff.MigrationId;
 import io.sojourn.ilnp.Transparency;
 import io.sojourn.linux.PacketSocket;
@@ -8,6 +9,7 @@ import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
+import io.sojourn.rpc.Floating;
 import io.sojourn.wire.Vxlan;
 import it.unimi.dsi.fastutil.longs.Long2ObjectOpenHashMap;
 import java.util.HashMap;
@@ -85,6 +87,10 @@ final class VmEntry extends Whereabouts {
 
     double framesPerTurn;
     int flushTurns;
+    /** It has said something since the flush began; until then, and until {@link #answerDueNs}, it is given no more than the first turn. */
+    boolean hasAnswered;
+
+    long answerDueNs;
     /** To the VM: straight from this gateway's side (our own LAN under our own name). */
     final Map<GatewayId, Hold> holds = new HashMap<>();
     /** From the VM: what comes from this gateway. */
@@ -118,6 +124,25 @@ final class VmEntry extends Whereabouts {
     boolean singly;
     /** True while a handoff of this VM is under way at this gateway. */
     boolean onMove;
+
+    /** What may begin between it and others; its own rules, then those of its networks. */
+    RuleSet rules = RuleSet.NONE;
+
+    List<String> ownRules = List.of();
+    /** When it got its first rule. */
+    long guardedSinceNs = Long.MIN_VALUE / 2;
+    /** Addresses by which the world outside reaches it. */
+    List<Floating> floating = List.of();
+
+    /** Which one it is in the table of flows; -1: it has not been there. */
+    int flowVm = -1;
+
+    /** Where it came from last, if flows of it may still be there that are not known here. */
+    @Nullable
+    GatewayId flowsAwaitedFrom;
+
+    /** Until then its flows may still be on their way here from where it was; whose flow is not known leaves there. */
+    long flowsAwaitedUntilNs = Long.MIN_VALUE / 2;
 
     final Counts counts = new Counts();
     /** What it sends on a LAN of ours. */
@@ -196,6 +221,11 @@ final class VmEntry extends Whereabouts {
         return null;
     }
 
+    /** Whether somebody has said which of its flows may begin. */
+    boolean guarded() {
+        return !rules.isEmpty();
+    }
+
     /** Whether its packets in this network go natively, by page addresses. */
     boolean isPaged(VirtualNetwork network) {
         return mechanismIn(network).equals(VirtualNetwork.PAGING);
@@ -214,6 +244,11 @@ final class VmEntry extends Whereabouts {
     /** Whether they go natively by locators. */
     boolean isIlnp(VirtualNetwork network) {
         return mechanismIn(network).equals(VirtualNetwork.ILNP);
+    }
+
+    /** Whether its TCP goes natively, by labels. */
+    boolean isLabelled(VirtualNetwork network) {
+        return mechanismIn(network).equals(VirtualNetwork.LABEL);
     }
 
     Transparency transparencyIn(VirtualNetwork network) {

@@ -38,6 +38,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.helpers.NOPLogger;
 
 /** One gateway of the warm-up: all of the packet path, on a tap that no bridge knows, with one host and one VM that do not exist. */
@@ -73,6 +74,7 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
     private final Shares shares = new Shares();
     private final Accounts accounts;
     private boolean counting;
+    private @Nullable FlowPath world;
 
     WarmUpStage(String name) {
         number = name.equals("near") ? 1 : 2;
@@ -359,12 +361,27 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         }
     }
 
+    /** Its VM gets a way to the world: that tap. */
+    FlowBook openWorld(Tap device, long mac, GatewayConfig.Egress egress) {
+        FlowBook book = new FlowBook(table, egress.flows());
+        FlowGuard guard = new FlowGuard(book, counters);
+        PagePort.Opened port = new PagePort.Opened(new BridgedTap(0, device, fdb), mac);
+        world = new FlowPath(table, book, guard, egress, port, inside, counters);
+        world.tableChanged();
+        inside.outOf(world, guard);
+        return book;
+    }
+
     /** As the forwarder does, until there is nothing to do. */
     void turn() {
         for (int i = 0; i < TURNS; i++) {
             long now = System.nanoTime();
             sealing.tick(now);
             int work = outside.poll(now) + inside.poll(port(), now) + delivery.flushDue(now);
+            FlowPath beyond = world;
+            if (beyond != null && beyond.underlay() != null) {
+                work += beyond.poll(Objects.requireNonNull(beyond.underlay()), now);
+            }
             shares.turn(inside.mayHaveMore(), now);
             wan.flush();
             if (work == 0) {

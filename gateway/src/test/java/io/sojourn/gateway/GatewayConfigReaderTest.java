@@ -69,6 +69,21 @@ class GatewayConfigReaderTest {
     }
 
     @Test
+    void anEgressHasPrefixesOfBothFamiliesAndABound() throws IOException {
+        assertThat(read(GOOD).egress().isNone()).isTrue();
+        String egress = """
+                egress: {snat: [100.70.1.0/28, "fd70:1::/112"], floating: [203.0.113.0/24], flows: 1000000}
+                """;
+        GatewayConfig.Egress read = read(GOOD + egress).egress();
+        assertThat(read.snat()).hasSize(2);
+        assertThat(read.floating()).hasSize(1);
+        assertThat(read.flows()).isEqualTo(1_000_000);
+        assertThatThrownBy(() -> read(GOOD + egress.replace("1000000", "10")))
+                .hasMessageContaining("egress.flows must be");
+        assertThatThrownBy(() -> read(GOOD + egress.replace("/28", "/2"))).hasMessageContaining("egress.snat has");
+    }
+
+    @Test
     void eachUplinkHasAPageOfItsOwn() throws IOException {
         GatewayConfig config = read(GOOD + """
                 uplinks:

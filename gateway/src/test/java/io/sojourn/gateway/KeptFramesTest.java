@@ -19,6 +19,7 @@ class KeptFramesTest {
     private static final int ICMPV6 = 58;
     private static final int FRAGMENT = 44;
     private static final int TAG_AT = 14 + 40 + 8 + 8;
+    private static final int SOURCE_END = 37;
     private static final int LENGTH = TAG_AT + 8;
 
     private final MemorySegment frame = Arena.ofAuto().allocate(2_000);
@@ -37,6 +38,23 @@ class KeptFramesTest {
                     .containsExactlyElementsOf(IntStream.range(100, 116).boxed().toList());
             assertThat(out.get(16)).isEqualTo(0);
             assertThat(out).hasSize(33).doesNotHaveDuplicates();
+        }
+    }
+
+    @Test
+    void nobodyWaitsBehindALoudOne() {
+        try (KeptFrames kept = new KeptFrames(1 << 20)) {
+            for (int i = 0; i < 20; i++) {
+                add(kept, UDP, 0, i);
+            }
+            for (int other = 3; other < 6; other++) {
+                write(UDP, 0, 100 + other);
+                frame.set(ValueLayout.JAVA_BYTE, SOURCE_END, (byte) other);
+                assertThat(kept.add(frame, 0, LENGTH)).isTrue();
+            }
+            List<Integer> out = drain(kept);
+            assertThat(out.subList(0, 5)).containsExactly(0, 103, 104, 105, 1);
+            assertThat(out).hasSize(23).doesNotHaveDuplicates();
         }
     }
 

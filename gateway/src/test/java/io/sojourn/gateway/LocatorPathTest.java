@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 /** Three gateways, each with a locator; VM number n is 2001:db8::n, so n is its identifier. */
 class LocatorPathTest {
     private static final long DEVICE_MAC = 0x0200_0000_00AAL;
-    private static final long INSIDE = 0x2001_0DB8_0000_0000L;
+    static final long INSIDE = 0x2001_0DB8_0000_0000L;
     private static final int PAYLOAD = 18;
     private static final int LENGTH = Ethernet.HEADER_BYTES + Ipv6.HEADER_BYTES + Udp.HEADER_BYTES + PAYLOAD;
 
@@ -40,28 +40,40 @@ class LocatorPathTest {
     private final LocatorPath pathB = path(b, atB, 2);
     private final LocatorPath pathC = path(c, atC, 3);
 
-    private static long locator(int number) {
+    static long locator(int number) {
         return 0xFD66_0000_0000_0000L | (long) number << 32;
     }
 
-    private static String text(int number) {
+    static String text(int number) {
         return "fd66:" + number + "::/64";
     }
 
     private static LocatorPath path(PathStage stage, CollectingDevice underlay, int number) {
-        GatewayConfig.Attachment attachment = new GatewayConfig.Attachment(
-                PathStage.NETWORK,
-                "br",
-                0,
-                List.of(IpPrefix.parse(text(number))),
-                List.of(IpPrefix.parse("fd64::/16")));
+        return path(
+                stage,
+                underlay,
+                new GatewayConfig.Attachment(
+                        PathStage.NETWORK,
+                        "br",
+                        0,
+                        List.of(IpPrefix.parse(text(number))),
+                        List.of(IpPrefix.parse("fd64::/16"))));
+    }
+
+    static LocatorPath path(PathStage stage, CollectingDevice underlay, GatewayConfig.Attachment attachment) {
+        return path(stage, underlay, attachment, NodeFile.none());
+    }
+
+    static LocatorPath path(
+            PathStage stage, CollectingDevice underlay, GatewayConfig.Attachment attachment, NodeFile kept) {
         LocatorPath path = new LocatorPath(
                 stage.table,
                 stage.wan,
                 new PagePort.Opened(underlay, DEVICE_MAC),
                 Map.of(PathStage.NETWORK, attachment),
                 stage.outside,
-                stage.counters);
+                stage.counters,
+                kept);
         stage.wan.bypassedBy(path);
         stage.outside.locatedBy(path);
         stage.inside.locatedBy(path);
@@ -117,12 +129,14 @@ class LocatorPathTest {
         c.close();
     }
 
-    private static void says(PathStage stage, int from, long to) {
+    static void says(PathStage stage, int from, long to) {
         long at = stage.wan.frameAt();
         MemorySegment s = stage.wan.frames();
         s.asSlice(at - LanPort.VNET_BYTES, LanPort.VNET_BYTES + LENGTH).fill((byte) 0);
         udp(s, at, INSIDE, from, INSIDE, to);
+        stage.wan.reserve(WanPort.behind(at, LENGTH));
         stage.inside.frame(requireNonNull(requireNonNull(stage.table.network(1)).port), s, at, LENGTH);
+        stage.wan.release();
         stage.wan.flush();
     }
 
@@ -151,13 +165,13 @@ class LocatorPathTest {
     }
 
     /** The UDP packets among them; session's first nonces travel beside. */
-    private static List<byte[]> udpOf(List<byte[]> frames) {
+    static List<byte[]> udpOf(List<byte[]> frames) {
         return frames.stream()
                 .filter(frame -> Ipv6.nextHeader(PathStage.copy(frame), Ethernet.HEADER_BYTES) == IpProtocol.UDP)
                 .toList();
     }
 
-    private static void assertIs(byte[] frame, long fromHigh, long from, long toHigh, long to) {
+    static void assertIs(byte[] frame, long fromHigh, long from, long toHigh, long to) {
         MemorySegment s = PathStage.copy(frame);
         long ip = Ethernet.HEADER_BYTES;
         assertThat(List.of(

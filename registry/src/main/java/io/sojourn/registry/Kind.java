@@ -17,6 +17,8 @@ public enum Kind {
     CERTIFICATE,
     /** The key that a gateway signs with. */
     SIGNING_KEY,
+    /** Rules and floating addresses of a VM or a network. */
+    POLICY,
     /** Key material: never shown, never streamed to anybody. */
     SECRET
 }
