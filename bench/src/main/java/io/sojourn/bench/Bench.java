@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.bench;
 
+import io.sojourn.lab.Place;
 import io.sojourn.lab.Progress;
 import io.sojourn.lab.Run;
 import java.util.ArrayList;
@@ -14,8 +15,11 @@ public final class Bench {
 
     /** @throws BenchException when a way cannot be built or does not carry packets */
     public static BenchReport run(BenchOptions options, Progress progress) {
+        if (options.kind() == BenchOptions.Kind.BINDINGS) {
+            return BenchReport.of(options, Bindings.run(options, progress));
+        }
         if (options.kind() == BenchOptions.Kind.FLOWS) {
-            return BenchReport.of(options, Flows.run(options, progress));
+            return BenchReport.of(options, apart(options, progress));
         }
         Run run = Run.create("");
         Thread atEnd = Thread.ofPlatform().unstarted(run::removeQuietly);
@@ -41,6 +45,18 @@ public final class Bench {
             } catch (IllegalStateException ending) {
                 // It runs already.
             }
+        }
+    }
+
+    /** What leaves for the world is to find none. */
+    private static Map<String, Object> apart(BenchOptions options, Progress progress) {
+        Run run = Run.create("");
+        try {
+            Place nowhere = run.addPlace("nowhere");
+            nowhere.ip(List.of("link set lo up"));
+            return nowhere.call(() -> Flows.run(options, progress));
+        } finally {
+            run.removeQuietly();
         }
     }
 
@@ -75,7 +91,7 @@ public final class Bench {
             case LATENCY -> new Latency(ways, options, progress).run();
             case IDLE -> new IdleCost(ways, options, progress).run();
             case PPS -> new PacketRate(ways, options, progress).run();
-            case FLOWS -> throw new IllegalStateException("has no ways");
+            case BINDINGS, FLOWS -> throw new IllegalStateException("has no ways");
         };
     }
 }

@@ -30,6 +30,7 @@ public record BenchOptions(
         LATENCY,
         PPS,
         IDLE,
+        BINDINGS,
         FLOWS
     }
 

@@ -22,14 +22,16 @@ final class Plot {
             case "latency" -> "idle.rtt_p50_us";
             case "pps" -> "median_pps";
             case "idle" -> "median_idle_percent";
-            case "flows" -> "ns_per_packet";
+            case "bindings" -> "ns_per_packet";
+            case "flows" -> "ns_per_packet_out";
             default -> "median_gbit";
         };
         String title = switch (kind) {
             case "latency" -> "Round trip of a UDP packet, idle path, median (us; less is better)";
             case "pps" -> "64-byte UDP packets a second, one flow (more is better)";
             case "idle" -> "The busier gateway while no packet comes (% of a processor; less is better)";
-            case "flows" -> "Forwarding cost by number of bindings (ns a packet; less is better)";
+            case "flows" -> "Cost of a packet to the world by number of flows (ns; less is better)";
+            case "bindings" -> "Forwarding cost by number of bindings (ns a packet; less is better)";
             default -> "One TCP stream, both hosts and both gateways on the same 2 processors (Gbit/s; more is better)";
         };
         List<Bar> bars = new ArrayList<>();

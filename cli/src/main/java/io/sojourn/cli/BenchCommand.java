@@ -26,7 +26,8 @@ import picocli.CommandLine.Spec;
             "latency     UDP round trips, idle and while a stream saturates the path",
             "pps         64-byte packets a second",
             "idle        processor time of a gateway while no packet comes",
-            "flows       cost of a packet with 10 to 1,000,000 bindings",
+            "bindings    cost of a packet with 10 to 1,000,000 bindings",
+            "flows       1,000,000 flows with the world outside: memory, new flows, cost of a packet",
             "",
             "Examples:",
             "  sojourn bench throughput --report b.json --plot b.svg",
@@ -36,7 +37,7 @@ final class BenchCommand implements Callable<Integer> {
     @Mixin
     HelpOption helpOption = new HelpOption();
 
-    @Parameters(paramLabel = "WHAT", description = "throughput, latency, pps, idle or flows.")
+    @Parameters(paramLabel = "WHAT", description = "throughput, latency, pps, idle, bindings or flows.")
     BenchOptions.Kind what = BenchOptions.Kind.THROUGHPUT;
 
     @Option(names = "--rounds", description = "Each path is measured so often, in turn (default: ${DEFAULT-VALUE}).")

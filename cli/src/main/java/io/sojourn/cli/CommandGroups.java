@@ -15,10 +15,11 @@ final class CommandGroups implements IHelpSectionRenderer {
     private static Map<String, List<String>> groups() {
         Map<String, List<String>> groups = new LinkedHashMap<>();
         groups.put("See it work", List.of("demo", "lab", "sim", "bench", "test"));
-        groups.put("Run it", List.of("controller", "gateway", "ilnp-host"));
+        groups.put("Run it", List.of("controller", "gateway", "ilnp-host", "label-host"));
         groups.put(
-                "Look", List.of("status", "sites", "gateways", "networks", "vms", "migrations", "events", "explain"));
-        groups.put("Register", List.of("network", "site", "vm", "landing"));
+                "Look",
+                List.of("status", "sites", "gateways", "networks", "vms", "migrations", "events", "explain", "flows"));
+        groups.put("Register", List.of("network", "site", "vm", "landing", "floating", "rule"));
         groups.put("Move", List.of("migrate", "cancel", "migration", "certificate"));
         groups.put("Else", List.of("completion", "version"));
         return groups;

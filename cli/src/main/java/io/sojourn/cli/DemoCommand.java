@@ -51,13 +51,14 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--mechanism",
             paramLabel = "NAME",
-            description = "How packets are carried: overlay, paging, segment, mat or ilnp (default: ${DEFAULT-VALUE}).")
+            description =
+                    "How packets are carried: overlay, paging, segment, mat, ilnp or label (default: ${DEFAULT-VALUE}).")
     String mechanism = "overlay";
 
     @Option(
             names = "--transparency",
             paramLabel = "DEGREE",
-            description = "Who may notice moves by ilnp: visible or invisible (default: ${DEFAULT-VALUE}).")
+            description = "Who may notice moves by ilnp: visible, invisible or local (default: ${DEFAULT-VALUE}).")
     String transparency = ScenarioOptions.VISIBLE;
 
     @Option(names = "--json", description = "Print the report to stdout instead of the table.")

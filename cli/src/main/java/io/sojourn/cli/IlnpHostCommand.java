@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.cli;
 
+import io.sojourn.dns.LocatorLookup;
 import io.sojourn.gateway.GatewayException;
 import io.sojourn.gateway.IlnpHost;
+import io.sojourn.ilnp.Advertised;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.IpPrefix;
+import io.sojourn.model.location.Locator;
 import io.sojourn.model.location.Locator64;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -44,9 +48,23 @@ final class IlnpHostCommand implements Callable<Integer> {
     @Option(
             names = "--locator",
             required = true,
-            paramLabel = "PREFIX",
-            description = "A prefix of 64 bits that leads here; may be given several times, the preferred first.")
+            paramLabel = "PREFIX[@DEVICE]",
+            description =
+                    "A prefix of 64 bits that leads here, by way of that interface; may be given several times, the preferred first.")
     List<String> locators = List.of();
+
+    @Option(
+            names = "--dns",
+            paramLabel = "ADDRESS:PORT",
+            description = "Name server that is asked where somebody is who does not answer any more.")
+    @Nullable
+    String dns;
+
+    @Option(
+            names = "--peer",
+            paramLabel = "NAME",
+            description = "By which that server knows somebody; may be given several times.")
+    List<String> peers = List.of();
 
     @Spec
     @SuppressWarnings("NullAway.Init") // by picocli
@@ -54,9 +72,14 @@ final class IlnpHostCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        Logging.forProcess(false, false);
         Privileges.requireRoot("./sojourn ilnp-host", "it makes a tun device");
         IpAddress address = address();
-        List<Locator64> known = locators.stream().map(this::locator).toList();
+        List<IlnpHost.Uplink> known = locators.stream().map(this::uplink).toList();
+        String server = dns;
+        if (server == null != peers.isEmpty()) {
+            throw CommandFailure.wrongUse("--dns and --peer are of use together");
+        }
         try (IlnpHost host = IlnpHost.open(device, address, known)) {
             Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(() -> {
                 spec.commandLine().getOut().println(host.summary());
@@ -65,6 +88,9 @@ final class IlnpHostCommand implements Callable<Integer> {
             }));
             spec.commandLine().getOut().println("ready: " + address + " on " + device);
             spec.commandLine().getOut().flush();
+            if (server != null) {
+                host.rediscoverBy(names(server), peers);
+            }
             host.run();
             return 0;
         } catch (GatewayException e) {
@@ -82,6 +108,30 @@ final class IlnpHostCommand implements Callable<Integer> {
             throw CommandFailure.wrongUse("--inside " + inside + ": " + e.getMessage());
         }
         throw CommandFailure.wrongUse("--inside " + inside + ": ILNP wants an IPv6 address");
+    }
+
+    private static IlnpHost.Names names(String server) {
+        Locator address;
+        try {
+            address = Locator.parse(server);
+        } catch (IllegalArgumentException e) {
+            throw CommandFailure.wrongUse("--dns " + server + ": " + e.getMessage());
+        }
+        LocatorLookup lookup = new LocatorLookup(address.toSocketAddress());
+        return name -> {
+            LocatorLookup.Answer answer = lookup.find(name);
+            return new IlnpHost.Found(
+                    answer.identifiers(),
+                    answer.locators().stream()
+                            .map(l -> new Advertised(new Locator64(l.locator()), l.preference(), l.lifetimeS()))
+                            .toList());
+        };
+    }
+
+    private IlnpHost.Uplink uplink(String text) {
+        int at = text.indexOf('@');
+        return new IlnpHost.Uplink(
+                at < 0 ? "" : text.substring(at + 1), locator(at < 0 ? text : text.substring(0, at)));
     }
 
     private Locator64 locator(String text) {

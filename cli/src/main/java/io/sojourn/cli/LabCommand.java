@@ -190,13 +190,13 @@ final class LabCommand {
                 names = "--mechanism",
                 paramLabel = "NAME",
                 description =
-                        "How packets are carried: overlay, paging, segment, mat or ilnp (default: ${DEFAULT-VALUE}).")
+                        "How packets are carried: overlay, paging, segment, mat, ilnp or label (default: ${DEFAULT-VALUE}).")
         String mechanism = "overlay";
 
         @Option(
                 names = "--transparency",
                 paramLabel = "DEGREE",
-                description = "Who may notice moves by ilnp: visible or invisible (default: ${DEFAULT-VALUE}).")
+                description = "Who may notice moves by ilnp: visible, invisible or local (default: ${DEFAULT-VALUE}).")
         String transparency = ScenarioOptions.VISIBLE;
 
         @Option(
@@ -206,6 +206,9 @@ final class LabCommand {
                 description =
                         "Of loop: round trips of the links that the moves go over, in turn, in ms (0,20,80,150,300).")
         List<Double> rtts = List.of();
+
+        @Option(names = "--seconds", description = "Of label-suspend: how long the VM stands still (120).")
+        int seconds;
 
         @Option(names = "--seed", description = "Of everything that is random (default: ${DEFAULT-VALUE}).")
         long seed = 1;
@@ -237,7 +240,17 @@ final class LabCommand {
         public Integer call() {
             Privileges.requireRoot("./sojourn lab run " + scenario, REASON);
             ScenarioOptions options = new ScenarioOptions(
-                    Scenario.named(scenario), moves, vms, only, rtts, seed, mechanism, transparency, prefix, keep);
+                    Scenario.named(scenario),
+                    moves,
+                    vms,
+                    only,
+                    rtts,
+                    seed,
+                    mechanism,
+                    transparency,
+                    prefix,
+                    keep,
+                    seconds);
             return new Labs(spec.commandLine().getOut(), headless, json).run(options, report);
         }
     }

@@ -26,6 +26,7 @@ import tools.jackson.databind.node.ObjectNode;
         })
 final class NetworkCommands {
     private static final List<String> SUBNET_KEYS = List.of("home", "gateway");
+    private static final List<String> RULE_KEYS = List.of("node", "to");
 
     @Mixin
     HelpOption helpOption = new HelpOption();
@@ -67,13 +68,14 @@ final class NetworkCommands {
         @Option(
                 names = "--mechanism",
                 description =
-                        "How packets of its VMs are carried: overlay, paging, segment, mat or ilnp; overlay if left out.")
+                        "How packets of its VMs are carried: overlay, paging, segment, mat, ilnp or label; overlay if left out.")
         @Nullable
         String mechanism;
 
         @Option(
                 names = "--transparency",
-                description = "Who may notice moves of its VMs by ilnp: visible or invisible; visible if left out.")
+                description =
+                        "Who may notice moves of its VMs by ilnp: visible, invisible or local; visible if left out.")
         @Nullable
         String transparency;
 
@@ -186,13 +188,19 @@ final class NetworkCommands {
 
     @Command(
             name = "set",
-            description = "Give subnets of a network another home: the hosts of a whole prefix move.",
+            description =
+                    "Give subnets of a network another home (the hosts of a whole prefix move), or say by which locators its sessions go.",
             footer = {
                 "",
                 "Hosts may be reached at both sites until this returns; what comes to the old home later is passed on.",
+                "Rules, and locators withdrawn, take the place of all that there were; correspondents are told by Locator Updates.",
+                "Of several rules that fit the most specific counts: node and to, then node, then to, then neither.",
                 "",
-                "Example:",
-                "  sojourn network set blue --home 10.10.5.0/24=hiroshima --home fd10:10:5::/64=hiroshima"
+                "Examples:",
+                "  sojourn network set blue --home 10.10.5.0/24=hiroshima --home fd10:10:5::/64=hiroshima",
+                "  sojourn network set blue --use fd66:11::/64,node=fd10:10:1::10,to=fd10:10:3::20",
+                "  sojourn network set blue --withdraw fd66:1::/64",
+                "  sojourn network set blue --no-rules --none-withdrawn"
             })
     static final class Set implements Runnable {
         @Mixin
@@ -204,13 +212,64 @@ final class NetworkCommands {
         @Option(
                 names = "--home",
                 paramLabel = "PREFIX=SITE",
-                required = true,
                 description = "Where the hosts of that subnet are from now on; may be given several times.")
         List<String> homes = List.of();
+
+        @Option(
+                names = "--use",
+                paramLabel = "LOCATOR[,node=ADDRESS][,to=ADDRESS]",
+                description = "By ilnp, which of a site's locators sessions use; may be given several times.")
+        List<String> rules = List.of();
+
+        @Option(names = "--no-rules", description = "The most preferred locator that works is used.")
+        boolean noRules;
+
+        @Option(
+                names = "--withdraw",
+                paramLabel = "LOCATOR",
+                description = "By ilnp, a locator that nobody is to use any more; may be given several times.")
+        List<String> withdrawn = List.of();
+
+        @Option(names = "--none-withdrawn", description = "All locators may be used again.")
+        boolean noneWithdrawn;
 
         @Override
         public void run() {
             ObjectNode change = JsonNodeFactory.instance.objectNode();
+            if (homes.isEmpty() && rules.isEmpty() && !noRules && withdrawn.isEmpty() && !noneWithdrawn) {
+                throw CommandFailure.wrongUse(
+                        "nothing to change: give --home, --use, --no-rules, --withdraw or --none-withdrawn");
+            }
+            if (!rules.isEmpty() || noRules) {
+                ArrayNode list = change.putArray("locatorRules");
+                rules.forEach(rule -> list.add(rule(rule)));
+            }
+            if (!withdrawn.isEmpty() || noneWithdrawn) {
+                withdrawn.forEach(change.putArray("withdrawn")::add);
+            }
+            homes(change);
+            JsonNode changed = options.client().patch("/v1/networks/" + ControllerClient.segment(name), change);
+            if (!options.printedAsJson(changed)) {
+                options.println("network " + name + " changed");
+            }
+        }
+
+        private static ObjectNode rule(String text) {
+            int comma = text.indexOf(',');
+            ObjectNode rule =
+                    JsonNodeFactory.instance.objectNode().put("use", comma < 0 ? text : text.substring(0, comma));
+            if (comma >= 0) {
+                Words.pairs("--use", text.substring(comma + 1), RULE_KEYS)
+                        .forEach(part ->
+                                rule.put(part.getKey().equals("to") ? "correspondent" : "node", part.getValue()));
+            }
+            return rule;
+        }
+
+        private void homes(ObjectNode change) {
+            if (homes.isEmpty()) {
+                return;
+            }
             ArrayNode list = change.putArray("subnets");
             for (String home : homes) {
                 int equals = home.indexOf('=');
@@ -219,10 +278,6 @@ final class NetworkCommands {
                             "--home '" + home + "': write PREFIX=SITE, as in 10.10.5.0/24=hiroshima");
                 }
                 list.addObject().put("prefix", home.substring(0, equals)).put("homeSite", home.substring(equals + 1));
-            }
-            JsonNode changed = options.client().patch("/v1/networks/" + ControllerClient.segment(name), change);
-            if (!options.printedAsJson(changed)) {
-                options.println("network " + name + " changed");
             }
         }
     }

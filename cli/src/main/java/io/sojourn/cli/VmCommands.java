@@ -87,14 +87,14 @@ final class VmCommands {
         @Option(
                 names = "--mechanism",
                 description =
-                        "How its packets are carried: overlay, paging, segment, mat or ilnp; as its network says if left out.")
+                        "How its packets are carried: overlay, paging, segment, mat, ilnp or label; as its network says if left out.")
         @Nullable
         String mechanism;
 
         @Option(
                 names = "--transparency",
                 description =
-                        "Who may notice its moves by ilnp: visible or invisible; as its network says if left out.")
+                        "Who may notice its moves by ilnp: visible, invisible or local; as its network says if left out.")
         @Nullable
         String transparency;
 

@@ -27,6 +27,8 @@ class RulesTest {
         "io.sojourn.certificate..",
         "io.sojourn.handoff..",
         "io.sojourn.ilnp..",
+        "io.sojourn.flow..",
+        "io.sojourn.label..",
         "io.sojourn.mechanism.."
     };
     private static final int LONGEST_FILE_LINES = 700;

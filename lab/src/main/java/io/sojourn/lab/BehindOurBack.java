@@ -104,7 +104,7 @@ final class BehindOurBack extends Scenario {
                     "tuntap add dev " + tap + " mode tap",
                     "link set " + tap + " txqueuelen 10000 master " + Lab.BRIDGE,
                     "link set " + tap + " up"));
-            Map<String, String> variables = new HashMap<>(plan.parameters(lab.image(), lab.qemu()));
+            Map<String, String> variables = new HashMap<>(plan.parameters(lab.image(), lab.qemu(), lab.isRenumbered()));
             variables.putAll(Map.of(
                     "vm",
                     plan.name(),

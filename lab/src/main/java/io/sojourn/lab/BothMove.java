@@ -7,12 +7,25 @@ import java.util.Map;
 
 /** Two VMs that talk to each other move at the same time: to different sites, past each other, and to the same site. */
 final class BothMove extends Scenario {
+    private final boolean byLabel;
+
     BothMove() {
-        super(
-                "both-move",
-                "two VMs that talk to each other move at the same time, apart, crosswise and together",
-                4,
-                4);
+        this("both-move", false);
+    }
+
+    private BothMove(String id, boolean byLabel) {
+        super(id, "two VMs that talk to each other move at the same time, apart, crosswise and together", 4, 4);
+        this.byLabel = byLabel;
+    }
+
+    /** The same, their connections by label. */
+    static BothMove byLabel() {
+        return new BothMove("label-both-move", true);
+    }
+
+    @Override
+    String mechanism(ScenarioOptions options) {
+        return byLabel ? Lab.LABEL : super.mechanism(options);
     }
 
     @Override

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Writes the files by which the lab's processes are configured. JSON is YAML, too, so all are written as JSON. */
@@ -63,9 +64,15 @@ final class Configs {
         return write(run, "gateway-" + site.name() + ".yaml", config);
     }
 
-    /** Each network with what it has of its own at the site. */
+    /** Each network with what it has of its own at the site. @param border whose locators it is reached by; empty: it is reached by none */
     static List<Map<String, Object>> networks(
-            List<String> networks, Topology.Site site, boolean segments, boolean locators, List<String> outsiders) {
+            List<String> networks,
+            Topology.Site site,
+            boolean segments,
+            Optional<Topology.Site> border,
+            boolean routed,
+            List<Uplink> uplinks,
+            List<String> outsiders) {
         List<Map<String, Object>> all = new ArrayList<>();
         for (String name : networks) {
             int place = networks.indexOf(name);
@@ -73,8 +80,15 @@ final class Configs {
             if (segments) {
                 network.put("segment", segmentVni(place, site));
             }
-            if (locators) {
-                network.put("locators", List.of(site.locator(place)));
+            border.ifPresent(by -> {
+                network.put("locators", locators(by, uplinks, place));
+                network.put("outsiders", outsiders);
+                if (!by.equals(site)) {
+                    network.put("border", by.name());
+                }
+            });
+            if (routed) {
+                network.put("routed", List.of(site.prefix4(), site.prefix6()));
                 network.put("outsiders", outsiders);
             }
             all.add(network);
@@ -82,17 +96,31 @@ final class Configs {
         return all;
     }
 
+    /** The site's own, which is preferred, and those of its other uplinks. */
+    private static List<String> locators(Topology.Site site, List<Uplink> uplinks, int network) {
+        List<String> locators = new ArrayList<>(List.of(site.locator(network)));
+        uplinks.stream()
+                .filter(uplink -> uplink.site().equals(site))
+                .forEach(uplink -> locators.add(Topology.locator(uplink.number(), network)));
+        return locators;
+    }
+
     /** VNI of the segment that a network, by its place in the list, has at a site. */
     static int segmentVni(int network, Topology.Site site) {
         return 70_000 + 100 * network + site.number();
     }
 
-    static Path wan(Run run, Topology topology, Scenario scenario, Map<String, Place> places, long seed) {
+    /** @param routed each site's part of the network is routed to it */
+    static Path wan(
+            Run run, Topology topology, Scenario scenario, Map<String, Place> places, boolean routed, long seed) {
         List<Object> placeList = new ArrayList<>();
         for (Topology.Site site : topology.sites()) {
-            List<String> routed = new ArrayList<>(List.of(site.page4(), site.page6(), site.locators()));
-            routed.addAll(scenario.routedTo(site));
-            placeList.add(place(site.name(), site.number(), places, routed));
+            List<String> prefixes = new ArrayList<>(List.of(site.page4(), site.page6(), site.locators()));
+            prefixes.addAll(scenario.routedTo(site));
+            if (routed) {
+                prefixes.addAll(List.of(site.prefix4(), site.prefix6()));
+            }
+            placeList.add(place(site.name(), site.number(), places, prefixes));
         }
         placeList.add(place(Topology.CONTROLLER, Topology.CONTROLLER_NUMBER, places, List.of()));
         for (Uplink uplink : scenario.uplinks()) {
@@ -101,7 +129,7 @@ final class Configs {
                     uplink.number(),
                     namespace(uplink.site().name(), places),
                     Uplink.DEVICE,
-                    List.of(uplink.page4(), uplink.page6())));
+                    List.of(uplink.page4(), uplink.page6(), Topology.locators(uplink.number()))));
         }
         scenario.outsiders()
                 .forEach((name, number) ->

@@ -60,10 +60,26 @@ final class EchoStream {
         channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
     }
 
+    /** The guest has opened it, to a program there that gives back what it hears. */
+    EchoStream(SocketChannel accepted, Pace pace, long seed) throws IOException {
+        this.target = (InetSocketAddress) accepted.getRemoteAddress();
+        this.pace = pace;
+        this.seed = seed;
+        this.pending = ByteBuffer.allocate(pace.bytes).limit(0);
+        channel = accepted;
+        channel.configureBlocking(false);
+        channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+        connected = true;
+    }
+
     void connect(Selector selector) throws IOException {
         progressNs = System.nanoTime();
         // Not all at once: the seed spreads the streams over the period.
         nextSendNs = pace.periodNs == 0 ? Long.MAX_VALUE : progressNs + Math.floorMod(seed, pace.periodNs);
+        if (connected) {
+            channel.register(selector, SelectionKey.OP_READ, this);
+            return;
+        }
         channel.register(selector, SelectionKey.OP_CONNECT, this);
         channel.connect(target);
     }

@@ -23,6 +23,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Predicate;
 
 /** Somebody on the WAN or on a LAN who wants a VM's packets: writes what a gateway or the VM might have written, or sends again what they did. */
 final class Forger {
@@ -56,11 +57,16 @@ final class Forger {
 
     /** An IPv4 packet with one UDP datagram (RFC 791, 768; no UDP checksum), from and to a gateway's port. */
     static byte[] packet(String from, String to, byte[] payload) {
+        return packet(from, to, Configs.GATEWAY_PORT, payload);
+    }
+
+    /** The same from and to that port. */
+    static byte[] packet(String from, String to, int port, byte[] payload) {
         ByteBuffer out = ByteBuffer.allocate(28 + payload.length);
         out.putShort((short) 0x4500).putShort((short) out.capacity()).putInt(0x4000);
         out.putShort((short) 0x4011).putShort((short) 0);
         out.put(octets(from)).put(octets(to));
-        out.putShort((short) Configs.GATEWAY_PORT).putShort((short) Configs.GATEWAY_PORT);
+        out.putShort((short) port).putShort((short) port);
         out.putShort((short) (8 + payload.length)).putShort((short) 0).put(payload);
         out.putShort(10, checksum(out, 20));
         return out.array();
@@ -123,11 +129,18 @@ final class Forger {
         private final List<byte[]> heard = new ArrayList<>();
         private final int most;
         private final int longest;
+        private final Predicate<byte[]> wanted;
         private final Thread thread;
         private volatile boolean listening = true;
 
         /** @param longest nothing longer is of interest */
         Ear(Place place, String device, int most, int longest) {
+            this(place, device, most, longest, packet -> true);
+        }
+
+        /** @param wanted nothing else is of interest either */
+        Ear(Place place, String device, int most, int longest, Predicate<byte[]> wanted) {
+            this.wanted = wanted;
             this.most = most;
             this.longest = longest;
             thread = place.start("ear", () -> listen(device));
@@ -150,6 +163,9 @@ final class Forger {
         }
 
         private void hear(byte[] packet) {
+            if (!wanted.test(packet)) {
+                return;
+            }
             synchronized (heard) {
                 if (heard.size() == most) {
                     heard.removeFirst();

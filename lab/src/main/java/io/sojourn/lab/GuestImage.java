@@ -28,7 +28,7 @@ import java.util.stream.Stream;
  */
 public record GuestImage(Path kernel, Path initrd, Path sshKey, String hostKey) {
     /** Counts up when what is in the image changes. */
-    private static final int EDITION = 6;
+    private static final int EDITION = 14;
 
     public static final String READY = "SOJOURN GUEST READY";
 
@@ -116,6 +116,7 @@ public record GuestImage(Path kernel, Path initrd, Path sshKey, String hostKey) 
             to.folder(folder, 0755);
         }
         to.file("init", 0755, resource("guest-init.sh"));
+        to.file("lease.sh", 0755, resource("guest-lease.sh"));
         to.file("bin/busybox", 0755, Files.readAllBytes(find(root, "busybox")));
         program(to, root, "inetutils-inetd", "sbin/inetd");
         program(to, root, "dropbear", "sbin/dropbear");

@@ -2,6 +2,7 @@
 package io.sojourn.lab;
 
 import io.sojourn.hypervisor.LaunchTemplate;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -31,6 +32,10 @@ record GuestPlan(
         return new GuestPlan("web" + number, Lab.NETWORK, mac, home.lan4(host), home.lan6(host), home, 96);
     }
 
+    GuestPlan withMemory(int mb) {
+        return new GuestPlan(name, network, mac, address4, address6, home, mb);
+    }
+
     /** Another VM with the same MAC and addresses, in another network. */
     GuestPlan twin(String twinName, String twinNetwork) {
         return new GuestPlan(twinName, twinNetwork, mac, address4, address6, home, memoryMb);
@@ -56,7 +61,7 @@ record GuestPlan(
                         "-display",
                         "none",
                         "-machine",
-                        "pc,accel=${accel}",
+                        "pc,accel=${accel},suppress-vmdesc=on",
                         "-cpu",
                         processor,
                         "-smp",
@@ -90,8 +95,30 @@ record GuestPlan(
                         "timestamp=on"));
     }
 
+    /** As they are registered if it gets one of each family at each site: those it has at home first. */
+    List<String> addresses(Topology topology) {
+        List<String> all = new ArrayList<>(List.of(address4, address6));
+        topology.sites().stream()
+                .filter(site -> !site.equals(home))
+                .forEach(site -> all.addAll(List.of(address4(site), address6(site))));
+        return all;
+    }
+
+    /** Of that site's subnet. */
+    String address4(Topology.Site site) {
+        return site.lan4(host());
+    }
+
+    String address6(Topology.Site site) {
+        return site.lan6(host());
+    }
+
+    private int host() {
+        return Integer.parseInt(address4.substring(address4.lastIndexOf('.') + 1));
+    }
+
     /** The VM's own part of the variables, as it is registered with the controller. */
-    Map<String, String> parameters(GuestImage image, LabQemu qemu) {
+    Map<String, String> parameters(GuestImage image, LabQemu qemu, boolean renumbered) {
         Map<String, String> parameters = new TreeMap<>();
         parameters.put("memory", qemu.memory(memoryMb));
         parameters.put("kernel", image.kernel().toString());
@@ -99,6 +126,7 @@ record GuestPlan(
         parameters.put(
                 "append",
                 "console=ttyS0 quiet mitigations=off panic=-1 random.trust_cpu=on sojourn.name=" + name
+                        + (renumbered ? " sojourn.renumber=1" : "")
                         + " sojourn.nic="
                         + String.join(",", mac, address4 + "/24", home.lan4(1), address6 + "/64", home.lan6(1)));
         return parameters;

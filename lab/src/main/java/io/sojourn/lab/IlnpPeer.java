@@ -39,7 +39,9 @@ final class IlnpPeer extends Scenario {
         PLAIN,
         /** Stock Linux with {@code sojourn ilnp-host}. */
         ILNP,
-        /** The same, and the first Locator Updates of each move are lost. */
+        /** The same, and the gateway where the VM is is killed before it moves on. */
+        RESTARTED,
+        /** The same as the second, and the first Locator Updates of each move are lost. */
         DEAF
     }
 
@@ -64,6 +66,14 @@ final class IlnpPeer extends Scenario {
                 "ilnp-host",
                 "a stock host with 'sojourn ilnp-host' is told of moves, and takes the direct way",
                 3);
+    }
+
+    static IlnpPeer restarted() {
+        return new IlnpPeer(
+                Kind.RESTARTED,
+                "ilnp-restart",
+                "the VM's gateway is killed and started again: its correspondents go on believing it, and are told of the next move",
+                2);
     }
 
     static IlnpPeer deaf() {
@@ -112,6 +122,7 @@ final class IlnpPeer extends Scenario {
         Map<String, String> wanted = Map.of(
                 "AAAA", locator.replace(":0", "") + "::" + node,
                 "TYPE104", "10 0:0:0:" + node,
+                "TYPE105", "10 " + plan.home().lan4(0),
                 "TYPE106", "10 " + locator + ":0",
                 "TYPE107", "20 " + place);
         for (String transport : List.of("+notcp", "+tcp")) {
@@ -166,6 +177,10 @@ final class IlnpPeer extends Scenario {
                 judgeNames(stage, stage.mover().at(), findings);
                 long first = probe.next();
                 for (String destination : destinations) {
+                    if (kind == Kind.RESTARTED && !destination.equals(destinations.getFirst())) {
+                        restart(stage, findings);
+                        first = probe.next();
+                    }
                     move(stage, destination, findings);
                     stage.calmDown(Duration.ofSeconds(1));
                     long last = probe.next();
@@ -183,6 +198,36 @@ final class IlnpPeer extends Scenario {
             }
             return false;
         };
+    }
+
+    /** SIGKILL, and again as its supervisor would. What is lost meanwhile is not what this is about. */
+    private static void restart(Stage stage, Findings findings) {
+        Lab lab = stage.lab();
+        String gateway = Lab.gatewayProcess(stage.mover().at());
+        long refused = wrongNonces(lab);
+        lab.kill(gateway);
+        lab.startAgain(gateway);
+        lab.awaitReady(gateway);
+        lab.awaitGateways();
+        stage.calmDown(Duration.ofSeconds(8));
+        stage.mover().traffic().outageEnds();
+        findings.problems.addAll(stage.mover().traffic().recovered(Duration.ofSeconds(30)));
+        stage.mover().traffic().begin();
+        long more = wrongNonces(lab) - refused;
+        stage.say(gateway + " was killed and is back; " + more + " packets and messages with a wrong nonce since");
+        if (more > 0) {
+            findings.problems.add(more + " packets had a wrong nonce after " + gateway + " was started again");
+        }
+    }
+
+    private static long wrongNonces(Lab lab) {
+        return lab.rest()
+                .get("/v1/gateways")
+                .path("items")
+                .valueStream()
+                .mapToLong(gateway ->
+                        gateway.path("counters").path("drop-wrong-nonce").asLong(0))
+                .sum();
     }
 
     private void move(Stage stage, String destination, Findings findings) {

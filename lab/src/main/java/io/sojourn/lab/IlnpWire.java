@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
@@ -49,6 +50,7 @@ final class IlnpWire {
         List<String> ends = new ArrayList<>();
         lab.topology().sites().forEach(site -> ends.add(site.name()));
         ends.addAll(lab.scenario().outsiders().keySet());
+        lab.scenario().uplinks().forEach(uplink -> ends.add(uplink.name()));
         IlnpWire wire = new IlnpWire(lab, ends);
         try (WanControl wan = lab.wan()) {
             ends.forEach(end -> wan.capture(end, wire.file(end), Configs.GATEWAY_PORT));
@@ -66,6 +68,7 @@ final class IlnpWire {
             ends.forEach(wan::endCapture);
         }
         ends.forEach(end -> keepIpv6(file(end)));
+        boolean visible = lab.transparency().equals(ScenarioOptions.VISIBLE);
         long updates = 0;
         long answers = 0;
         long nonces = 0;
@@ -80,12 +83,18 @@ final class IlnpWire {
             nonces += count(end, "ipv6.opt.ilnp_nonce");
             packets += count(end, "ipv6.addr==fd66::/16 && !icmpv6.type==156");
             refuse(count(end, members()), "packets on the WAN have a member's own address", findings);
-            refuse(count(end, "_ws.malformed"), "packets on the WAN are malformed to tshark", findings);
+            refuse(
+                    count(end, "_ws.malformed && !(" + lab.scenario().malformedByUs() + ")"),
+                    "packets on the WAN are malformed to tshark",
+                    findings);
             refuse(
                     Checksums.bad(file(end), List.of(), "", findings),
                     "packets on the WAN have a bad checksum",
                     findings);
             sources.addAll(sourcesOf(end, stage.mover().plan()));
+            if (!visible) {
+                judgeUnchanged(end, stage, findings);
+            }
         }
         stage.say(String.format(
                 Locale.ROOT,
@@ -99,7 +108,6 @@ final class IlnpWire {
             findings.problems.add("no packet by locators was seen on the WAN");
         }
         lab.scenario().judgeWire(this, stage, findings);
-        boolean visible = lab.transparency().equals(ScenarioOptions.VISIBLE);
         if (visible && (updates == 0 || answers == 0)) {
             findings.problems.add("a visible VM moved, and " + updates + " Locator Updates and " + answers
                     + " acknowledgements were seen");
@@ -107,6 +115,35 @@ final class IlnpWire {
         if (!visible && updates > 0) {
             findings.problems.add(updates + " Locator Updates were seen, and nobody was to notice");
         }
+    }
+
+    /** Whoever is at that end sees the VM by one address throughout. */
+    private void judgeUnchanged(String end, Stage stage, Findings findings) {
+        String node = node(stage.mover().plan());
+        Map<String, Set<String>> seen = new TreeMap<>();
+        for (String line : tshark(file(end), "ipv6.src==fd66::/16", "f", new String[] {"ipv6.src", "ipv6.dst"})) {
+            String[] fields = line.split("\t", -1);
+            if (fields[0].endsWith("::" + node) && fields[1].startsWith(mine(end))) {
+                seen.computeIfAbsent(fields[1], to -> new TreeSet<>()).add(fields[0]);
+            }
+        }
+        seen.forEach((to, from) -> {
+            stage.say(end + ": " + to + " knows the VM as " + from);
+            if (from.size() > 1) {
+                findings.problems.add("at " + end + ", " + to + " was to see one address of the VM, and saw " + from);
+            }
+        });
+    }
+
+    /** What locators of that end of the WAN begin with. */
+    private String mine(String end) {
+        Integer outsider = lab.scenario().outsiders().get(end);
+        int number = outsider == null ? lab.topology().site(end).number() : outsider;
+        return "fd66:" + number + ":";
+    }
+
+    private static String node(GuestPlan plan) {
+        return plan.address6().substring(plan.address6().lastIndexOf(':') + 1);
     }
 
     private static void refuse(long n, String what, Findings findings) {
@@ -152,7 +189,7 @@ final class IlnpWire {
 
     /** Locators that a VM was seen by. */
     Set<String> sourcesOf(String end, GuestPlan plan) {
-        String node = plan.address6().substring(plan.address6().lastIndexOf(':') + 1);
+        String node = node(plan);
         Set<String> found = new HashSet<>();
         for (String line : tshark(file(end), "ipv6.src==fd66::/16", "f", new String[] {"ipv6.src"})) {
             if (line.endsWith("::" + node)) {
@@ -160,6 +197,11 @@ final class IlnpWire {
             }
         }
         return found;
+    }
+
+    /** Packets with a nonce that come from a prefix. */
+    long nonces(String end, String prefix) {
+        return count(end, "ipv6.opt.ilnp_nonce && ipv6.src==" + prefix);
     }
 
     private long count(String end, String filter) {

@@ -25,6 +25,7 @@ public final class Lab implements AutoCloseable {
     static final String SEGMENT = "segment";
     static final String MAT = "mat";
     static final String ILNP = "ilnp";
+    static final String LABEL = "label";
     static final String WAN_DEVICE = "wan0";
     static final String NAT_SUFFIX = "-nat";
     private static final Duration START_BOUND = Duration.ofSeconds(60);
@@ -124,6 +125,11 @@ public final class Lab implements AutoCloseable {
         return mechanism.equals(other) || scenario.alsoBy().contains(other);
     }
 
+    /** VMs get an address of each site's own subnet when they are there. */
+    boolean isRenumbered() {
+        return mechanism.equals(LABEL);
+    }
+
     /** By addresses of pages, if by any. */
     private boolean needsPages() {
         return isPaged() || carriesBy(PAGING) || carriesBy(MAT);
@@ -185,12 +191,12 @@ public final class Lab implements AutoCloseable {
             } else {
                 addWanEnd(place(site.name()), site.number());
             }
-            if (needsPages() || carriesBy(ILNP)) {
+            if (needsPages() || carriesBy(ILNP) || carriesBy(LABEL)) {
                 place(site.name()).sysctl("net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1");
             }
         }
-        scenario.uplinks().forEach(uplink -> uplink.furnish(place(uplink.site().name())));
         scenario.outsiders().forEach((name, number) -> addWanEnd(addPlace(name), number));
+        scenario.uplinks().forEach(uplink -> uplink.furnish(place(uplink.site().name())));
         scenario.furnish(this);
     }
 
@@ -240,7 +246,8 @@ public final class Lab implements AutoCloseable {
                 "wan-emulator",
                 "wan",
                 "--config",
-                Configs.wan(run, topology, scenario, places, seed).toString());
+                Configs.wan(run, topology, scenario, places, carriesBy(LABEL), seed)
+                        .toString());
         children.add(wan);
         wan.awaitReady(START_BOUND);
         start(
@@ -270,13 +277,35 @@ public final class Lab implements AutoCloseable {
                 && scenario.uplinks().stream().noneMatch(uplink -> uplink.site().equals(site))) {
             extras.put("page", List.of(site.page4(), site.page6()));
         }
-        if (carriesBy(SEGMENT) || carriesBy(ILNP)) {
+        if (carriesBy(SEGMENT) || carriesBy(ILNP) || carriesBy(LABEL)) {
             extras.put(
                     "networks",
-                    Configs.networks(networks, site, carriesBy(SEGMENT), carriesBy(ILNP), scenario.speakingByIlnp()));
+                    Configs.networks(
+                            networks,
+                            site,
+                            carriesBy(SEGMENT),
+                            carriesBy(ILNP) ? Optional.of(border(site)) : Optional.empty(),
+                            carriesBy(LABEL),
+                            scenario.uplinks(),
+                            outsiders()));
         }
         extras.putAll(scenario.gatewayExtras(site));
         return extras;
+    }
+
+    /** Hosts without a gateway that may speak with VMs natively. */
+    private List<String> outsiders() {
+        List<String> all = new ArrayList<>(scenario.speakingByIlnp());
+        if (carriesBy(LABEL)) {
+            int number = Topology.CONTROLLER_NUMBER;
+            all.addAll(List.of(Topology.wanPrefix4(number), Topology.wanPrefix6(number)));
+        }
+        return all;
+    }
+
+    /** Whose locators the site's members have: its own, unless it is a place of a larger one. */
+    Topology.Site border(Topology.Site site) {
+        return topology.site(scenario.borders().getOrDefault(site.name(), site.name()));
     }
 
     /** As an operator would get it; good for one gateway, once. */
@@ -351,6 +380,15 @@ public final class Lab implements AutoCloseable {
         });
     }
 
+    /** What all gateways together have counted under that name. */
+    long counted(String counter) {
+        long sum = 0;
+        for (JsonNode gateway : rest().get("/v1/gateways").path("items")) {
+            sum += gateway.path("counters").path(counter).asLong(0);
+        }
+        return sum;
+    }
+
     RestClient rest() {
         if (rest == null) {
             throw new IllegalStateException("no controller has been started");
@@ -394,7 +432,9 @@ public final class Lab implements AutoCloseable {
                                         "network",
                                         plan.network(),
                                         "addresses",
-                                        List.of(plan.address4(), plan.address6()),
+                                        isRenumbered()
+                                                ? plan.addresses(topology)
+                                                : List.of(plan.address4(), plan.address6()),
                                         "tap",
                                         "tap-" + plan.name())),
                                 "site",
@@ -404,7 +444,7 @@ public final class Lab implements AutoCloseable {
                                 "template",
                                 GuestPlan.TEMPLATE,
                                 "parameters",
-                                plan.parameters(image, qemu)));
+                                plan.parameters(image, qemu, isRenumbered())));
         await(
                 "VM " + plan.name() + " is seen running",
                 START_BOUND,
@@ -490,7 +530,7 @@ public final class Lab implements AutoCloseable {
                 "link set " + tap + " txqueuelen 10000 master " + bridge(plan.network()),
                 "link set " + tap + " up"));
         Path qmp = run.folder().resolve(plan.name() + ".qmp");
-        Map<String, String> variables = new HashMap<>(plan.parameters(image, qemu));
+        Map<String, String> variables = new HashMap<>(plan.parameters(image, qemu, isRenumbered()));
         variables.putAll(Map.of(
                 "vm", plan.name(), "qmp", qmp.toString(), "accel", acceleration, "mac.0", plan.mac(), "tap.0", tap));
         LaunchTemplate template = GuestPlan.template(qemu, acceleration);

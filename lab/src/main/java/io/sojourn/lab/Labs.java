@@ -77,11 +77,15 @@ public final class Labs {
             Optional<IlnpWire> native6 = stage.lab().mechanism().equals(Lab.ILNP)
                     ? Optional.of(IlnpWire.begin(stage.lab()))
                     : Optional.empty();
+            Optional<LabelWire> natively = stage.lab().mechanism().equals(Lab.LABEL)
+                    ? Optional.of(LabelWire.begin(stage.lab()))
+                    : Optional.empty();
             boolean goesOn = play.on(stage, findings) && !(keep && !findings.ok());
             wire.ifPresent(watched -> watched.judge(stage, findings));
             native6.ifPresent(watched -> watched.judge(stage, findings));
+            natively.ifPresent(watched -> watched.judge(stage, findings));
             if (stage.lab().mechanism().equals(Lab.SEGMENT) || scenario == Scenarios.DEMO) {
-                if (wire.isEmpty() && native6.isEmpty()) {
+                if (wire.isEmpty() && native6.isEmpty() && natively.isEmpty()) {
                     Checksums.judge(stage, findings);
                 }
             }

@@ -36,9 +36,7 @@ final class NetFilter {
 
     /** How many packets the firewall of {@link #outboundOnly} has turned away. */
     static long turnedAway(Place place) {
-        String rules = place.run("nft", "list", "table", "inet", "firewall");
-        var counter = java.util.regex.Pattern.compile("counter packets (\\d+)").matcher(rules);
-        return counter.find() ? Long.parseLong(counter.group(1)) : 0;
+        return counted(place.run("nft", "list", "table", "inet", "firewall"));
     }
 
     /** Nothing passes between the two addresses here, from now on. */
@@ -53,6 +51,16 @@ final class NetFilter {
 
     static void unblock(Place router) {
         router.run("nft", "delete", "table", "inet", "block");
+    }
+
+    /** An uplink that carries no more packets than that towards this place. */
+    static void narrow(Place place, String device, int packetsPerS) {
+        rules(
+                place,
+                "table inet narrow {",
+                " chain in { type filter hook prerouting priority -20; policy accept;",
+                "  iifname " + device + " limit rate over " + packetsPerS + "/second burst 20 packets drop; }",
+                "}");
     }
 
     /** No Locator Update is let in any more. */
@@ -73,6 +81,36 @@ final class NetFilter {
 
     static void hearsAgain(Place place) {
         place.run("nft", "delete", "table", "inet", "deaf");
+    }
+
+    /** Label options are taken out of whatever is routed here, as by a firewall that does not know them. */
+    static void stripLabels(Place router) {
+        rules(
+                router,
+                "table inet strip {",
+                " chain through { type filter hook forward priority -10; policy accept;",
+                "  tcp flags & syn == syn counter reset tcp option 253",
+                " }",
+                "}");
+    }
+
+    /** Segments of TCP that come from the WAN are counted, from now on. */
+    static void countTcp(Place place) {
+        rules(
+                place,
+                "table inet spoils {",
+                " chain in { type filter hook prerouting priority -10; policy accept;",
+                "  iifname " + Lab.WAN_DEVICE + " meta l4proto tcp counter; }",
+                "}");
+    }
+
+    static long countedTcp(Place place) {
+        return counted(place.run("nft", "list", "table", "inet", "spoils"));
+    }
+
+    private static long counted(String rules) {
+        var counter = java.util.regex.Pattern.compile("counter packets (\\d+)").matcher(rules);
+        return counter.find() ? Long.parseLong(counter.group(1)) : 0;
     }
 
     private static void rules(Place place, String... lines) {

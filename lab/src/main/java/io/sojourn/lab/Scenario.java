@@ -90,8 +90,23 @@ public abstract class Scenario {
         return List.of();
     }
 
+    /** Places that are behind another's border, to which their locators are routed: one ILNP site of several places. */
+    Map<String, String> borders() {
+        return Map.of();
+    }
+
+    /** A filter of tshark's for packets that the scenario itself makes malformed. */
+    String malformedByUs() {
+        return "frame.number==0";
+    }
+
     /** Looks at what was captured while VMs moved by ilnp. */
     void judgeWire(IlnpWire wire, Stage stage, Findings findings) {}
+
+    /** Nobody who goes by labels gets one: somebody on the way takes the option out. */
+    boolean stripsLabels() {
+        return false;
+    }
 
     /** Mechanisms that the sites are furnished for beside that. */
     List<String> alsoBy() {
@@ -125,6 +140,9 @@ public abstract class Scenario {
 
     /** Called when all places are there and nothing runs in them yet. */
     void furnish(Lab lab) {}
+
+    /** Called when the VMs run, and nothing speaks to them yet. */
+    void prepare(Lab lab) {}
 
     /** Keys of controller.yaml beside what it has in every lab. */
     Map<String, Object> controllerExtras() {

@@ -6,6 +6,7 @@ import java.util.List;
 /** The programme. */
 final class Scenarios {
     static final Tour DEMO = new Tour();
+    static final Tour DEMO_LOCAL = new LocalTour();
     /** What stands may be tried with every mechanism. */
     static final Scenario STANDING = new Tour() {
         @Override
@@ -39,12 +40,28 @@ final class Scenarios {
             new SegmentGroup(),
             new LegacyPeer(),
             new TwoUplinks(),
+            new Outsiders(),
+            new PolicyFirst(),
             new MobileNetwork(),
             new MatOverhead(),
             new RuleSwitch(),
             IlnpPeer.plain(),
             IlnpPeer.host(),
             IlnpPeer.deaf(),
+            LabelPeer.plain(),
+            LabelPeer.host(),
+            LabelPeer.stripped(),
+            new LabelSuspend(),
+            BothMove.byLabel(),
+            new LabelHijack(),
+            IlnpPeer.restarted(),
+            new IlnpForgery(),
+            new IlnpLoadBalancing(),
+            new IlnpBothMove(),
+            new IlnpOverhead(),
+            new IlnpUplinkFailure(),
+            new IlnpTrafficEngineering(),
+            new IlnpFlood(),
             NoisyNeighbour.limited(),
             NoisyNeighbour.unlimited(),
             new CorruptOffload());

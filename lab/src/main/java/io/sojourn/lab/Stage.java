@@ -29,15 +29,19 @@ final class Stage implements AutoCloseable {
         Scenario scenario = options.scenario();
         List<GuestPlan> plans = scenario.guests(lab.topology(), options);
         String acceleration = setUp(lab, plans, options.seed(), progress, startNs);
+        scenario.prepare(lab);
         Stage stage = new Stage(lab, progress, DirectPaths.measure(lab), startNs);
         try {
-            Place far = lab.correspondents().get(1);
+            int other = lab.scenario().borders().isEmpty()
+                    ? 1
+                    : lab.correspondents().size() - 1;
+            Place far = lab.correspondents().get(other);
             GuestPlan first = plans.getFirst();
             // ILNP carries IPv6 alone: IPv4 goes by the overlay.
             WireCost.Found wire = WireCost.measure(
                     lab,
                     far,
-                    lab.topology().sites().get(1).name(),
+                    lab.topology().sites().get(other).name(),
                     lab.mechanism().equals(Lab.ILNP) ? first.address6() : first.address4());
             stage.say("underlay measured; a packet between sites carries " + wire.addedBytes() + " octets more, "
                     + (wire.readable() ? "in the open" : "sealed"));
@@ -151,6 +155,9 @@ final class Stage implements AutoCloseable {
         }
         note(mover.move(destination), of, findings);
         if (mover.at().equals(destination)) {
+            if (lab.isRenumbered()) {
+                NewAddresses.judge(this, mover.plan(), lab.topology().site(destination), findings);
+            }
             return true;
         }
         findings.problems.add("stopped after move " + findings.moves.size() + ", which did not succeed");

@@ -6,6 +6,7 @@ import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.Selector;
+import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,17 +29,35 @@ final class TcpStreams implements AutoCloseable {
         selector = place.call(() -> {
             Selector made = Selector.open();
             for (int i = 0; i < count; i++) {
-                EchoStream.Pace pace = switch (i % 5) {
-                    case 0, 1 -> EchoStream.Pace.BUSY;
-                    case 2, 3 -> EchoStream.Pace.IDLE;
-                    default -> EchoStream.Pace.SILENT;
-                };
-                opened.add(new EchoStream(targets.get(i / 5 % targets.size()), pace, mix(seed, i)));
+                opened.add(new EchoStream(targets.get(i / 5 % targets.size()), pace(i), mix(seed, i)));
             }
             return made;
         });
         streams = List.copyOf(opened);
         place.start("streams", this::loop);
+    }
+
+    /** Those that the guest has opened, with the same paces. */
+    TcpStreams(Place place, List<SocketChannel> accepted, long seed) {
+        this.place = place;
+        List<EchoStream> opened = new ArrayList<>();
+        selector = place.call(() -> {
+            Selector made = Selector.open();
+            for (int i = 0; i < accepted.size(); i++) {
+                opened.add(new EchoStream(accepted.get(i), pace(i), mix(seed, i)));
+            }
+            return made;
+        });
+        streams = List.copyOf(opened);
+        place.start("streams", this::loop);
+    }
+
+    private static EchoStream.Pace pace(int i) {
+        return switch (i % 5) {
+            case 0, 1 -> EchoStream.Pace.BUSY;
+            case 2, 3 -> EchoStream.Pace.IDLE;
+            default -> EchoStream.Pace.SILENT;
+        };
     }
 
     private static long mix(long seed, int index) {

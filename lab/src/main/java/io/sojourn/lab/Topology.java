@@ -128,6 +128,14 @@ public record Topology(List<Site> sites, List<Link> links) {
         return "fd66:" + number + "::/32";
     }
 
+    static String wanPrefix4(int number) {
+        return "100.64." + number + ".0/24";
+    }
+
+    static String wanPrefix6(int number) {
+        return "fd64:" + number + "::/64";
+    }
+
     static String wanAddress4(int number) {
         return "100.64." + number + ".2";
     }
