@@ -67,6 +67,9 @@ final class ForwardingTable {
     private final Map<String, VirtualNetwork> networks = new TreeMap<>();
     private final Int2ObjectOpenHashMap<VirtualNetwork> byVni = new Int2ObjectOpenHashMap<>();
     private final Map<GatewayId, Peer> peers = new TreeMap<>();
+    /** The same, for who looks for one at each packet: an iterator would be an object. */
+    private Peer[] byName = {};
+
     private final Map<VmId, VmEntry> vms = new TreeMap<>();
     private Set<IpPrefix> onUnderlay = Set.of();
     private long version;
@@ -116,7 +119,7 @@ final class ForwardingTable {
     /** By its number in datagrams of relays. */
     @Nullable
     Peer peer(long number) {
-        for (Peer peer : peers.values()) {
+        for (Peer peer : byName) {
             if (peer.number == number) {
                 return peer;
             }
@@ -140,7 +143,7 @@ final class ForwardingTable {
     /** The gateway that answers for a site's unregistered hosts: the first by name. Null when the site is ours or unknown. */
     @Nullable
     Peer gatewayOf(String homeSite) {
-        for (Peer peer : peers.values()) {
+        for (Peer peer : byName) {
             if (peer.site.name().equals(homeSite)) {
                 return peer;
             }
@@ -165,6 +168,7 @@ final class ForwardingTable {
         update.getRemovedNetworksList().forEach(this::removeNetwork);
         update.getRemovedGatewaysList().forEach(name -> peers.remove(new GatewayId(name)));
         update.getGatewaysList().forEach(this::putGateway);
+        byName = peers.values().toArray(Peer[]::new);
         update.getNetworksList().forEach(this::putNetwork);
         update.getVmsList().forEach(this::putVm);
         version = update.getVersion();
