@@ -37,6 +37,7 @@ class OutsideServerTest {
     private final Set<String> held = new ConcurrentSkipListSet<>();
     private final List<Integer> sizes = new CopyOnWriteArrayList<>();
     private ServerSocket socket;
+    private Thread acceptor;
 
     @BeforeEach
     void start() throws IOException {
@@ -48,7 +49,7 @@ class OutsideServerTest {
         listening.setReuseAddress(true);
         listening.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
         socket = listening;
-        Thread.ofVirtual().start(() -> {
+        acceptor = Thread.ofVirtual().start(() -> {
             while (!listening.isClosed()) {
                 try (Socket s = listening.accept()) {
                     DataInputStream in = new DataInputStream(s.getInputStream());
@@ -65,9 +66,11 @@ class OutsideServerTest {
         });
     }
 
+    /** Until its thread has seen that, a closed socket may still take a connection. */
     @AfterEach
-    void stop() throws IOException {
+    void stop() throws Exception {
         socket.close();
+        acceptor.join();
     }
 
     private byte[] take(byte[] octets) throws IOException {
@@ -132,14 +135,14 @@ class OutsideServerTest {
     }
 
     @Test
-    void aWrongKeyAndAServerThatIsAwayAreSaidAndTriedAgain() throws IOException {
+    void aWrongKeyAndAServerThatIsAwayAreSaidAndTriedAgain() throws Exception {
         int port = socket.getLocalPort();
         String wrong = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         assertThat(new OutsideServer(address(), "sojourn-key", "hmac-sha256", wrong).publish(Zones.tokyo()))
                 .hasValueSatisfying(problem -> assertThat(problem).contains("update of 4 names"));
         assertThat(held).isEmpty();
         OutsideServer server = new OutsideServer(address(), "sojourn-key", "hmac-sha256", SECRET);
-        socket.close();
+        stop();
         assertThat(server.publish(Zones.tokyo())).isPresent();
         start(port);
         assertThat(server.publish(Zones.tokyo())).isEmpty();
