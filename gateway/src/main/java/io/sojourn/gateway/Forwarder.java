@@ -125,7 +125,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         Relays relays = new Relays(config.transport().relays(), table, wan, counters);
         outside = new Outside(table, wan, mechanism, sealing, delivery, counters, relays, this);
         streams = new Streams(wan, counters);
-        handoffs = new Handoffs(this, table, wan, delivery, outside, timers, counters, surroundings);
+        handoffs = new Handoffs(this::post, table, wan, delivery, outside, timers, counters, surroundings);
         claims = new Claims(this, handoffs, table, timers, counters, guests);
         handoffs.claims(claims);
         prober = new PathProber(wan, table, counters, relays, handoffs::reachable);
@@ -170,7 +170,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             wan.bypassedBy(labels);
             outside.labelledBy(labels);
             inside.labelledBy(labels);
-            handoffs.labelledBy(labels.moves());
+            handoffs.joinedBy(labels.moves());
         }
         book = new FlowBook(table, config.egress().flows());
         FlowGuard guard = new FlowGuard(book, counters);
@@ -179,7 +179,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         inside.outOf(world, guard);
         outside.outOf(world);
         delivery.guardedBy(guard);
-        handoffs.flowsBy(flowMoves);
+        handoffs.joinedBy(flowMoves);
         if (config.attachments().stream().anyMatch(a -> a.segmentVni() != 0)) {
             segments = new SegmentPath(table, wan, inside, counters);
             wan.bypassedBy(segments);
@@ -448,7 +448,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     /** Whole moves of a VM that does not exist, by way of the code that will do it in earnest. */
     private void rehearse() {
         Handoffs stage = new Handoffs(
-                this,
+                this::post,
                 table,
                 wan,
                 new LocalDelivery(table, new Counters()),

@@ -280,7 +280,7 @@ class LabelPathTest {
     private void comes(int number, Site from, Site to, long epoch) {
         from.vm(number).onMove = false;
         bind(number, to.id.name(), epoch, number == 10 ? 1 : 3);
-        to.path.moves().activated(to.vm(number), epoch, System.nanoTime());
+        to.path.moves().activated(to.vm(number), from.id, epoch, System.nanoTime());
     }
 
     @Test
