@@ -62,6 +62,8 @@ final class Counters {
         LABEL_TUNNELLED,
         DHCP_ANSWERED,
         ROUTERS_ADVERTISED,
+        NAMES_ASKED,
+        NAMES_ANSWERED,
         WORLD_IN,
         WORLD_OUT,
         FLOWS_BEGUN,

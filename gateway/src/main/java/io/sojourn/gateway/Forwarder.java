@@ -12,10 +12,12 @@ import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpPrefix;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
+import io.sojourn.model.location.Locator;
 import io.sojourn.rpc.Mat;
 import io.sojourn.rpc.TableUpdate;
 import io.sojourn.seal.SealPrivateKey;
 import java.lang.foreign.MemorySegment;
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -171,6 +173,14 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             outside.labelledBy(labels);
             inside.labelledBy(labels);
             handoffs.joinedBy(labels.moves());
+        }
+        if (!config.resolvers().isEmpty()) {
+            List<InetSocketAddress> servers =
+                    config.resolvers().stream().map(Locator::toSocketAddress).toList();
+            inside.namedBy(new GuestNames(new Resolvers(servers), timers, counters, this::post));
+            if (labels != null) {
+                labels.services().names();
+            }
         }
         book = new FlowBook(table, config.egress().flows());
         FlowGuard guard = new FlowGuard(book, counters);

@@ -35,6 +35,7 @@ import java.util.Set;
  * @param page by which members are named on the underlay while paging carries their packets here; with uplinks the first one's
  * @param uplinks each with a page of its own, the one that is preferred first; empty: one, and nobody looks whether it is up
  * @param egress the way to the world outside, and back
+ * @param resolvers name servers that are asked what guests ask the gateway, in this order; none: it is asked nothing
  */
 public record GatewayConfig(
         GatewayId gateway,
@@ -56,7 +57,8 @@ public record GatewayConfig(
         List<Edge> edges,
         Set<IpPrefix> onUnderlay,
         List<Uplink> uplinks,
-        Egress egress) {
+        Egress egress,
+        List<Locator> resolvers) {
 
     /**
      * A way of this host to the underlay.

@@ -10,6 +10,7 @@ import io.sojourn.model.location.SiteId;
 import io.sojourn.rpc.EnrolmentToken;
 import io.sojourn.wire.Vxlan;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -55,7 +56,8 @@ public final class GatewayConfigReader {
             "uplinks",
             "edges",
             "on-underlay",
-            "egress");
+            "egress",
+            "resolvers");
 
     private static final List<String> OFFLOADS = List.of("segmentation", "merging", "tap");
 
@@ -108,7 +110,8 @@ public final class GatewayConfigReader {
                 edges(root.get("edges")),
                 onUnderlay(root.get("on-underlay")),
                 uplinks,
-                egress(root.get("egress")));
+                egress(root.get("egress")),
+                resolvers(root));
     }
 
     private List<GatewayConfig.Uplink> uplinks(@Nullable Object value) {
@@ -123,6 +126,23 @@ public final class GatewayConfigReader {
                         at + ".page", "is missing: the prefixes that are routed here by that uplink; or say locators");
             }
             out.add(new GatewayConfig.Uplink(text(entry, at, "device"), page, locators));
+        }
+        return List.copyOf(out);
+    }
+
+    /** Each an address, with a port if that is not 53. */
+    private List<Locator> resolvers(Map<?, ?> root) {
+        List<Locator> out = new ArrayList<>();
+        for (Object item : list("resolvers", root.get("resolvers"))) {
+            String at = "resolvers[" + out.size() + "]";
+            String said = String.valueOf(item);
+            boolean hasPort =
+                    said.startsWith("[") || said.indexOf(':') == said.lastIndexOf(':') && said.indexOf(':') > 0;
+            try {
+                out.add(hasPort ? Locator.parse(said) : new Locator(InetAddress.ofLiteral(said), Resolvers.PORT));
+            } catch (IllegalArgumentException e) {
+                throw wrong(at, "is '" + said + "': give an address such as 192.0.2.53, or [2001:db8::53]:5353");
+            }
         }
         return List.copyOf(out);
     }

@@ -4,13 +4,9 @@ package io.sojourn.gateway;
 import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.VirtualNetwork.Subnet;
 import io.sojourn.model.identity.IpAddress;
-import io.sojourn.wire.BigEndian;
-import io.sojourn.wire.Checksum;
 import io.sojourn.wire.Dhcp4;
-import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.IpProtocol;
-import io.sojourn.wire.Ipv4;
 import io.sojourn.wire.NeighborDiscovery;
 import io.sojourn.wire.ParsedFrame;
 import io.sojourn.wire.RouterAdvertisement;
@@ -23,7 +19,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a guest asks its network for: an address by DHCP (RFC 2131), prefixes by Router Advertisement (RFC 4861). Answers are the same at every site, from the same addresses, so that a lease is renewed wherever the
+ * What a guest asks its network for: an address by DHCP (RFC 2131, RFC 8415), prefixes by Router Advertisement (RFC 4861). Answers are the same at every site, from the same addresses, so that a lease is renewed wherever the
  * guest is; but of the addresses that are registered for it a guest that asks anew gets the one of the site's own subnet. Nothing is handed out that is not registered. Forwarder's thread.
  */
 final class GuestServices {
@@ -39,7 +35,6 @@ final class GuestServices {
     };
 
     private static final long AGAIN_NS = TimeUnit.MINUTES.toNanos(10);
-    private static final int TTL = 64;
 
     private static final class Guest {
         final VmEntry vm;
@@ -56,6 +51,8 @@ final class GuestServices {
 
     private final Counters counters;
     private final Dhcp4 dhcp = new Dhcp4();
+    private final Dhcp6Service dhcp6;
+    private boolean names;
     private final MemorySegment frame =
             Arena.ofAuto().allocate(Math.max(RouterAdvertisement.BYTES, 64 + Dhcp4.ANSWER_BYTES), 64);
     private final RouterAdvertisement advertisement = new RouterAdvertisement(frame);
@@ -63,6 +60,12 @@ final class GuestServices {
 
     GuestServices(Counters counters) {
         this.counters = counters;
+        this.dhcp6 = new Dhcp6Service(counters);
+    }
+
+    /** The gateway answers for names: guests are told. */
+    void names() {
+        names = true;
     }
 
     /** Whether guests of the network are served. */
@@ -72,8 +75,21 @@ final class GuestServices {
 
     // --- DHCP
 
-    /** A datagram to the server's port, from a VM. @return false: it is nothing that is answered */
+    /** Whether a guest asks for an address. */
+    static boolean isDhcp(ParsedFrame f) {
+        return f.protocol() == IpProtocol.UDP
+                && !f.isFragment()
+                && (f.isV6()
+                        ? Dhcp6Service.isAsked(f)
+                        : f.destinationPort() == Dhcp4.SERVER_PORT && f.sourcePort() == Dhcp4.CLIENT_PORT);
+    }
+
+    /** What {@link #isDhcp}, from a VM. @return false: it is nothing that is answered */
     boolean dhcp(LanPort port, MemorySegment s, ParsedFrame f, VmEntry sender) {
+        return f.isV6() ? dhcp6.answer(port, s, f, sender, names) : dhcp4(port, s, f, sender);
+    }
+
+    private boolean dhcp4(LanPort port, MemorySegment s, ParsedFrame f, VmEntry sender) {
         VmEntry.Nic nic = sender.nicIn(port.network, f.sourceMac());
         long at = f.l4At() + Udp.HEADER_BYTES;
         if (nic == null || !dhcp.read(s, at, f.l4Length() - Udp.HEADER_BYTES) || dhcp.mac() != nic.mac()) {
@@ -125,23 +141,20 @@ final class GuestServices {
         long server = subnet.gatewayAddress().low();
         boolean known = dhcp.clientAddress() != 0 && type != Dhcp4.NAK;
         boolean broadcast = !known && (dhcp.wantsBroadcast() || type == Dhcp4.NAK);
-        Dhcp4.Lease lease =
-                new Dhcp4.Lease(address.low(), subnet.prefix().length(), server, 0, port.network.mtuBytes, LEASE_S);
+        Dhcp4.Lease lease = new Dhcp4.Lease(
+                address.low(), subnet.prefix().length(), server, names ? server : 0, port.network.mtuBytes, LEASE_S);
         long toMac = broadcast ? Ethernet.BROADCAST : nic.mac();
         long to = known ? dhcp.clientAddress() : broadcast ? 0xFFFF_FFFFL : address.low();
-        Ethernet.write(frame, 0, toMac, LanPort.ANYCAST_MAC, EtherType.IPV4);
-        long ip = Ethernet.HEADER_BYTES;
-        long udp = ip + Ipv4.HEADER_BYTES;
-        int bytes = dhcp.write(frame, udp + Udp.HEADER_BYTES, type, server, lease) + Udp.HEADER_BYTES;
-        Ipv4.write(frame, ip, 0, Ipv4.HEADER_BYTES + bytes, 0, TTL, IpProtocol.UDP, server, to);
-        BigEndian.putU16(frame, udp, Dhcp4.SERVER_PORT);
-        BigEndian.putU16(frame, udp + 2, Dhcp4.CLIENT_PORT);
-        BigEndian.putU16(frame, udp + Udp.LENGTH_OFFSET, bytes);
-        BigEndian.putU16(frame, udp + Udp.CHECKSUM_OFFSET, 0);
-        long pseudo = Checksum.pseudoHeader4(server, to, IpProtocol.UDP, bytes);
-        int checksum = Checksum.finish(pseudo + Checksum.sum(frame, udp, bytes));
-        BigEndian.putU16(frame, udp + Udp.CHECKSUM_OFFSET, checksum == 0 ? 0xFFFF : checksum);
-        port.write(frame, 0, (int) udp + bytes);
+        int bytes = dhcp.write(frame, GuestFrame.payloadAt(false), type, server, lease);
+        int length = GuestFrame.udp(
+                frame,
+                toMac,
+                IpAddress.v4((int) server),
+                Dhcp4.SERVER_PORT,
+                IpAddress.v4((int) to),
+                Dhcp4.CLIENT_PORT,
+                bytes);
+        port.write(frame, 0, length);
         counters.add(Kind.DHCP_ANSWERED);
     }
 

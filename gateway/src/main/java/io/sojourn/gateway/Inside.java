@@ -7,7 +7,6 @@ import io.sojourn.gateway.Whereabouts.Keeping;
 import io.sojourn.wire.ArpFrames;
 import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.Checksum;
-import io.sojourn.wire.Dhcp4;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
@@ -71,6 +70,7 @@ final class Inside {
     private @Nullable LabelPath labels;
     private @Nullable FlowPath world;
     private @Nullable FlowGuard guard;
+    private @Nullable GuestNames names;
     private boolean mayHaveMore;
     /** Of no meaning, but the compiler must not find that out. */
     private long touched;
@@ -100,6 +100,11 @@ final class Inside {
     void outOf(FlowPath path, FlowGuard by) {
         world = path;
         guard = by;
+    }
+
+    /** Guests may ask for names. */
+    void namedBy(GuestNames service) {
+        names = service;
     }
 
     /** Who says how much a station may send. */
@@ -411,10 +416,7 @@ final class Inside {
         boolean v6 = f.isV6();
         long high = f.destinationHigh();
         long low = f.destinationLow();
-        if (sender != null
-                && GuestServices.serves(network)
-                && f.destinationPort() == Dhcp4.SERVER_PORT
-                && isToDhcp(port, s, sender)) {
+        if (sender != null && GuestServices.serves(network) && GuestServices.isDhcp(f) && isToDhcp(port, s, sender)) {
             return;
         }
         if (Ethernet.isGroup(f.destinationMac()) || f.isMulticastDestination()) {
@@ -426,7 +428,8 @@ final class Inside {
         // for it.
         boolean forUs = toUs || isElsewhere(network, f.destinationMac());
         if (network.isGatewayAddress(v6, high, low)) {
-            if (toUs) {
+            GuestNames named = names;
+            if (toUs && (named == null || sender == null || !named.take(port, s, f, sender))) {
                 answerEcho(port, s);
             }
             return;
@@ -467,11 +470,7 @@ final class Inside {
 
     private boolean isToDhcp(LanPort port, MemorySegment s, VmEntry sender) {
         LabelPath labelled = labels;
-        return labelled != null
-                && !f.isV6()
-                && f.protocol() == IpProtocol.UDP
-                && f.sourcePort() == Dhcp4.CLIENT_PORT
-                && labelled.services().dhcp(port, s, f, sender);
+        return labelled != null && labelled.services().dhcp(port, s, f, sender);
     }
 
     private void toWorld(LanPort port, @Nullable VmEntry sender, MemorySegment s, long at) {

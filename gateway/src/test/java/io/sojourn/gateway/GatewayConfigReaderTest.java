@@ -114,6 +114,18 @@ class GatewayConfigReaderTest {
     }
 
     @Test
+    void resolversAreAddressesWithAPortIfItIsNotThatOfNames() throws IOException {
+        assertThat(read(GOOD
+                                + "\nresolvers: [192.0.2.53, \"2001:db8::53\", \"[2001:db8::54]:5353\", \"192.0.2.54:54\"]\n")
+                        .resolvers())
+                .extracting(Object::toString)
+                .containsExactly(
+                        "192.0.2.53:53", "[2001:db8:0:0:0:0:0:53]:53", "[2001:db8:0:0:0:0:0:54]:5353", "192.0.2.54:54");
+        assertThatThrownBy(() -> read(GOOD + "\nresolvers: [ns.example.org]\n"))
+                .hasMessageContaining("resolvers[0] is 'ns.example.org'");
+    }
+
+    @Test
     void brokenYamlAndAMissingFileAreOneLineEach() {
         assertThatThrownBy(() -> read("a: [b")).hasMessageContaining("is not YAML");
         assertThatThrownBy(() -> GatewayConfigReader.read(folder.resolve("none.yaml")))

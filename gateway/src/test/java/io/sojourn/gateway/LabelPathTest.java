@@ -18,6 +18,7 @@ import io.sojourn.rpc.Vm;
 import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.Checksum;
 import io.sojourn.wire.Dhcp4;
+import io.sojourn.wire.Dhcp6;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
@@ -27,6 +28,7 @@ import io.sojourn.wire.Ipv6;
 import io.sojourn.wire.Tcp;
 import io.sojourn.wire.Udp;
 import java.lang.foreign.MemorySegment;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -492,6 +494,121 @@ class LabelPathTest {
         assertThat(answer(b)).isEqualTo(Dhcp4.ACK + " 10.10.1.10 from 10.10.1.1");
         asks(b, Dhcp4.REQUEST, "10.10.2.66", "0.0.0.0");
         assertThat(answer(b)).startsWith(Dhcp4.NAK + " ");
+    }
+
+    private static final String CLIENT_ID = "0001000a" + "00030001020000000a0a";
+
+    /** @param wanted addresses of its association, if it has one */
+    private static void asks6(Site site, int type, boolean ofUs, List<String> wanted, boolean associates) {
+        StringBuilder hex = new StringBuilder(String.format("%02xa1b2c3", type)).append(CLIENT_ID);
+        if (ofUs) {
+            hex.append("0002000a").append(HexFormat.of().formatHex(Dhcp6.duid(LanPort.ANYCAST_MAC)));
+        }
+        if (associates) {
+            hex.append(String.format("0003%04x", 12 + 28 * wanted.size()))
+                    .append("00000001")
+                    .append("0".repeat(16));
+            wanted.forEach(address -> {
+                IpAddress a = IpAddress.parse(address);
+                hex.append(String.format("00050018%016x%016x", a.high(), a.low()))
+                        .append("0".repeat(16));
+            });
+        }
+        byte[] message = HexFormat.of().parseHex(hex);
+        int length = Ethernet.HEADER_BYTES + Ipv6.HEADER_BYTES + Udp.HEADER_BYTES + message.length;
+        long at = site.wan.frameAt();
+        MemorySegment s = site.wan.frames();
+        s.asSlice(at - LanPort.VNET_BYTES, LanPort.VNET_BYTES + length).fill((byte) 0);
+        Ethernet.write(s, at, 0x3333_0001_0002L, PathStage.mac(10), EtherType.IPV6);
+        Ipv6.write(
+                s,
+                at + 14,
+                0,
+                length - 54,
+                IpProtocol.UDP,
+                1,
+                0xFE80_0000_0000_0000L,
+                0x10,
+                Dhcp6.SERVERS_HIGH,
+                Dhcp6.SERVERS_LOW);
+        BigEndian.putU16(s, at + 54, Dhcp6.CLIENT_PORT);
+        BigEndian.putU16(s, at + 56, Dhcp6.SERVER_PORT);
+        BigEndian.putU16(s, at + 58, length - 54);
+        for (int i = 0; i < message.length; i++) {
+            BigEndian.putU8(s, at + 62 + i, message[i]);
+        }
+        site.inside.frame(requireNonNull(requireNonNull(site.table.network(1)).port), s, at, length);
+    }
+
+    /** Message type, then each address of the first association with its lifetimes. */
+    private static String answer6(Site site) {
+        MemorySegment s = PathStage.copy(site.lan.written.getLast());
+        site.lan.written.clear();
+        assertThat(Checksum.isIntact(Checksum.pseudoHeader6(
+                                Ipv6.sourceHigh(s, 14),
+                                Ipv6.sourceLow(s, 14),
+                                Ipv6.destinationHigh(s, 14),
+                                Ipv6.destinationLow(s, 14),
+                                IpProtocol.UDP,
+                                (int) s.byteSize() - 54)
+                        + Checksum.sum(s, 54, (int) s.byteSize() - 54)))
+                .isTrue();
+        assertThat(Ipv6.destinationLow(s, 14)).isEqualTo(0x10);
+        StringBuilder out = new StringBuilder().append(BigEndian.u8(s, 62));
+        for (long at = 66; at < s.byteSize(); at += 4 + BigEndian.u16(s, at + 2)) {
+            if (BigEndian.u16(s, at) == 13) {
+                out.append(" status ").append(BigEndian.u16(s, at + 4));
+            }
+            for (long a = at + 16; BigEndian.u16(s, at) == 3 && a < at + 4 + BigEndian.u16(s, at + 2); a += 28) {
+                out.append(' ').append(IpAddress.v6(BigEndian.u64(s, a + 4), BigEndian.u64(s, a + 12)));
+                out.append(' ').append(BigEndian.u32(s, a + 20)).append('/').append(BigEndian.u32(s, a + 24));
+            }
+        }
+        return out.toString();
+    }
+
+    @Test
+    void aGuestGetsItsIpv6AddressOfTheSiteWhereItIs() {
+        asks6(a, Dhcp6.SOLICIT, false, List.of(), true);
+        assertThat(answer6(a)).isEqualTo(Dhcp6.ADVERTISE + " fd10:10:1::10 3600/7200");
+        asks6(a, Dhcp6.REQUEST, true, List.of("fd10:10:1::10"), true);
+        assertThat(answer6(a)).isEqualTo(Dhcp6.REPLY + " fd10:10:1::10 3600/7200");
+        bind(10, "b", 2, 1);
+        asks6(b, Dhcp6.SOLICIT, false, List.of(), true);
+        assertThat(answer6(b)).isEqualTo(Dhcp6.ADVERTISE + " fd10:10:2::10 3600/7200");
+    }
+
+    /** The server has one name at all sites, so it is the same for a guest that has moved. */
+    @Test
+    void anIpv6LeaseIsRenewedWhereverTheGuestIs() {
+        bind(10, "b", 2, 1);
+        asks6(b, Dhcp6.RENEW, true, List.of("fd10:10:1::10"), true);
+        assertThat(answer6(b))
+                .as("it lives on, and the site's own is there for what is new")
+                .isEqualTo(Dhcp6.REPLY + " fd10:10:2::10 3600/7200 fd10:10:1::10 0/7200");
+        asks6(b, Dhcp6.REBIND, false, List.of("fd10:10:1::10", "fd10:10:1::66"), true);
+        assertThat(answer6(b))
+                .as("what is not registered is its own no longer")
+                .isEqualTo(Dhcp6.REPLY + " fd10:10:2::10 3600/7200 fd10:10:1::10 0/7200 fd10:10:1::66 0/0");
+        asks6(b, Dhcp6.CONFIRM, false, List.of("fd10:10:1::10"), true);
+        assertThat(answer6(b)).isEqualTo(Dhcp6.REPLY + " status " + Dhcp6.SUCCESS);
+        asks6(b, Dhcp6.CONFIRM, false, List.of("fd10:10:9::10"), true);
+        assertThat(answer6(b)).isEqualTo(Dhcp6.REPLY + " status " + Dhcp6.NOT_ON_LINK);
+        asks6(b, Dhcp6.RELEASE, true, List.of("fd10:10:1::10"), true);
+        assertThat(answer6(b)).isEqualTo(Dhcp6.REPLY + " status " + Dhcp6.SUCCESS);
+    }
+
+    @Test
+    void whoWantsNoAddressIsToldWhereToAskForNames() {
+        b.path.services().names();
+        bind(10, "b", 2, 1);
+        asks6(b, Dhcp6.INFORMATION_REQUEST, false, List.of(), false);
+        String octets = HexFormat.of().formatHex(b.lan.written.getLast());
+        assertThat(octets).contains("00170010" + "fd100010000200000000000000000001");
+        asks6(b, Dhcp6.RENEW, false, List.of(), true);
+        assertThat(b.lan.written)
+                .as("to nobody in particular, which no server answers")
+                .hasSize(1);
     }
 
     @Test

@@ -13,6 +13,10 @@ public final class RouterAdvertisement {
     private static final int MTU = 5;
     private static final int ON_LINK = 0x80;
     private static final int AUTONOMOUS = 0x40;
+    /** Addresses, and what else there is to know, can be had by DHCPv6. */
+    private static final int MANAGED = 0x80;
+
+    private static final int OTHER = 0x40;
     private static final int HOP_LIMIT = 255;
     private static final int GUESTS_HOP_LIMIT = 64;
     private static final int PREFIXES_MOST = 32;
@@ -70,7 +74,7 @@ public final class RouterAdvertisement {
         BigEndian.putU8(s, at + 1, 0);
         BigEndian.putU16(s, at + 2, 0);
         BigEndian.putU8(s, at + 4, GUESTS_HOP_LIMIT);
-        BigEndian.putU8(s, at + 5, 0);
+        BigEndian.putU8(s, at + 5, MANAGED | OTHER);
         BigEndian.putU16(s, at + 6, routerS);
         BigEndian.putU64(s, at + 8, 0);
         BigEndian.putU8(s, at + 16, SOURCE_LINK_LAYER);
