@@ -43,6 +43,8 @@ public record Statement(
         long openedUs,
         long closedUs) {
     public static final String SCHEMA = "sojourn.statement/1";
+    /** Among {@link #frames}: of those sent, such as went by the host's own routing, and not with the signals. */
+    public static final String NATIVELY = "natively";
 
     /** Whose half it is. */
     public enum Role {

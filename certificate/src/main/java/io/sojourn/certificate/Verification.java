@@ -138,6 +138,13 @@ public record Verification(List<String> problems, List<String> losses, List<Stri
                     return;
                 }
             }
+            long first = sent[0];
+            if (from.frames().containsKey(Statement.NATIVELY) && received.frames() >= first) {
+                facts.add(way + ": " + first + " frames sent up to the " + received + ", and no fewer received ("
+                        + received.frames()
+                        + "): natively, beside the signals, so that some of those behind it were counted before it");
+                return;
+            }
             long last = sent[sent.length - 1];
             String difference = last > received.frames()
                     ? (last - received.frames()) + " lost between them"

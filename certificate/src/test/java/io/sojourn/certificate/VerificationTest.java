@@ -57,6 +57,22 @@ class VerificationTest {
         assertThat(verify().losses()).isEmpty();
     }
 
+    /** Those behind a signal may be seen before it, those before it never after it. */
+    @Test
+    void ofFramesThatWentNativelyAsManyAtLeastMustHaveCome() {
+        source.frames = Map.of("redirected", 40L, Statement.NATIVELY, 57L);
+        source.marks.add(new Mark(true, "end-marker-inbound", "c", 99)); // sent again
+        destination.marks.set(1, new Mark(false, "end-marker-inbound", "c", 61));
+
+        assertThat(verify().losses()).isEmpty();
+        assertThat(verify().facts())
+                .anyMatch(fact -> fact.startsWith(
+                        "a to b: 57 frames sent up to the end-marker-inbound of c, and no fewer received (61)"));
+
+        destination.marks.set(1, new Mark(false, "end-marker-inbound", "c", 56));
+        assertThat(verify().losses()).singleElement().asString().contains("lost between them");
+    }
+
     @Test
     void framesWithoutACommonMarkCannotBeCompared() {
         destination.marks.clear();

@@ -49,6 +49,9 @@ final class Account {
     private @Nullable Map<String, Long> frozenFrames;
     private boolean announced;
     private long sent;
+    /** Of those sent, such as did not travel with the signals. */
+    private long natively;
+
     private long received;
 
     Account(Handoff handoff, ForwardingTable table, Map<String, Long> dropsBefore) {
@@ -83,9 +86,10 @@ final class Account {
 
     // --- frames
 
-    void toWan(Peer to, long epoch, long mac, int frames) {
+    void toWan(Peer to, long epoch, long mac, int frames, boolean beside) {
         if (epoch == plan.epoch().number() && isOther(to.id) && handoff.vm.nicWithMac(mac) != null) {
             sent += frames;
+            natively += beside ? frames : 0;
         }
     }
 
@@ -282,11 +286,19 @@ final class Account {
                 sent,
                 received,
                 marks,
-                frozenFrames == null ? handoff.vm.counts.snapshot() : frozenFrames,
+                frames(),
                 events,
                 drops,
                 openedUs,
                 WallClock.nowUs()));
+    }
+
+    private Map<String, Long> frames() {
+        Map<String, Long> frames = new HashMap<>(frozenFrames == null ? handoff.vm.counts.snapshot() : frozenFrames);
+        if (natively != 0) {
+            frames.put(Statement.NATIVELY, natively);
+        }
+        return frames;
     }
 
     private Subject subject() {

@@ -57,9 +57,9 @@ final class Accounts {
         return !open.isEmpty();
     }
 
-    void toWan(Peer to, long epoch, long mac, int frames) {
+    void toWan(Peer to, long epoch, long mac, int frames, boolean beside) {
         for (int i = 0; i < open.size(); i++) {
-            open.get(i).toWan(to, epoch, mac, frames);
+            open.get(i).toWan(to, epoch, mac, frames, beside);
         }
     }
 

@@ -70,7 +70,9 @@ final class Counters {
         FLOWS_TAKEN,
         SIGNAL_OCTETS,
         NODE_STATE_OCTETS,
-        LOCATOR_MESSAGE_OCTETS
+        LOCATOR_MESSAGE_OCTETS,
+        /** What a mechanism knew of a VM could not go with it. */
+        MOVED_STATE_FAILED
     }
 
     private static final Kind[] KINDS = Kind.values();

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * A VM's flows go ahead of it. COPY: all that are known, a few at a time, and what changes; HOLD, and when the guest has fallen silent: what has changed since. ACTIVATE: whose flow is not known yet at the destination leaves by way of
  * the source, until everything is there. Afterwards the source's table forgets what neither leaves there nor is of the binding that is in force: nothing is deleted because a move ended. Forwarder's thread.
  */
-final class FlowMoves implements FlowDatagrams.Taker {
+final class FlowMoves implements MovedState, FlowDatagrams.Taker {
     private static final long AGAIN_NS = TimeUnit.MILLISECONDS.toNanos(50);
     /** Longer than any WAN needs to bring what the source knows. */
     private static final long AWAITED_NS = TimeUnit.SECONDS.toNanos(1);
@@ -98,10 +98,15 @@ final class FlowMoves implements FlowDatagrams.Taker {
         return path.isUsed() || vm.guarded();
     }
 
+    @Override
+    public String mechanism() {
+        return "flows";
+    }
+
     // --- at the source
 
-    /** Its copy begins. */
-    void leaves(VmEntry vm, GatewayId to, long epoch, long nowNs) {
+    @Override
+    public void leaves(VmEntry vm, GatewayId to, long epoch, long nowNs) {
         Peer peer = table.peer(to);
         if (peer != null && concerns(vm)) {
             leaving.put(vm.id, new Leaving(vm, peer, epoch, book.flows().changes()));
@@ -109,8 +114,8 @@ final class FlowMoves implements FlowDatagrams.Taker {
         }
     }
 
-    /** It is about to stop: what is known now is what the other side goes by. */
-    void held(VmEntry vm, long nowNs) {
+    @Override
+    public void held(VmEntry vm, long nowNs) {
         Leaving begun = leaving.get(vm.id);
         if (begun != null) {
             while (begun.cursor != 0) {
@@ -120,8 +125,8 @@ final class FlowMoves implements FlowDatagrams.Taker {
         }
     }
 
-    /** Its last packet has gone out here. */
-    void silent(VmEntry vm, long nowNs) {
+    @Override
+    public void silent(VmEntry vm, long nowNs) {
         Leaving begun = leaving.get(vm.id);
         if (begun != null) {
             held(vm, nowNs);
@@ -185,16 +190,16 @@ final class FlowMoves implements FlowDatagrams.Taker {
 
     // --- at the destination
 
-    /** It is on a move to here. */
-    void expected(VmEntry vm, GatewayId from, long epoch) {
+    @Override
+    public void expected(VmEntry vm, GatewayId from, long epoch) {
         Arriving before = arriving.get(vm.id);
         if (before == null || before.epoch != epoch) {
             arriving.put(vm.id, new Arriving(from, epoch));
         }
     }
 
-    /** The VM runs here. */
-    void activated(VmEntry vm, GatewayId from, long epoch, long nowNs) {
+    @Override
+    public void activated(VmEntry vm, GatewayId from, long epoch, long nowNs) {
         leaving.remove(vm.id);
         expected(vm, from, epoch);
         Arriving state = arriving.get(vm.id);

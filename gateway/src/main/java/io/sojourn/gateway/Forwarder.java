@@ -129,7 +129,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         Relays relays = new Relays(config.transport().relays(), table, wan, counters);
         outside = new Outside(table, wan, mechanism, sealing, delivery, counters, relays, this);
         streams = new Streams(wan, counters);
-        handoffs = new Handoffs(this, table, wan, delivery, outside, timers, counters, surroundings);
+        handoffs = new Handoffs(this::post, table, wan, delivery, outside, timers, counters, surroundings);
         claims = new Claims(this, handoffs, table, timers, counters, guests);
         handoffs.claims(claims);
         prober = new PathProber(wan, table, counters, relays, handoffs::reachable);
@@ -176,7 +176,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             outside.labelledBy(labels);
             underlays.add(labels.underlay());
             inside.labelledBy(labels);
-            handoffs.labelledBy(labels.moves());
+            handoffs.joinedBy(labels.moves());
         }
         outside.inOrderWith(List.copyOf(underlays));
         book = new FlowBook(table, config.egress().flows());
@@ -190,7 +190,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         inside.outOf(world, guard);
         outside.outOf(world);
         delivery.guardedBy(guard);
-        handoffs.flowsBy(flowMoves);
+        handoffs.joinedBy(flowMoves);
         if (config.attachments().stream().anyMatch(a -> a.segmentVni() != 0)) {
             segments = new SegmentPath(table, wan, inside, counters);
             wan.bypassedBy(segments);
@@ -447,7 +447,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     /** Whole moves of a VM that does not exist, by way of the code that will do it in earnest. */
     private void rehearse() {
         Handoffs stage = new Handoffs(
-                this,
+                this::post,
                 table,
                 wan,
                 new LocalDelivery(table, new Counters()),

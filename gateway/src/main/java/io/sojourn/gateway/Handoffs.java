@@ -21,6 +21,7 @@ import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.MigrationReport;
 import io.sojourn.rpc.Role;
 import io.sojourn.rpc.TimelineEntry;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -28,6 +29,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -70,12 +72,12 @@ final class Handoffs {
     private final Map<MigrationId, Handoff> active = new LinkedHashMap<>();
     private final SignalPort signals;
     private @Nullable Claims claims;
+    private final Counters counters;
+    private final List<MovedState> states = new ArrayList<>();
     private @Nullable NodeMoves nodes;
-    private @Nullable LabelMoves labels;
-    private @Nullable FlowMoves flows;
 
     Handoffs(
-            Forwarder forwarder,
+            Consumer<Runnable> later,
             ForwardingTable table,
             WanPort wan,
             LocalDelivery delivery,
@@ -85,9 +87,10 @@ final class Handoffs {
             Surroundings surroundings) {
         this.table = table;
         this.delivery = delivery;
-        this.signals = new SignalPort(table, wan, counters, forwarder::post, new Ear());
+        this.signals = new SignalPort(table, wan, counters, later, new Ear());
         this.path = new PacketPath(table, wan, delivery, outside, counters, signals::goesOn);
         this.timers = timers;
+        this.counters = counters;
         this.surroundings = surroundings;
         this.accounts = new Accounts(table, timers, counters, surroundings::closed);
     }
@@ -99,16 +102,12 @@ final class Handoffs {
     /** VMs may go by ILNP. */
     void locatedBy(NodeMoves moves) {
         nodes = moves;
+        joinedBy(moves);
     }
 
-    /** VMs' connections may go by labels. */
-    void labelledBy(LabelMoves moves) {
-        labels = moves;
-    }
-
-    /** VMs' flows go with them. */
-    void flowsBy(FlowMoves moves) {
-        flows = moves;
+    /** Something more goes with VMs. */
+    void joinedBy(MovedState state) {
+        states.add(state);
     }
 
     Accounts accounts() {
@@ -355,26 +354,15 @@ final class Handoffs {
         switch (action) {
             case HandoffAction.Send(GatewayId to, Signal signal) -> signals.send(to, signal);
             case HandoffAction.SendInOrder(GatewayId to, Signal signal) -> {
-                if (nodes != null && h.role == Role.SOURCE && signal.body() instanceof Signal.EndMarker) {
-                    nodes.silent(vm, nowNs);
-                }
-                if (flows != null && h.role == Role.SOURCE && signal.body() instanceof Signal.EndMarker) {
-                    flows.silent(vm, nowNs);
+                if (h.role == Role.SOURCE && signal.body() instanceof Signal.EndMarker) {
+                    forStates(h, "silent", state -> state.silent(vm, nowNs));
                 }
                 signals.sendInOrder(to, signal);
             }
             case HandoffAction.StartCopy() -> {
                 vm.singly = true;
                 h.queue(new QueueWatch(h.guest.ports(), timers));
-                if (nodes != null) {
-                    nodes.leaves(vm, h.plan.destination(), move.number(), nowNs);
-                }
-                if (labels != null) {
-                    labels.leaves(vm, h.plan.destination(), move.number(), nowNs);
-                }
-                if (flows != null) {
-                    flows.leaves(vm, h.plan.destination(), move.number(), nowNs);
-                }
+                forStates(h, "leaves", state -> state.leaves(vm, h.plan.destination(), move.number(), nowNs));
                 h.guest.startCopy();
             }
             case HandoffAction.CancelCopy() -> h.guest.cancelCopy();
@@ -385,38 +373,23 @@ final class Handoffs {
             case HandoffAction.QuitGuest() -> h.guest.quitGuest();
             case HandoffAction.RedirectOn(GatewayId to, Epoch epoch) -> {
                 QueueWatch queue = h.queue();
-                if (nodes != null) {
-                    nodes.held(vm, nowNs);
-                }
-                if (labels != null) {
-                    labels.held(vm, nowNs);
-                }
-                if (flows != null) {
-                    flows.held(vm, nowNs);
-                }
+                forStates(h, "held", state -> state.held(vm, nowNs));
                 path.redirectOn(vm, move, to, epoch, queue != null && !queue.isEmpty());
             }
             case HandoffAction.RedirectOff(GatewayId from, Epoch epoch, long bound) ->
                 path.redirectOff(vm, move, from, epoch, bound);
             case HandoffAction.AwaitQueueDrained(long boundNs) -> awaitDrained(h, nowNs + boundNs);
             case HandoffAction.StartBuffering(Epoch epoch, long bound) -> {
-                if (flows != null) {
-                    flows.expected(vm, h.plan.source(), move.number());
-                }
+                forStates(h, "expected", state -> state.expected(vm, h.plan.source(), move.number()));
                 path.startBuffering(vm, move, epoch, bound);
             }
             case HandoffAction.FlushBuffer() -> path.flushBuffer(vm, move, nowNs);
             case HandoffAction.DeliverLive() -> {
                 path.deliverLive(vm, move, nowNs);
-                if (nodes != null) {
-                    nodes.activated(vm, h.plan.source(), move.number(), nowNs);
-                    holdForRounds(nodes, h);
-                }
-                if (labels != null) {
-                    labels.activated(vm, move.number(), nowNs);
-                }
-                if (flows != null) {
-                    flows.activated(vm, h.plan.source(), move.number(), nowNs);
+                forStates(h, "activated", state -> state.activated(vm, h.plan.source(), move.number(), nowNs));
+                NodeMoves located = nodes;
+                if (located != null) {
+                    holdForRounds(located, h);
                 }
                 h.guest.activated();
             }
@@ -452,6 +425,25 @@ final class Handoffs {
             case HandoffAction.Report(Phase phase, String event, String detail) -> report(h, phase, event, detail);
             case HandoffAction.Count(Counter counter, long n) -> h.counts.merge(counter, n, Long::sum);
             case HandoffAction.Finished() -> finish(h);
+        }
+    }
+
+    /** One that fails costs what it knew itself, and not the handoff. */
+    private void forStates(Handoff h, String step, Consumer<MovedState> told) {
+        for (MovedState state : states) {
+            try {
+                told.accept(state);
+            } catch (RuntimeException e) {
+                counters.add(Counters.Kind.MOVED_STATE_FAILED);
+                LOG.error(
+                        "VM {} {}: {} failed at '{}'; the handoff goes on",
+                        h.vm.id,
+                        h.plan.epoch(),
+                        state.mechanism(),
+                        step,
+                        e);
+                seen(h.plan.migration(), WallClock.nowUs(), "state-failed", state.mechanism() + " at " + step);
+            }
         }
     }
 
@@ -505,9 +497,8 @@ final class Handoffs {
                     frame -> path.rescue(h.vm, to, frame, h.plan.epoch().number()));
         }
         h.queue(null);
-        if (flows != null) {
-            flows.silent(h.vm, System.nanoTime());
-        }
+        long nowNs = System.nanoTime();
+        forStates(h, "silent", state -> state.silent(h.vm, nowNs));
         path.letGo(h.vm, h.plan.epoch());
     }
 

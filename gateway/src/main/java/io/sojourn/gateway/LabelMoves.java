@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
  *   {@link KeyedDatagrams} of type 15 | kind: 1 FOLLOW, others are of {@link LabelIntroductions} | body: family 4 or 6 (8) | who said it (32 or 128) | what
  * </pre>
  */
-final class LabelMoves {
+final class LabelMoves implements MovedState {
     private static final Logger LOG = LoggerFactory.getLogger(LabelMoves.class);
     private static final int FOLLOW = 1;
     /** States of VMs that never came are forgotten. */
@@ -135,10 +135,15 @@ final class LabelMoves {
         path.hurry();
     }
 
+    @Override
+    public String mechanism() {
+        return "label";
+    }
+
     // --- at the source
 
-    /** Its copy begins. */
-    void leaves(VmEntry vm, GatewayId to, long epoch, long nowNs) {
+    @Override
+    public void leaves(VmEntry vm, GatewayId to, long epoch, long nowNs) {
         Peer peer = table.peer(to);
         if (peer != null && isLabelled(vm)) {
             Leaving begun = new Leaving(vm, peer, epoch);
@@ -147,8 +152,8 @@ final class LabelMoves {
         }
     }
 
-    /** It is about to stop: what is known now is what the other side goes by. */
-    void held(VmEntry vm, long nowNs) {
+    @Override
+    public void held(VmEntry vm, long nowNs) {
         Leaving begun = leaving.get(vm.id);
         if (begun != null) {
             begun.held = true;
@@ -237,8 +242,8 @@ final class LabelMoves {
         }
     }
 
-    /** The VM runs here. */
-    void activated(VmEntry vm, long epoch, long nowNs) {
+    @Override
+    public void activated(VmEntry vm, GatewayId from, long epoch, long nowNs) {
         leaving.remove(vm.id);
         if (isLabelled(vm)) {
             path.services().arrived(vm, nowNs);

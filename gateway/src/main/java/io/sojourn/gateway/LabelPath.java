@@ -232,7 +232,7 @@ final class LabelPath implements Bypass, Boundary.Outbox {
         }
         Flow flow = lastFlow;
         if (isSentTo(network.label, peer, flow)) {
-            witness.toWan(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
+            witness.toWanBeside(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
         }
         out(run, flow);
         return true;

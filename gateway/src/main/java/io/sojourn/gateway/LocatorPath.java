@@ -260,7 +260,7 @@ final class LocatorPath implements Bypass {
         }
         boolean follows = to == null || here.transparency(to) == Transparency.VISIBLE;
         if (lastRelay == null && (follows || isSentTo(here, peer, run))) {
-            witness.toWan(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
+            witness.toWanBeside(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
         }
         outAll(here, run, lastAt, follows, lastRelay);
         return true;

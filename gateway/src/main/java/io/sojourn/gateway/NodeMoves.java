@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
  * What ILNP does at the steps of a move. COPY, HOLD: the source's border sends what it knows of the VM's correspondents to the destination's. ACTIVATE: the destination's border speaks for the VM
  * from there on, and tells correspondents where it is, if the VM is visible. Then the source's forgets. Forwarder's thread.
  */
-final class NodeMoves {
+final class NodeMoves implements MovedState {
     private static final Logger LOG = LoggerFactory.getLogger(NodeMoves.class);
     private static final long AGAIN_NS = TimeUnit.MILLISECONDS.toNanos(200);
     /** States of VMs that never came are forgotten. */
@@ -90,10 +90,15 @@ final class NodeMoves {
         return member.nic().network().ilnp;
     }
 
+    @Override
+    public String mechanism() {
+        return "ilnp";
+    }
+
     // --- at the source
 
-    /** Its copy begins. */
-    void leaves(VmEntry vm, GatewayId to, long epoch, long nowNs) {
+    @Override
+    public void leaves(VmEntry vm, GatewayId to, long epoch, long nowNs) {
         Peer peer = table.peer(to);
         if (peer != null && !members(vm).isEmpty()) {
             Leaving begun = new Leaving(vm, peer, epoch);
@@ -103,8 +108,8 @@ final class NodeMoves {
         }
     }
 
-    /** It is about to stop: what is known now is what the other side goes by. */
-    void held(VmEntry vm, long nowNs) {
+    @Override
+    public void held(VmEntry vm, long nowNs) {
         Leaving begun = leaving.get(vm.id);
         if (begun != null) {
             send(begun, nowNs);
@@ -130,8 +135,9 @@ final class NodeMoves {
         }
     }
 
-    /** Its last packet has gone out here. Those that went by way of a third site are followed by one with nothing in it. */
-    void silent(VmEntry vm, long nowNs) {
+    /** Packets that went by way of a third site are followed by one with nothing in it. */
+    @Override
+    public void silent(VmEntry vm, long nowNs) {
         long nowMs = nowNs / 1_000_000;
         for (Member member : members(vm)) {
             LocatorNetwork here = networkOf(member);
@@ -204,8 +210,8 @@ final class NodeMoves {
         }
     }
 
-    /** The VM runs here. */
-    void activated(VmEntry vm, GatewayId source, long epoch, long nowNs) {
+    @Override
+    public void activated(VmEntry vm, GatewayId source, long epoch, long nowNs) {
         leaving.remove(vm.id);
         adopt(vm, epoch, nowNs);
         for (Member member : members(vm)) {

@@ -7,7 +7,7 @@ import io.sojourn.rpc.MigrationReport;
 import org.jspecify.annotations.Nullable;
 
 /** Around a rehearsal of handoffs there is nothing. */
-final class Nowhere implements Handoffs.Surroundings {
+class Nowhere implements Handoffs.Surroundings {
     @Override
     public void report(MigrationReport.Builder report) {
         // That it was built, field by field, is the rehearsal.

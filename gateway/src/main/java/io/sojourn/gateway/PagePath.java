@@ -198,7 +198,7 @@ final class PagePath implements Bypass {
         if (source == null || destination == null) {
             return false;
         }
-        witness.toWan(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
+        witness.toWanBeside(peer, vni, epoch, run.memory(), run.frameAt(), run.frameLength(), run.count());
         outwards.set(
                 source,
                 destination,

@@ -76,7 +76,10 @@ final class WanPort implements AutoCloseable {
     private long floor;
     private @Nullable Sealing sealing;
     private Bypass[] bypasses = {};
-    private final FrameRun built = new FrameRun();
+    /** One for each depth of sendings within sendings. */
+    private final FrameRun[] built = {new FrameRun(), new FrameRun(), new FrameRun(), new FrameRun()};
+
+    private int depth;
     private Witness witness = new Witness();
     private final MemorySegment aside = Arena.ofAuto().allocate(SplitDatagram.WHOLE_MAX_BYTES);
 
@@ -221,7 +224,7 @@ final class WanPort implements AutoCloseable {
 
     /** Sends the frame that stands at {@link #frameAt}, whole and with its checksums. */
     void sendFrame(Peer peer, int frameLength, int vni, long epoch) {
-        send(peer, built.frame(out.slab(), frameAt(), frameLength, false), vni, epoch, false);
+        send(peer, whole(frameLength), vni, epoch, false);
     }
 
     private void sendFrame(
@@ -238,7 +241,7 @@ final class WanPort implements AutoCloseable {
     /** Copies in a frame that others have sent and passes it on; it is whole and has its checksums. */
     void sendCopy(Peer peer, MemorySegment from, long at, int frameLength, int vni, long epoch) {
         MemorySegment.copy(from, at, out.slab(), frameAt(), frameLength);
-        send(peer, built.frame(out.slab(), frameAt(), frameLength, false), vni, epoch, true);
+        send(peer, whole(frameLength), vni, epoch, true);
     }
 
     /** Sends a run, which may stand at {@link #frameAt}, among those that are reserved, or in other memory. */
@@ -252,12 +255,10 @@ final class WanPort implements AutoCloseable {
     }
 
     private void send(Peer peer, FrameRun run, int vni, long epoch, boolean passedOn) {
-        for (Bypass way : bypasses) {
-            if (way.send(peer, run, vni, epoch, passedOn)) {
-                return;
-            }
-        }
         boolean inPlace = run.memory().equals(out.slab());
+        if (bypassed(peer, run, vni, epoch, passedOn, inPlace)) {
+            return;
+        }
         if (run.count() == 1) {
             long from = inPlace ? run.frameAt() : frameAt();
             if (!inPlace) {
@@ -291,6 +292,43 @@ final class WanPort implements AutoCloseable {
         floor = before;
         makeRoom();
         counters.add(Kind.WAN_OUT, run.count());
+    }
+
+    /** Asks the ways beside the overlay. What one of them sends meanwhile, such as a message to a peer, is built behind a run that stands here. */
+    private boolean bypassed(Peer peer, FrameRun run, int vni, long epoch, boolean passedOn, boolean inPlace) {
+        if (bypasses.length == 0) {
+            return false;
+        }
+        long place = next;
+        long before = floor;
+        int queued = filled;
+        if (inPlace) {
+            next = Math.max(next, aligned(run.frameAt() + run.frameLength()));
+            floor = next;
+        }
+        long behind = next;
+        depth++;
+        try {
+            for (Bypass way : bypasses) {
+                if (way.send(peer, run, vni, epoch, passedOn)) {
+                    return true;
+                }
+            }
+            return false;
+        } finally {
+            depth--;
+            floor = before;
+            if (next == behind && filled == queued) {
+                next = place;
+            } else {
+                makeRoom();
+            }
+        }
+    }
+
+    /** Describes a whole frame with its checksums. A run that is being looked at keeps its description, whatever is sent meanwhile. */
+    private FrameRun whole(int frameLength) {
+        return built[Math.min(depth, built.length - 1)].frame(out.slab(), frameAt(), frameLength, false);
     }
 
     /**

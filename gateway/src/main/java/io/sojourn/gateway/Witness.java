@@ -21,9 +21,18 @@ final class Witness {
 
     /** A frame, or {@code frames} with these headers, leaves for a peer. */
     void toWan(Peer to, int vni, long epoch, MemorySegment s, long at, int length, int frames) {
+        toWan(to, vni, epoch, s, at, length, frames, false);
+    }
+
+    /** The same by the host's own routing, beside the signals: who receives them cannot tell which of them were sent before a signal. */
+    void toWanBeside(Peer to, int vni, long epoch, MemorySegment s, long at, int length, int frames) {
+        toWan(to, vni, epoch, s, at, length, frames, true);
+    }
+
+    private void toWan(Peer to, int vni, long epoch, MemorySegment s, long at, int length, int frames, boolean beside) {
         Accounts counting = accounts;
         if (counting != null && counting.anyOpen()) {
-            counting.toWan(to, epoch, Ethernet.destination(s, at), frames);
+            counting.toWan(to, epoch, Ethernet.destination(s, at), frames, beside);
             counting.keep(PacketRing.Way.TO_WAN, to, vni, epoch, s, at, length, frames);
         }
     }

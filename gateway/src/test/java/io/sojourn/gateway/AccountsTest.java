@@ -132,7 +132,7 @@ class AccountsTest {
 
     /** {@code lost} of the frames and then the marker, from a to b. */
     private void carry(int frames, int lost, Signal marker) {
-        a.accounts.toWan(a.peer(B), 2, MAC, frames);
+        a.accounts.toWan(a.peer(B), 2, MAC, frames, false);
         b.accounts.fromWan(b.peer(A), 2, MAC, frames - lost);
         a.account.doing(new HandoffAction.SendInOrder(B, marker));
         b.account.happened(new HandoffEvent.SignalReceived(marker, A));
@@ -160,11 +160,28 @@ class AccountsTest {
     void whatWasSentMeetsWhatWasReceived() {
         carry(12, 0, marker(A, Signal.Direction.OUTBOUND));
         carry(45, 0, marker(C, Signal.Direction.INBOUND));
-        a.accounts.toWan(a.peer(B), 2, MAC, 100); // ordinary traffic, once a sends straight to b
+        a.accounts.toWan(a.peer(B), 2, MAC, 100, false); // ordinary traffic, once a sends straight to b
         a.ended(Phase.RELEASED);
         b.ended(Phase.RELEASED);
 
         assertThat(verification().problems()).isEmpty();
+    }
+
+    @Test
+    void whatWentBesideTheSignalsIsSaidToHaveDoneSo() {
+        carry(12, 0, marker(A, Signal.Direction.OUTBOUND));
+        a.accounts.toWan(a.peer(B), 2, MAC, 45, true);
+        Signal marker = marker(C, Signal.Direction.INBOUND);
+        a.account.doing(new HandoffAction.SendInOrder(B, marker));
+        a.accounts.toWan(a.peer(B), 2, MAC, 3, true);
+        a.account.doing(new HandoffAction.SendInOrder(B, marker)); // again
+        b.accounts.fromWan(b.peer(A), 2, MAC, 46); // one of them before the signal was read
+        b.account.happened(new HandoffEvent.SignalReceived(marker, A));
+        b.accounts.fromWan(b.peer(A), 2, MAC, 2);
+        a.ended(Phase.RELEASED);
+        b.ended(Phase.RELEASED);
+
+        assertThat(verification().losses()).isEmpty();
     }
 
     @Test
@@ -179,9 +196,9 @@ class AccountsTest {
 
     @Test
     void onlyTheMovesOwnFramesBetweenTheTwoAreCounted() {
-        a.accounts.toWan(a.peer(B), 2, OTHER_MAC, 1);
-        a.accounts.toWan(a.peer(B), 1, MAC, 1);
-        a.accounts.toWan(a.peer(C), 2, MAC, 1);
+        a.accounts.toWan(a.peer(B), 2, OTHER_MAC, 1, false);
+        a.accounts.toWan(a.peer(B), 1, MAC, 1, false);
+        a.accounts.toWan(a.peer(C), 2, MAC, 1, false);
         b.accounts.fromWan(b.peer(C), 2, MAC, 1);
         b.accounts.fromWan(b.peer(A), 0, MAC, 1);
         b.accounts.fromWan(b.peer(A), 1, MAC, 1);
@@ -189,6 +206,7 @@ class AccountsTest {
         Statement destination = statement(b);
 
         assertThat(source.sent()).isZero();
+        assertThat(source.frames()).doesNotContainKey(Statement.NATIVELY);
         assertThat(destination.received()).isZero();
     }
 

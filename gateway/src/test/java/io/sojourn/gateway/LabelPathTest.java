@@ -266,7 +266,7 @@ class LabelPathTest {
         settle();
         vm.onMove = false;
         bind(10, to.id.name(), epoch, 1);
-        to.path.moves().activated(to.vm(10), epoch, System.nanoTime());
+        to.path.moves().activated(to.vm(10), from.id, epoch, System.nanoTime());
         settle();
     }
 
@@ -353,8 +353,8 @@ class LabelPathTest {
         client.onMove = vm.onMove = false;
         bind(10, "b", 2, 1);
         bind(11, "a", 2, 3);
-        b.path.moves().activated(b.vm(10), 2, System.nanoTime());
-        a.path.moves().activated(a.vm(11), 2, System.nanoTime());
+        b.path.moves().activated(b.vm(10), a.id, 2, System.nanoTime());
+        a.path.moves().activated(a.vm(11), c.id, 2, System.nanoTime());
         settle();
         vmSays(b, Tcp.ACK | Tcp.PSH, 501, 101);
         assertThat(tcp(b.underlay.written)).containsExactly("10.10.2.1:7 > 10.10.1.1:40000 59");
