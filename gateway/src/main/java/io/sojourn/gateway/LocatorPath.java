@@ -572,10 +572,11 @@ final class LocatorPath implements Bypass, AutoCloseable {
         }
     }
 
-    /** From our locator on behalf of a VM that is at the peer's. */
+    /** From our locator on behalf of a VM that is, or was until just now, at the peer's. */
     private DropReason outFor(LocatorNetwork here, Peer peer, FrameRun run) {
         Member from = here.vm(f.sourceLow());
-        if (from == null || isHere(from.vm()) || !isSoonOrLatelyAt(from.vm(), peer)) {
+        // It may run there before we have heard of it, or be here again before all has come that it sent from there.
+        if (from == null || !isSoonOrLatelyAt(from.vm(), peer)) {
             return DropReason.SPOOFED;
         }
         if (!here.site.works(f.sourceHigh())) {
@@ -630,6 +631,12 @@ final class LocatorPath implements Bypass, AutoCloseable {
             networks.forEach(here -> here.save(saved, nowMs));
             kept.keep(saved);
         }
+    }
+
+    /** Somebody has come of whom much is known: that is not to be lost with this process. */
+    void keepSoon() {
+        nextKeepNs = System.nanoTime();
+        hurry();
     }
 
     /** Something is due at once. */

@@ -4,7 +4,13 @@ package io.sojourn.gateway;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sojourn.ilnp.BorderRouter;
+import io.sojourn.ilnp.Handover;
+import io.sojourn.ilnp.Transparency;
+import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpPrefix;
+import io.sojourn.model.identity.NodeIdentifier;
+import io.sojourn.model.location.Locator64;
 import io.sojourn.rpc.Gateway;
 import io.sojourn.rpc.Network;
 import io.sojourn.rpc.NetworkLocators;
@@ -129,11 +135,19 @@ class LocatorPathTest {
         c.close();
     }
 
+    private static BorderRouter border(PathStage stage) {
+        return requireNonNull(requireNonNull(stage.table.network(1)).ilnp).border;
+    }
+
     static void says(PathStage stage, int from, long to) {
+        saysTo(stage, from, INSIDE, to);
+    }
+
+    private static void saysTo(PathStage stage, int from, long toHigh, long to) {
         long at = stage.wan.frameAt();
         MemorySegment s = stage.wan.frames();
         s.asSlice(at - LanPort.VNET_BYTES, LanPort.VNET_BYTES + LENGTH).fill((byte) 0);
-        udp(s, at, INSIDE, from, INSIDE, to);
+        udp(s, at, INSIDE, from, toHigh, to);
         stage.wan.reserve(WanPort.behind(at, LENGTH));
         stage.inside.frame(requireNonNull(requireNonNull(stage.table.network(1)).port), s, at, LENGTH);
         stage.wan.release();
@@ -225,6 +239,36 @@ class LocatorPathTest {
         assertIs(c.lan.written.getFirst(), INSIDE, 1, INSIDE, 2);
         assertThat(b.dropped()).isEmpty();
         assertThat(c.dropped()).isEmpty();
+    }
+
+    /** The word that it runs there may be lost on the way, or come late. */
+    @Test
+    void whatAVmSendsByItsOldSiteGoesOnThoughThatHasNotHeardOfItsMove() {
+        long outsider = 0xFD64_0000_0000_0000L;
+        MemorySegment s = PathStage.copy(new byte[LENGTH]);
+        udp(s, 0, outsider, 9, locator(1), 1);
+        atA.toRead.add(s.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
+        pathA.underlay().poll();
+        saysTo(a, 1, outsider, 9);
+        assertIs(udpOf(atA.written).getLast(), locator(1), 1, outsider, 9);
+
+        Epoch next = new Epoch(2);
+        VmEntry leaving = a.vm(1);
+        long nowMs = System.nanoTime() / 1_000_000;
+        byte[] known = border(a).export(border(a).node(new NodeIdentifier(1)).orElseThrow(), nowMs);
+        leaving.onMove = true;
+        a.path.redirectOn(leaving, next, b.id, next, false);
+        PathStage.bind(1, "b", 2, b);
+        pathB.tableChanged();
+        border(b).adopt(known, new Locator64(INSIDE), Transparency.VISIBLE, Handover.SOFT, nowMs);
+        saysTo(b, 1, outsider, 9);
+        PathStage.settle(a, b);
+
+        assertThat(a.dropped()).isEmpty();
+        assertThat(b.dropped()).isEmpty();
+        assertThat(udpOf(atB.written)).isEmpty();
+        assertThat(udpOf(atA.written)).hasSize(2);
+        assertIs(udpOf(atA.written).getLast(), locator(1), 1, outsider, 9);
     }
 
     @Test
