@@ -460,6 +460,10 @@ final class LocatorPath implements Bypass, AutoCloseable {
                 moves.cameRound(source.vm(), false, f.sourceHigh());
             }
         }
+        if (way != Way.DELIVER && via != null) {
+            // Its sender has counted it, and it gets no further.
+            witness.fromWan(via, here.network.vni, epoch, one.frame(s, frameAt, length, partial));
+        }
         if (way == Way.CONSUMED) {
             if (isUpdate) {
                 moves.heard(here, s, at + Ethernet.HEADER_BYTES);

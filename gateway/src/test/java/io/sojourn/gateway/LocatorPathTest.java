@@ -4,6 +4,12 @@ package io.sojourn.gateway;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sojourn.handoff.DestinationHandoff;
+import io.sojourn.handoff.HandoffPlan;
+import io.sojourn.handoff.MigrationId;
+import io.sojourn.handoff.Ordering;
+import io.sojourn.handoff.SourceHandoff;
+import io.sojourn.handoff.Timing;
 import io.sojourn.ilnp.BorderRouter;
 import io.sojourn.ilnp.Handover;
 import io.sojourn.ilnp.Transparency;
@@ -25,6 +31,7 @@ import io.sojourn.wire.Udp;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -239,6 +246,48 @@ class LocatorPathTest {
         assertIs(c.lan.written.getFirst(), INSIDE, 1, INSIDE, 2);
         assertThat(b.dropped()).isEmpty();
         assertThat(c.dropped()).isEmpty();
+    }
+
+    private Account account(PathStage stage, boolean isSource) {
+        HandoffPlan plan = new HandoffPlan(
+                new MigrationId(new UUID(1, 2)),
+                stage.vm(2).id,
+                b.id,
+                c.id,
+                new Epoch(1),
+                new Epoch(2),
+                List.of(a.id),
+                Ordering.STRICT,
+                Timing.forRtt(1_000_000));
+        Accounts accounts = new Accounts(stage.table, new Timers(), stage.counters, closed -> {});
+        Witness witness = new Witness();
+        witness.accounts(accounts);
+        stage.wan.watchedBy(witness);
+        stage.outside.watchedBy(witness);
+        pathC.watchedBy(witness);
+        return accounts.begin(
+                isSource
+                        ? Handoff.atSource(SourceHandoff.arm(plan, 0).state(), stage.vm(2), GuestSide.NONE)
+                        : Handoff.atDestination(DestinationHandoff.arm(plan, 0).state(), stage.vm(2), GuestSide.NONE));
+    }
+
+    /** A nonce of its own and a datagram follow the VM; the border keeps the one, and the VM gets the other. */
+    @Test
+    void whatFollowsAVmToItsBorderIsCountedAsReceived() {
+        says(a, 1, 2);
+        assertThat(atA.written).hasSize(2);
+        bind(2, "c", 2);
+        Account source = account(b, true);
+        Account destination = account(c, false);
+        atB.toRead.addAll(atA.written);
+        pathB.underlay().poll();
+        b.wan.flush();
+        PathStage.settle(b, c);
+
+        assertThat(c.lan.written).hasSize(1);
+        assertThat(source.statement("b", "b", Map.of()).orElseThrow().sent()).isEqualTo(2);
+        assertThat(destination.statement("c", "c", Map.of()).orElseThrow().received())
+                .isEqualTo(2);
     }
 
     /** The word that it runs there may be lost on the way, or come late. */
