@@ -20,7 +20,8 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  sojourn demo",
-            "  sojourn demo --headless --report r.json"
+            "  sojourn demo --headless --report r.json",
+            "  sojourn demo --mechanism all --report r.json   each mechanism in turn, then one table of all"
         })
 final class DemoCommand implements Callable<Integer> {
     private static final String NEXT = """
@@ -30,6 +31,9 @@ final class DemoCommand implements Callable<Integer> {
               sudo ./sojourn lab run loop --moves 30        thirty moves in a row
               less docs/operations.md                       two sites of your own, by hand
             """;
+
+    /** No mechanism, but each of them. */
+    private static final String ALL = "all";
 
     @Spec
     @SuppressWarnings("NullAway.Init") // by picocli
@@ -52,7 +56,7 @@ final class DemoCommand implements Callable<Integer> {
             names = "--mechanism",
             paramLabel = "NAME",
             description =
-                    "How packets are carried: overlay, paging, segment, mat, ilnp or label (default: ${DEFAULT-VALUE}).")
+                    "How packets are carried: overlay, paging, segment, mat, ilnp or label; all: by each of them, one after another (default: ${DEFAULT-VALUE}).")
     String mechanism = "overlay";
 
     @Option(
@@ -67,16 +71,19 @@ final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Privileges.requireRoot("./sojourn demo", "it makes network namespaces and taps");
-        if (!ScenarioOptions.MECHANISMS.contains(mechanism)) {
-            throw CommandFailure.wrongUse(
-                    "--mechanism " + mechanism + ": there are " + String.join(", ", ScenarioOptions.MECHANISMS));
+        boolean all = mechanism.equals(ALL);
+        if (!all && !ScenarioOptions.MECHANISMS.contains(mechanism)) {
+            throw CommandFailure.wrongUse("--mechanism " + mechanism + ": there are "
+                    + String.join(", ", ScenarioOptions.MECHANISMS) + ", and all");
         }
         if (!ScenarioOptions.TRANSPARENCIES.contains(transparency)) {
             throw CommandFailure.wrongUse("--transparency " + transparency + ": there are "
                     + String.join(", ", ScenarioOptions.TRANSPARENCIES));
         }
         Labs labs = new Labs(spec.commandLine().getOut(), headless, json);
-        int status = labs.run(ScenarioOptions.demo(mechanism, transparency), report);
+        int status = all
+                ? labs.compare(transparency, report)
+                : labs.run(ScenarioOptions.demo(mechanism, transparency), report);
         if (status == 0 && !json && !headless) {
             spec.commandLine().getOut().print(NEXT);
             spec.commandLine().getOut().flush();

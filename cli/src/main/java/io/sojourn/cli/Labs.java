@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.cli;
 
+import io.sojourn.lab.Comparison;
+import io.sojourn.lab.ComparisonTable;
 import io.sojourn.lab.Progress;
 import io.sojourn.lab.Report;
 import io.sojourn.lab.ReportTable;
@@ -9,6 +11,7 @@ import io.sojourn.linux.Threads;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Running a scenario and showing what came of it: progress on stderr, then the table or the JSON on stdout. */
@@ -34,11 +37,7 @@ final class Labs {
      * @param reportFile also gets the JSON; it is tried first, as a report that cannot be written is better known before than after
      */
     int run(ScenarioOptions options, @Nullable Path reportFile) {
-        if (reportFile != null) {
-            requireWritable(reportFile);
-        }
-        // The lab must not measure its own collections.
-        Threads.setCollectorFirst();
+        prepare(reportFile);
         Report report = io.sojourn.lab.Labs.run(options, progress());
         if (reportFile != null) {
             report.write(reportFile);
@@ -46,6 +45,23 @@ final class Labs {
         out.println(json ? report.json() : ReportTable.render(report, lively && Terminal.isStdout()));
         out.flush();
         return report.exitStatus();
+    }
+
+    /** The demo by each mechanism; the exit status is 0 if every move of each was ok. */
+    int compare(String transparency, @Nullable Path reportFile) {
+        prepare(reportFile);
+        Comparison all = io.sojourn.lab.Labs.compare(transparency, Optional.ofNullable(reportFile), progress());
+        out.println(json ? all.json() : ComparisonTable.render(all, lively && Terminal.isStdout()));
+        out.flush();
+        return all.exitStatus();
+    }
+
+    private static void prepare(@Nullable Path reportFile) {
+        if (reportFile != null) {
+            requireWritable(reportFile);
+        }
+        // The lab must not measure its own collections.
+        Threads.setCollectorFirst();
     }
 
     private static void requireWritable(Path file) {

@@ -178,6 +178,7 @@ final class LabelMoves implements MovedState {
         if (next == null) {
             return false;
         }
+        path.boundary().overhear(message, from);
         byte[] address = from.toBytes();
         byte[] body = ByteBuffer.allocate(1 + address.length + message.length)
                 .put((byte) (from.isV6() ? 6 : 4))

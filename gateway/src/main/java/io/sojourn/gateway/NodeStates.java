@@ -9,7 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -37,6 +37,7 @@ final class NodeStates {
     private static final int STATES_MOST = 1024;
     private static final long AGAIN_NS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final int TIMES = 30;
+    private static final byte[][] NO_PARTS = {};
 
     private record Subject(VmId vm, long nid) {}
 
@@ -57,11 +58,16 @@ final class NodeStates {
         }
     }
 
-    /** Parts of the latest state of a node that have come. */
+    /** Parts of the latest state of a node that have come: of the latest move, as numbers are the sender's, and another move has another one. */
     private static final class Incoming {
+        long epoch;
         long first;
-        byte[][] parts = {};
+        byte[][] parts = NO_PARTS;
         int missing;
+
+        boolean isBefore(long otherEpoch, long otherFirst) {
+            return epoch < otherEpoch || epoch == otherEpoch && first < otherFirst;
+        }
     }
 
     private final ForwardingTable table;
@@ -69,7 +75,7 @@ final class NodeStates {
     private final Counters counters;
     private final Taker taker;
     private final List<Pending> pending = new ArrayList<>();
-    private final Map<Subject, Incoming> incoming = new HashMap<>();
+    private final Map<Subject, Incoming> incoming = new LinkedHashMap<>();
     private final KeyedDatagrams datagrams;
     private long number = WallClock.nowUs();
 
@@ -174,32 +180,39 @@ final class NodeStates {
         long first = which - part;
         Subject subject = new Subject(vm, nid);
         Incoming state = incoming.get(subject);
-        if (of == 0 || part >= of || of > PARTS_MOST || state == null && incoming.size() >= STATES_MOST) {
+        if (of == 0 || part >= of || of > PARTS_MOST) {
             counters.drop(DropReason.MALFORMED_CONTROL);
             return;
         }
-        if (state == null) {
-            state = new Incoming();
-            incoming.put(subject, state);
-        }
-        if (first < state.first) {
-            return; // of a state that a later one has replaced
+        if (state == null || state.isBefore(epoch, first)) {
+            state = begin(subject, epoch, first, of);
         }
         byte[][] parts = state.parts;
-        if (first > state.first || parts.length != of) {
-            state.first = first;
-            parts = new byte[of][];
-            state.parts = parts;
-            state.missing = of;
+        if (state.epoch != epoch || state.first != first || parts.length != of || parts[part] != null) {
+            return; // of a state that a later one has replaced, or again
         }
-        if (parts[part] == null) {
-            parts[part] = octets;
-            if (--state.missing == 0) {
-                ByteBuffer whole = ByteBuffer.allocate(
-                        Arrays.stream(parts).mapToInt(p -> p.length).sum());
-                Arrays.stream(parts).forEach(whole::put);
-                taker.take(from.id, vm, nid, epoch, whole.array(), nowNs);
-            }
+        parts[part] = octets;
+        if (--state.missing == 0) {
+            ByteBuffer whole = ByteBuffer.allocate(
+                    Arrays.stream(parts).mapToInt(p -> p.length).sum());
+            Arrays.stream(parts).forEach(whole::put);
+            state.parts = NO_PARTS; // only which state it was is still of use
+            taker.take(from.id, vm, nid, epoch, whole.array(), nowNs);
         }
+    }
+
+    /** Where there are many, that which was heard of longest ago makes room. */
+    private Incoming begin(Subject subject, long epoch, long first, int of) {
+        incoming.remove(subject);
+        if (incoming.size() >= STATES_MOST) {
+            incoming.remove(incoming.keySet().iterator().next());
+        }
+        Incoming state = new Incoming();
+        state.epoch = epoch;
+        state.first = first;
+        state.parts = new byte[of][];
+        state.missing = of;
+        incoming.put(subject, state);
+        return state;
     }
 }

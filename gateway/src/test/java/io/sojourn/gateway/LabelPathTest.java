@@ -18,6 +18,7 @@ import io.sojourn.rpc.Vm;
 import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.Checksum;
 import io.sojourn.wire.Dhcp4;
+import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.IpProtocol;
@@ -259,15 +260,27 @@ class LabelPathTest {
     }
 
     private void move(Site from, Site to, long epoch) {
-        VmEntry vm = from.vm(10);
+        move(10, from, to, epoch);
+    }
+
+    private void move(int number, Site from, Site to, long epoch) {
+        goes(number, from, to, epoch);
+        settle();
+        comes(number, from, to, epoch);
+        settle();
+    }
+
+    private static void goes(int number, Site from, Site to, long epoch) {
+        VmEntry vm = from.vm(number);
         vm.onMove = true;
         from.path.moves().leaves(vm, to.id, epoch, System.nanoTime());
         from.path.moves().held(vm, System.nanoTime());
-        settle();
-        vm.onMove = false;
-        bind(10, to.id.name(), epoch, 1);
-        to.path.moves().activated(to.vm(10), from.id, epoch, System.nanoTime());
-        settle();
+    }
+
+    private void comes(int number, Site from, Site to, long epoch) {
+        from.vm(number).onMove = false;
+        bind(number, to.id.name(), epoch, number == 10 ? 1 : 3);
+        to.path.moves().activated(to.vm(number), from.id, epoch, System.nanoTime());
     }
 
     @Test
@@ -339,27 +352,46 @@ class LabelPathTest {
     @Test
     void bothEndsMoveAtTheSameTime() {
         setUp();
-        VmEntry client = c.vm(11);
-        client.onMove = true;
-        c.path.moves().leaves(client, a.id, 2, System.nanoTime());
-        c.path.moves().held(client, System.nanoTime());
-        VmEntry vm = a.vm(10);
-        vm.onMove = true;
-        a.path.moves().leaves(vm, b.id, 2, System.nanoTime());
-        a.path.moves().held(vm, System.nanoTime());
+        goes(11, c, a, 2);
+        goes(10, a, b, 2);
         for (Site site : all) {
             site.hear();
         }
-        client.onMove = vm.onMove = false;
-        bind(10, "b", 2, 1);
-        bind(11, "a", 2, 3);
-        b.path.moves().activated(b.vm(10), a.id, 2, System.nanoTime());
-        a.path.moves().activated(a.vm(11), c.id, 2, System.nanoTime());
+        comes(10, a, b, 2);
+        comes(11, c, a, 2);
         settle();
         vmSays(b, Tcp.ACK | Tcp.PSH, 501, 101);
         assertThat(tcp(b.underlay.written)).containsExactly("10.10.2.1:7 > 10.10.1.1:40000 59");
         settle();
         assertThat(tcp(a.lan.written)).containsExactly("10.10.1.10:7 > 10.10.3.11:40000 59");
+    }
+
+    /** On one LAN they talk without a boundary in between; then they part, and both are strangers where the other looks for them. */
+    @Test
+    void whoMeetAtASiteAndPartGoOn() {
+        setUp();
+        move(10, a, b, 2);
+        move(11, c, b, 2);
+        assertThat(b.path.boundary().flows(f -> f.isOpen())).as("both ends").hasSize(2);
+        says(b, 11, "10.10.3.11", CLIENT, "10.10.1.10", SERVICE, Tcp.ACK | Tcp.PSH, 101, 501);
+        assertThat(tcp(b.lan.written)).containsExactly("10.10.3.11:40000 > 10.10.1.10:7 59");
+        assertThat(b.underlay.written).isEmpty();
+        all.forEach(site -> site.lan.written.clear());
+        goes(10, b, c, 3);
+        goes(11, b, a, 3);
+        settle();
+        comes(10, b, c, 3);
+        comes(11, b, a, 3);
+        // What each says first takes the way that its RESUME takes, by where the other was.
+        says(c, 10, "10.10.1.10", SERVICE, "10.10.3.11", CLIENT, Tcp.ACK | Tcp.PSH, 501, 106);
+        says(a, 11, "10.10.3.11", CLIENT, "10.10.1.10", SERVICE, Tcp.ACK | Tcp.PSH, 106, 501);
+        settle();
+        assertThat(tcp(a.lan.written)).containsExactly("10.10.1.10:7 > 10.10.3.11:40000 59");
+        assertThat(tcp(c.lan.written)).containsExactly("10.10.3.11:40000 > 10.10.1.10:7 59");
+        says(c, 10, "10.10.1.10", SERVICE, "10.10.3.11", CLIENT, Tcp.ACK | Tcp.PSH, 506, 111);
+        assertThat(tcp(c.underlay.written)).containsExactly("10.10.3.1:7 > 10.10.1.1:40000 59");
+        all.forEach(site ->
+                assertThat(site.dropped()).as(site.id.name()).doesNotContainKey(DropReason.UNKNOWN_FLOW.label()));
     }
 
     @Test

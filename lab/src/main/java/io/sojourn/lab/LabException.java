@@ -2,7 +2,7 @@
 package io.sojourn.lab;
 
 /** The lab cannot do what was asked. The message is one line for a person: what, where, what to do. */
-public final class LabException extends RuntimeException {
+public class LabException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     public LabException(String message) {

@@ -43,6 +43,19 @@ public final class Labs {
                 findings.problems);
     }
 
+    /**
+     * The demo by each mechanism that there is, one after another.
+     *
+     * @param transparency who may notice moves by ilnp
+     * @param report also gets the JSON
+     */
+    public static Comparison compare(String transparency, Optional<Path> report, Progress progress) {
+        Comparison.Tours tours = new Comparison.Tours();
+        Comparison all = tours.run(transparency, progress);
+        report.ifPresent(file -> Comparison.write(all, tours.reports(), file));
+        return all;
+    }
+
     private static boolean runOnce(
             Play play,
             ScenarioOptions options,
@@ -53,8 +66,7 @@ public final class Labs {
             Progress progress,
             long startNs) {
         Run run = Run.create(options.prefix());
-        Thread atEnd = Thread.ofPlatform().unstarted(run::removeQuietly);
-        Runtime.getRuntime().addShutdownHook(atEnd);
+        Thread atEnd = atEnd(run);
         boolean keep = options.keep();
         Scenario scenario = options.scenario();
         try (Stage stage = Stage.set(
@@ -109,8 +121,7 @@ public final class Labs {
         GuestImage image = GuestImage.prepare();
         LabQemu qemu = LabQemu.prepare(progress);
         Run run = Run.create(prefix);
-        Thread atEnd = Thread.ofPlatform().unstarted(run::removeQuietly);
-        Runtime.getRuntime().addShutdownHook(atEnd);
+        Thread atEnd = atEnd(run);
         boolean stands = false;
         try {
             Lab lab = new Lab(
@@ -185,6 +196,18 @@ public final class Labs {
     /** Removes labs that nobody drives: their prefixes. */
     public static List<String> down(Optional<String> prefix) {
         return Lab.down(prefix);
+    }
+
+    /** Removes the run when this process ends. */
+    private static Thread atEnd(Run run) {
+        Thread atEnd = Thread.ofPlatform().unstarted(run::removeQuietly);
+        try {
+            Runtime.getRuntime().addShutdownHook(atEnd);
+            return atEnd;
+        } catch (IllegalStateException shuttingDown) {
+            run.removeQuietly();
+            throw new LabEndedException();
+        }
     }
 
     private static void forget(Thread atEnd) {

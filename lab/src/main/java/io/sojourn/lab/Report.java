@@ -193,16 +193,30 @@ public record Report(
     }
 
     public String json() {
-        return MAPPER.writeValueAsString(this) + "\n";
+        return toJson(this);
     }
 
-    /** Writes it in one step: whoever reads sees all of it or nothing. */
-    public void write(Path file) {
+    static String toJson(Record figures) {
+        return MAPPER.writeValueAsString(figures) + "\n";
+    }
+
+    /** Whoever reads sees all of it or nothing. */
+    static void writeAtOnce(Path file, String text) {
         try {
             Path target = file.toAbsolutePath();
             Path fresh = target.resolveSibling("." + target.getFileName() + ".new");
-            Files.writeString(fresh, json());
+            Files.writeString(fresh, text);
             Files.move(fresh, target, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+        } catch (java.io.IOException e) {
+            throw new LabException("cannot write the report to " + file + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Writes it in one step, and what belongs to it beside it. */
+    public void write(Path file) {
+        writeAtOnce(file, json());
+        try {
+            Path target = file.toAbsolutePath();
             writeCertificates(target);
             writeIncidents(target);
         } catch (java.io.IOException e) {
@@ -233,7 +247,7 @@ public record Report(
         }
     }
 
-    private static Path beside(Path target, String suffix) {
+    static Path beside(Path target, String suffix) {
         String name = String.valueOf(target.getFileName()).replaceFirst("\\.json$", "");
         return target.resolveSibling(name + suffix);
     }

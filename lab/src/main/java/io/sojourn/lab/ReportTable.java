@@ -134,7 +134,8 @@ public final class ReportTable {
         return all;
     }
 
-    private static void table(
+    /** Rows under a head, each with what is wrong with it. */
+    static void table(
             List<String[]> rows,
             IntPredicate good,
             IntFunction<List<String>> problems,

@@ -37,12 +37,12 @@ final class Stage implements AutoCloseable {
                     : lab.correspondents().size() - 1;
             Place far = lab.correspondents().get(other);
             GuestPlan first = plans.getFirst();
-            // ILNP carries IPv6 alone: IPv4 goes by the overlay.
-            WireCost.Found wire = WireCost.measure(
-                    lab,
-                    far,
-                    lab.topology().sites().get(other).name(),
-                    lab.mechanism().equals(Lab.ILNP) ? first.address6() : first.address4());
+            String farSite = lab.topology().sites().get(other).name();
+            // ILNP carries IPv6 alone, and labels TCP: all else goes by the overlay.
+            WireCost.Found wire = lab.mechanism().equals(Lab.LABEL)
+                    ? WireCost.measureTcp(lab, far, farSite, first.address4())
+                    : WireCost.measure(
+                            lab, far, farSite, lab.mechanism().equals(Lab.ILNP) ? first.address6() : first.address4());
             stage.say("underlay measured; a packet between sites carries " + wire.addedBytes() + " octets more, "
                     + (wire.readable() ? "in the open" : "sealed"));
             stage.readable = wire.readable();

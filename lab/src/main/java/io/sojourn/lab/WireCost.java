@@ -3,10 +3,14 @@ package io.sojourn.lab;
 
 import io.sojourn.wan.WanControl;
 import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * What a packet between two sites carries beyond itself: pings of a known length, filled with a pattern, are captured by the WAN emulator, outside of anything of
@@ -16,6 +20,13 @@ final class WireCost {
     private static final int PING_BYTES = 1000;
     private static final int INNER_BYTES = 20 + 8 + PING_BYTES;
     private static final int MORE_IN_IPV6_BYTES = 20;
+    /** Of TCP as stock Linux speaks it: with timestamps (RFC 7323) in every segment. */
+    private static final int INNER_TCP_BYTES = 20 + 20 + 12 + PING_BYTES;
+
+    private static final int ECHO_PORT = 7;
+    private static final int SEGMENTS = 5;
+    private static final int PATIENCE_MS = 10_000;
+    private static final long BETWEEN_NS = 100_000_000;
     private static final int FILE_HEADER_BYTES = 24;
     private static final int RECORD_HEADER_BYTES = 16;
     private static final int PATTERN = 0x5a5a5a5a;
@@ -60,12 +71,40 @@ final class WireCost {
         }
     }
 
+    /** The same of segments of TCP, to the guest's echo service and back; IPv4. */
+    static Found measureTcp(Lab lab, Place correspondent, String site, String address) {
+        Path capture = lab.run().folder().resolve("wire.pcap");
+        try (WanControl wan = WanControl.connect(Configs.wanSocket(lab.run()));
+                Socket socket = correspondent.call(() -> connected(address))) {
+            wan.capture(site, capture);
+            byte[] pattern = new byte[PING_BYTES];
+            Arrays.fill(pattern, (byte) PATTERN);
+            for (int i = 0; i < SEGMENTS; i++) {
+                socket.getOutputStream().write(pattern);
+                LockSupport.parkNanos(BETWEEN_NS);
+            }
+            socket.getInputStream().skipNBytes(SEGMENTS * PING_BYTES);
+            wan.endCapture(site);
+            return found(Files.readAllBytes(capture), INNER_TCP_BYTES);
+        } catch (IOException e) {
+            throw new LabException("cannot measure what TCP to " + address + " carries: " + e.getMessage(), e);
+        }
+    }
+
+    private static Socket connected(String address) throws IOException {
+        Socket socket = new Socket();
+        socket.setTcpNoDelay(true);
+        socket.setSoTimeout(PATIENCE_MS);
+        socket.connect(new InetSocketAddress(address, ECHO_PORT), PATIENCE_MS);
+        return socket;
+    }
+
     /** Sealed, a ping is known by nothing but its length: that which is most frequent among those that a ping can have. */
     static Found found(byte[] pcap) {
         return found(pcap, INNER_BYTES);
     }
 
-    private static Found found(byte[] pcap, int innerBytes) {
+    static Found found(byte[] pcap, int innerBytes) {
         ByteBuffer file = ByteBuffer.wrap(pcap).order(ByteOrder.LITTLE_ENDIAN);
         int[] seen = new int[ADDED_MOST_BYTES];
         boolean readable = false;

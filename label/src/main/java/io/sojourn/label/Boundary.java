@@ -319,6 +319,36 @@ public final class Boundary {
         return request(flow, message, from, nowMs);
     }
 
+    /**
+     * What is said about a connection of a host that has gone on, and is for the boundary where it is now. The other end's segments follow its RESUME at once, here as well: where they come from is
+     * remembered, so that they are given the ends that our host knows.
+     */
+    public void overhear(byte[] octets, IpAddress from) {
+        Flow flow = meant(octets);
+        FlowSecret secret = flow == null ? null : flow.secret;
+        if (flow == null || secret == null) {
+            return;
+        }
+        ControlMessage.read(octets, secret)
+                .filter(message -> message.kind() == Kind.RESUME
+                        && message.number() > Math.max(flow.heard, flow.overheard)
+                        && isOwnPlace(flow, message, from))
+                .ifPresent(message -> {
+                    flow.overheard = message.number();
+                    Place place = message.place().orElseThrow();
+                    if (flows.at(flow.ownPlace, place) == null) {
+                        flows.move(flow, flow.ownPlace, place);
+                    }
+                });
+    }
+
+    /** Nobody may have a third party sent what he did not ask for. */
+    private static boolean isOwnPlace(Flow flow, ControlMessage resume, IpAddress from) {
+        Place place = resume.place().orElseThrow();
+        return place.address().equals(from)
+                && place.address().isV6() == flow.own.address().isV6();
+    }
+
     private DropReason request(Flow flow, ControlMessage message, IpAddress from, long nowMs) {
         if (message.number() < flow.heard || message.number() == 0) {
             refused++;
@@ -330,13 +360,11 @@ public final class Boundary {
         }
         boolean free = true;
         if (message.kind() == Kind.RESUME) {
-            Place place = message.place().orElseThrow();
-            // Nobody may have a third party sent what he did not ask for.
-            if (!place.address().equals(from)
-                    || place.address().isV6() != flow.own.address().isV6()) {
+            if (!isOwnPlace(flow, message, from)) {
                 refused++;
                 return DropReason.SPOOFED;
             }
+            Place place = message.place().orElseThrow();
             Flow there = flows.at(flow.ownPlace, place);
             free = there == null || there == flow;
             if (free) {

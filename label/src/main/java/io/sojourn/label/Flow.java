@@ -35,6 +35,9 @@ public final class Flow {
     long number;
 
     long heard;
+    /** Of the last RESUME that was for the boundary to which our host has gone. */
+    long overheard;
+
     ControlMessage.Kind answered = ControlMessage.Kind.DONE;
     /** Who is answered. */
     IpAddress asker;
