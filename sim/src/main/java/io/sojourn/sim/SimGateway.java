@@ -160,23 +160,6 @@ final class SimGateway {
         }
     }
 
-    /**
-     * A border has let it in.
-     *
-     * @param peer whose locator it came from; -1: an outsider's
-     * @param via by whom it was passed on; -1: nobody
-     * @param vm whom it is for; -1: a host
-     */
-    void located(Packet packet, int peer, int via, int vm, long epoch) {
-        if (via >= 0) {
-            forwarder.fromWan(packet, via, epoch, true);
-        } else if (peer >= 0) {
-            forwarder.fromWan(packet, peer, vm >= 0 ? forwarder.routeEpoch(vm) : 0, false);
-        } else {
-            forwarder.fromHost(packet);
-        }
-    }
-
     /** It is bound there, was until just now, or is on the move. */
     boolean isSoonOrLatelyAt(int vm, int gateway) {
         return forwarder.routeTo(vm) == gateway

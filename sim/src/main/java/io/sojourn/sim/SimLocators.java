@@ -370,7 +370,19 @@ final class SimLocators {
                         LocatorPackets.vmNid(vm))
                 : inside(packet);
         world.monitor.unchanged(Arrays.equals(border.octets(), said), packet);
-        gateway.located(packet, peer, via, vm, located.epoch());
+        letIn(packet, peer, via, vm, located.epoch());
+    }
+
+    /** @param peer whose locator it came from; -1: an outsider's */
+    private void letIn(Packet packet, int peer, int via, int vm, long epoch) {
+        Forwarder forwarder = gateway.forwarder();
+        if (via >= 0) {
+            forwarder.fromWan(packet, via, epoch, true);
+        } else if (peer >= 0) {
+            forwarder.fromWan(packet, peer, vm >= 0 ? forwarder.routeEpoch(vm) : 0, false);
+        } else {
+            forwarder.fromHost(packet);
+        }
     }
 
     // --- what goes with a VM
