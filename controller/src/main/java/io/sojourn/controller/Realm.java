@@ -129,7 +129,7 @@ final class Realm {
         if (found.size() > 1) {
             throw RefusalException.invalid("several migrations begin with '" + name + "': write more of the id");
         }
-        return found.stream().findFirst().orElseThrow(() -> RefusalException.unknown("migration", name));
+        return found.stream().findFirst().orElseThrow(() -> RefusalException.unknown("migration", name, "migrations"));
     }
 
     /** 32 octets, made once and kept: gateways authenticate their signals to each other with it (HMAC-SHA256). */

@@ -31,8 +31,15 @@ public final class RefusalException extends RuntimeException {
     }
 
     static RefusalException unknown(String what, String name) {
+        return unknown(what, name, what + " list");
+    }
+
+    /** @param seen the command that lists what there is */
+    static RefusalException unknown(String what, String name, String seen) {
         return new RefusalException(
-                404, "unknown-" + what, "no " + what + " named '" + name + "': see 'sojourn " + what + " list'");
+                404,
+                "unknown-" + what.replace(' ', '-'),
+                "no " + what + " named '" + name + "': see 'sojourn " + seen + "'");
     }
 
     static RefusalException invalid(String message) {

@@ -69,7 +69,7 @@ final class SigningKeys {
     /** The next key that the gateway presents is accepted. */
     void forget(String gateway) {
         if (realm.store().get(Kind.SIGNING_KEY, gateway).isEmpty()) {
-            throw RefusalException.unknown("signing key of gateway", gateway);
+            throw RefusalException.unknown("signing key of gateway", gateway, "gateways");
         }
         realm.store().commit(List.of(new Write.Delete(Kind.SIGNING_KEY, gateway)));
         log.warn("gateway {}: its signing key is forgotten; the next one it presents is taken", gateway);

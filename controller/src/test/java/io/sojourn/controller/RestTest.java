@@ -152,7 +152,12 @@ class RestTest {
         assertThat(world.vm("web1").epoch()).isEqualTo(2);
         assertThat(refused("DELETE", "/v1/networks/blue", "", 409)).startsWith("network-in-use");
         world.expect("DELETE", "/v1/vms/web1", "", 204);
-        assertThat(refused("GET", "/v1/vms/web1", "", 404)).startsWith("unknown-vm");
+        assertThat(refused("GET", "/v1/vms/web1", "", 404))
+                .startsWith("unknown-vm")
+                .endsWith("see 'sojourn vm list'");
+        assertThat(refused("GET", "/v1/migrations/none", "", 404))
+                .startsWith("unknown-migration")
+                .endsWith("see 'sojourn migrations'");
         world.post("/v1/vms", World.VM, 201);
         assertThat(world.vm("web1").epoch()).isEqualTo(3); // epochs are never used again
         assertThat(world.get("/v1/sites")).contains("\"vms\":[\"web1\"]");

@@ -36,6 +36,7 @@ final class Counters {
         SIGNALS_IMPERSONATED,
         SIGNALS_REPLAYED,
         SEND_STALLED,
+        STALLED,
         ROAMED,
         REKEYED,
         DAMAGE_SEEN,

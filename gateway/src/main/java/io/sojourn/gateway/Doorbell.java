@@ -18,8 +18,6 @@ final class Doorbell {
 
     private static final int WAN = 1;
     private static final int FIRST_PORT = 2;
-    /** No descriptor. */
-    static final int NONE = -1;
 
     private final EventFd ring = new EventFd();
     private final AtomicBoolean rung = new AtomicBoolean();
@@ -28,13 +26,8 @@ final class Doorbell {
     private Poller all = ringOnly;
     /** What was found ready by the last sleep is still to be looked at; else everything is. */
     private boolean told;
-    /** The places of what native packets come by, behind the ports: pages, locators, the world outside. */
-    private int page = NONE;
-
-    private int locators = NONE;
-    private int labels = NONE;
-
-    private int world = NONE;
+    /** Behind the ports: what native packets come by. */
+    private int firstUnderlay = FIRST_PORT;
 
     /** Wakes the forwarder; cheap when that has been done already. */
     void ring() {
@@ -44,29 +37,16 @@ final class Doorbell {
     }
 
     /** The descriptors have changed. */
-    void watch(int wanFd, int pageFd, int locatorsFd, int worldFd, int labelsFd, List<LanPort> ports) {
-        int next = FIRST_PORT + ports.size();
-        page = pageFd == NONE ? NONE : next++;
-        locators = locatorsFd == NONE ? NONE : next++;
-        world = worldFd == NONE ? NONE : next++;
-        labels = labelsFd == NONE ? NONE : next++;
-        int[] fds = new int[next];
+    void watch(int wanFd, List<LanPort> ports, List<UnderlayPort> underlays) {
+        firstUnderlay = FIRST_PORT + ports.size();
+        int[] fds = new int[firstUnderlay + underlays.size()];
         fds[RING] = ring.fd();
         fds[WAN] = wanFd;
         for (int i = 0; i < ports.size(); i++) {
             fds[FIRST_PORT + i] = ports.get(i).fd();
         }
-        if (page != NONE) {
-            fds[page] = pageFd;
-        }
-        if (locators != NONE) {
-            fds[locators] = locatorsFd;
-        }
-        if (labels != NONE) {
-            fds[labels] = labelsFd;
-        }
-        if (world != NONE) {
-            fds[world] = worldFd;
+        for (int i = 0; i < underlays.size(); i++) {
+            fds[firstUnderlay + i] = underlays.get(i).fd();
         }
         Poller old = all;
         all = new Poller(fds);
@@ -80,20 +60,8 @@ final class Doorbell {
         return !told || isReady(WAN);
     }
 
-    boolean isPageWorthALook() {
-        return !told || isReady(page);
-    }
-
-    boolean areLocatorsWorthALook() {
-        return !told || isReady(locators);
-    }
-
-    boolean areLabelsWorthALook() {
-        return !told || isReady(labels);
-    }
-
-    boolean isWorldWorthALook() {
-        return !told || isReady(world);
+    boolean isUnderlayWorthALook(int underlay) {
+        return !told || isReady(firstUnderlay + underlay);
     }
 
     boolean isPortWorthALook(int port) {

@@ -11,7 +11,7 @@ import java.lang.foreign.MemorySegment;
  * A LAN of the network that lies beyond an edge which is not ours, a VXLAN device (RFC 7348) of any make: what is written to it goes there in the open, under the VNI of the
  * network's segment at our place. What comes from it is handed in by {@link SegmentPath}, so there is nothing to read. Forwarder's thread only.
  */
-final class EdgeDevice implements LanDevice {
+final class EdgeDevice implements BridgelessDevice {
     private final WanPort wan;
     private final VirtualNetwork network;
     private final PeerAddress address;
@@ -33,11 +33,6 @@ final class EdgeDevice implements LanDevice {
     }
 
     @Override
-    public int read(MemorySegment to, long at, int maxBytes) {
-        return 0;
-    }
-
-    @Override
     public int write(MemorySegment frame, long at, int length) {
         return write(one.frame(frame, at, length, false));
     }
@@ -47,31 +42,4 @@ final class EdgeDevice implements LanDevice {
         wan.sendToEdge(address, run, network.segmentVni);
         return run.frameLength() + Vxlan.HEADER_BYTES;
     }
-
-    @Override
-    public int fd() {
-        return -1;
-    }
-
-    @Override
-    public int ifindex() {
-        return -1;
-    }
-
-    @Override
-    public void captureStation(long mac) {}
-
-    @Override
-    public void releaseStation(long mac) {}
-
-    @Override
-    public void placeStation(int portIndex, long mac) {}
-
-    @Override
-    public int portOf(long mac) {
-        return -1;
-    }
-
-    @Override
-    public void close() {}
 }

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Super-frames pass whole. Order: as called, and nothing waits here. Ownership: frames are rewritten where they stand. Locking: forwarder's thread; nothing is allocated for a packet.
  */
-final class FlowPath implements UnderlayPort.Taker, AutoCloseable {
+final class FlowPath implements UnderlayPort.Taker {
     /** What becomes of a packet to the world. */
     enum Way {
         /** It leaves here: {@link #send} it. */
@@ -118,9 +118,9 @@ final class FlowPath implements UnderlayPort.Taker, AutoCloseable {
         return used;
     }
 
-    int poll(UnderlayPort port, long now) {
+    /** What comes from the world now comes at that time. */
+    void at(long now) {
         nowNs = now;
-        return port.poll();
     }
 
     /** The largest packet of a session that goes in one piece wherever its VM moves. */
@@ -504,13 +504,6 @@ final class FlowPath implements UnderlayPort.Taker, AutoCloseable {
                     sourceHigh,
                     sourceLow,
                     sourcePort);
-        }
-    }
-
-    @Override
-    public void close() {
-        if (underlay != null) {
-            underlay.close();
         }
     }
 }

@@ -61,6 +61,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final WanPort wan;
     private final Sealing sealing;
     private final Offloads offloads;
+    private final Stalls stalls = new Stalls(counters);
     private final LocalDelivery delivery;
     private final Inside inside;
     private final Shares shares = new Shares();
@@ -72,6 +73,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final Map<String, GatewayConfig.Attachment> attachments = new HashMap<>();
     private final List<GatewayConfig.Edge> edges;
     private final List<LanPort> ports = new ArrayList<>();
+    /** What native packets come by: pages, locators, labels, the world. */
+    private final List<UnderlayPort> underlays = new ArrayList<>();
+
     /** Null when this gateway has no page. */
     private @Nullable PagePath pages;
 
@@ -142,7 +146,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             pages.mappedBy(mappings);
             pages.watchedBy(witness);
             wan.bypassedBy(pages);
-            outside.pagedBy(pages);
+            underlays.add(pages.underlay());
         }
         List<IpPrefix> ours = config.attachments().stream()
                 .flatMap(a -> a.locatorsHere().stream())
@@ -159,6 +163,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             locators.watchedBy(witness);
             wan.bypassedBy(locators);
             outside.locatedBy(locators);
+            underlays.add(locators.underlay());
             inside.locatedBy(locators);
             handoffs.locatedBy(locators.moves());
         }
@@ -169,12 +174,18 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             labels.watchedBy(witness);
             wan.bypassedBy(labels);
             outside.labelledBy(labels);
+            underlays.add(labels.underlay());
             inside.labelledBy(labels);
             handoffs.joinedBy(labels.moves());
         }
+        outside.inOrderWith(List.copyOf(underlays));
         book = new FlowBook(table, config.egress().flows());
         FlowGuard guard = new FlowGuard(book, counters);
-        world = new FlowPath(table, book, guard, config.egress(), outside(config.egress()), inside, counters);
+        world = new FlowPath(table, book, guard, config.egress(), openWorld(config.egress()), inside, counters);
+        UnderlayPort beyond = world.underlay();
+        if (beyond != null) {
+            underlays.add(beyond);
+        }
         flowMoves = new FlowMoves(table, wan, book, world, counters);
         inside.outOf(world, guard);
         outside.outOf(world);
@@ -187,7 +198,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         }
     }
 
-    private PagePort.@Nullable Opened outside(GatewayConfig.Egress egress) {
+    private PagePort.@Nullable Opened openWorld(GatewayConfig.Egress egress) {
         List<IpPrefix> prefixes = new ArrayList<>(egress.snat());
         prefixes.addAll(egress.floating());
         return egress.isNone() ? null : PagePort.openOutside(prefixes, links, fdb);
@@ -348,12 +359,17 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         preferThisThread();
         watchPorts();
         long nextTickNs = System.nanoTime();
+        stalls.sample(nextTickNs);
         while (running) {
             try {
                 long now = System.nanoTime();
                 int work = runCommands();
                 long sealNs = sealing.tick(now);
+                long ruledNs = System.nanoTime();
+                stalls.ended("it was told something", now, ruledNs);
                 boolean unread = packets(now);
+                long carriedNs = System.nanoTime();
+                stalls.ended("packets came", ruledNs, carriedNs);
                 work += timers.run(now);
                 work += delivery.flushDue(now);
                 long probeNs = prober.tick(now);
@@ -363,6 +379,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                             .forEach(network -> network.edges.forEach(
                                     edge -> edge.port().neighbours.tick(now)));
                     offloads.tick(table.peers(), now);
+                    stalls.sample(now);
                     nextTickNs = now + TICK_NS;
                 }
                 if (mappings != null) {
@@ -373,6 +390,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 locatorsNs = flowMoves.tick(now) ? Math.min(locatorsNs, now + FLOWS_SOON_NS) : locatorsNs;
                 work += streams.poll(now);
                 wan.flush();
+                stalls.ended("something was due", carriedNs, System.nanoTime());
                 if (work == 0 && !unread) {
                     sleep(
                             now,
@@ -380,8 +398,10 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 } else {
                     idleTurns = 0;
                     if (now - sleptNs > BREATHLESS_NS) {
+                        long lyingDownNs = System.nanoTime();
                         doorbell.rest(BREATH_NS);
                         sleptNs = System.nanoTime();
+                        stalls.ended("it overslept", lyingDownNs + BREATH_NS, sleptNs);
                     }
                 }
             } catch (RuntimeException e) {
@@ -390,16 +410,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             }
         }
         ports.forEach(LanPort::close);
-        if (pages != null) {
-            pages.close();
-        }
-        if (locators != null) {
-            locators.close();
-        }
-        if (labels != null) {
-            labels.close();
-        }
-        world.close();
+        underlays.forEach(UnderlayPort::close);
         wan.close();
     }
 
@@ -411,25 +422,13 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             frames += outside.poll(now);
             unread = outside.mayHaveMore();
         }
-        PagePath natively = pages;
-        if (natively != null && doorbell.isPageWorthALook()) {
-            frames += natively.underlay().poll();
-            unread |= natively.underlay().mayHaveMore();
-        }
-        LocatorPath located = locators;
-        if (located != null && doorbell.areLocatorsWorthALook()) {
-            frames += located.underlay().poll();
-            unread |= located.underlay().mayHaveMore();
-        }
-        LabelPath labelled = labels;
-        if (labelled != null && doorbell.areLabelsWorthALook()) {
-            frames += labelled.underlay().poll();
-            unread |= labelled.underlay().mayHaveMore();
-        }
-        UnderlayPort beyond = world.underlay();
-        if (beyond != null && doorbell.isWorldWorthALook()) {
-            frames += world.poll(beyond, now);
-            unread |= beyond.mayHaveMore();
+        world.at(now);
+        for (int i = 0; i < underlays.size(); i++) {
+            if (doorbell.isUnderlayWorthALook(i)) {
+                UnderlayPort underlay = underlays.get(i);
+                frames += underlay.poll();
+                unread |= underlay.mayHaveMore();
+            }
         }
         boolean backlog = false;
         for (int i = 0; i < ports.size(); i++) {
@@ -479,9 +478,11 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             until = LEAST_SLEEP_NS;
         }
         if (until > 0) {
+            long lyingDownNs = System.nanoTime();
             doorbell.sleep(until, frames, now);
             frames = 0;
             sleptNs = System.nanoTime();
+            stalls.ended("it overslept", lyingDownNs + until, sleptNs);
         }
     }
 
@@ -495,17 +496,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     }
 
     private void watchPorts() {
-        PagePath natively = pages;
-        LocatorPath located = locators;
-        LabelPath labelled = labels;
-        UnderlayPort beyond = world.underlay();
-        doorbell.watch(
-                wan.fd(),
-                natively == null ? Doorbell.NONE : natively.underlay().fd(),
-                located == null ? Doorbell.NONE : located.underlay().fd(),
-                beyond == null ? Doorbell.NONE : beyond.fd(),
-                labelled == null ? Doorbell.NONE : labelled.underlay().fd(),
-                ports);
+        doorbell.watch(wan.fd(), ports, underlays);
     }
 
     void stop() {

@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Order: as called; only what another boundary cannot take waits, in {@link Flow}. Ownership: frames are rewritten where they stand. Locking: forwarder's thread.
  */
-final class LabelPath implements Bypass, Boundary.Outbox, AutoCloseable {
+final class LabelPath implements Bypass, Boundary.Outbox {
     static final int FLOWS_MOST = 65_536;
     private static final long NS_PER_MS = 1_000_000;
     private static final long WAITING_TICK_NS = TimeUnit.MILLISECONDS.toNanos(20);
@@ -537,10 +537,5 @@ final class LabelPath implements Bypass, Boundary.Outbox, AutoCloseable {
 
     void hurry() {
         nextTickNs = 0;
-    }
-
-    @Override
-    public void close() {
-        underlay.close();
     }
 }

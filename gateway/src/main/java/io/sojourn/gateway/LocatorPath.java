@@ -36,7 +36,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A packet that waits for a VM is known by its epoch, and locators have none: it goes by the overlay, too. Order: as called, and nothing waits here. Ownership: frames are rewritten
  * where they stand. Locking: forwarder's thread.
  */
-final class LocatorPath implements Bypass, AutoCloseable {
+final class LocatorPath implements Bypass {
     private static final long NS_PER_MS = 1_000_000;
     private static final long WAITING_TICK_NS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final long IDLE_TICK_NS = TimeUnit.MILLISECONDS.toNanos(500);
@@ -646,10 +646,5 @@ final class LocatorPath implements Bypass, AutoCloseable {
     /** Something is due at once. */
     void hurry() {
         nextTickNs = 0;
-    }
-
-    @Override
-    public void close() {
-        underlay.close();
     }
 }

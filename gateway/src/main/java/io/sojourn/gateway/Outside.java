@@ -20,6 +20,7 @@ import io.sojourn.wire.Vxlan;
 import it.unimi.dsi.fastutil.longs.Long2ObjectOpenHashMap;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -88,7 +89,7 @@ final class Outside {
     private boolean runPassedOn;
     private long nowNs;
     private Witness witness = new Witness();
-    private @Nullable PagePath pages;
+    private List<UnderlayPort> beside = List.of();
     private @Nullable SegmentPath segments;
     private @Nullable LocatorPath locators;
     private @Nullable LabelPath labels;
@@ -117,9 +118,9 @@ final class Outside {
         witness = w;
     }
 
-    /** Packets come by that path as well. */
-    void pagedBy(PagePath path) {
-        pages = path;
+    /** Signals are in order with what comes by these as well. */
+    void inOrderWith(List<UnderlayPort> underlays) {
+        beside = underlays;
     }
 
     /** Packets come by locators as well. */
@@ -226,18 +227,8 @@ final class Outside {
     private void ownDatagram(Peer peer, MemorySegment s, long at, int length) {
         switch (SojournDatagram.type(s, at, length)) {
             case SojournDatagram.SIGNAL -> {
-                PagePath natively = pages;
-                if (natively != null) {
-                    natively.underlay().drain(); // what was sent before the signal and travelled beside it is before it
-                }
-                LocatorPath located = locators;
-                if (located != null) {
-                    located.underlay().drain();
-                }
-                LabelPath labelled = labels;
-                if (labelled != null) {
-                    labelled.underlay().drain();
-                }
+                // What was sent before the signal and travelled beside it is before it.
+                beside.forEach(UnderlayPort::drain);
                 control.signal(peer, s.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE), nowNs);
             }
             case SojournDatagram.STREAM_DATA, SojournDatagram.STREAM_ACK -> control.stream(peer, s, at, length, nowNs);

@@ -26,16 +26,11 @@ final class OutsiderPorts {
         return port;
     }
 
-    private final class Device implements LanDevice {
+    private final class Device implements BridgelessDevice {
         private final VirtualNetwork network;
 
         Device(VirtualNetwork network) {
             this.network = network;
-        }
-
-        @Override
-        public int read(MemorySegment to, long at, int maxBytes) {
-            return 0;
         }
 
         @Override
@@ -48,32 +43,5 @@ final class OutsiderPorts {
         public int write(FrameRun run) {
             return run.frameLength(); // no VM is there
         }
-
-        @Override
-        public int fd() {
-            return -1;
-        }
-
-        @Override
-        public int ifindex() {
-            return -1;
-        }
-
-        @Override
-        public void captureStation(long mac) {}
-
-        @Override
-        public void releaseStation(long mac) {}
-
-        @Override
-        public void placeStation(int portIndex, long mac) {}
-
-        @Override
-        public int portOf(long mac) {
-            return -1;
-        }
-
-        @Override
-        public void close() {}
     }
 }

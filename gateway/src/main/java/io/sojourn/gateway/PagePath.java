@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Super-frames pass whole: nothing is cut, and no payload is touched. Order: as called, and nothing waits here; what came before a signal is seen to before the signal
  * ({@link UnderlayPort#drain}). Ownership: frames are rewritten where they stand. Locking: forwarder's thread.
  */
-final class PagePath implements Bypass, AutoCloseable {
+final class PagePath implements Bypass {
     private final ForwardingTable table;
     private final PageTable pages;
     private final UnderlayPort underlay;
@@ -292,10 +292,5 @@ final class PagePath implements Bypass, AutoCloseable {
         return f.isV6()
                 ? f.protocol() == IpProtocol.ICMPV6 && Icmp6.isError(f.icmpType())
                 : f.protocol() == IpProtocol.ICMP && Icmp4.isError(f.icmpType());
-    }
-
-    @Override
-    public void close() {
-        underlay.close();
     }
 }

@@ -378,9 +378,10 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
             long now = System.nanoTime();
             sealing.tick(now);
             int work = outside.poll(now) + inside.poll(port(), now) + delivery.flushDue(now);
-            FlowPath beyond = world;
-            if (beyond != null && beyond.underlay() != null) {
-                work += beyond.poll(Objects.requireNonNull(beyond.underlay()), now);
+            if (world != null) {
+                world.at(now);
+                UnderlayPort beyond = world.underlay();
+                work += beyond == null ? 0 : beyond.poll();
             }
             shares.turn(inside.mayHaveMore(), now);
             wan.flush();

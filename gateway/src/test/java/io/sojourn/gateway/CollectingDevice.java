@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** What would be a device of the kernel's: what is written is collected, what is to be read is handed in. */
-class CollectingDevice implements LanDevice {
+class CollectingDevice implements BridgelessDevice {
     final List<byte[]> written = new ArrayList<>();
     final ArrayDeque<byte[]> toRead = new ArrayDeque<>();
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes());
@@ -42,29 +42,7 @@ class CollectingDevice implements LanDevice {
     }
 
     @Override
-    public int fd() {
-        return -1;
-    }
-
-    @Override
     public int ifindex() {
         return 1;
     }
-
-    @Override
-    public void captureStation(long mac) {}
-
-    @Override
-    public void releaseStation(long mac) {}
-
-    @Override
-    public void placeStation(int portIndex, long mac) {}
-
-    @Override
-    public int portOf(long mac) {
-        return -1;
-    }
-
-    @Override
-    public void close() {}
 }

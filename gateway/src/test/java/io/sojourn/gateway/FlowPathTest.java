@@ -78,7 +78,8 @@ class FlowPathTest {
             MemorySegment s = MemorySegment.ofArray(room);
             packet(s, 0, DEVICE_MAC, from, fromPort, to, toPort);
             world.toRead.add(room);
-            flows.poll(requireNonNull(flows.underlay()), System.nanoTime());
+            flows.at(System.nanoTime());
+            requireNonNull(flows.underlay()).poll();
             wan.flush();
         }
     }

@@ -50,7 +50,7 @@ class PagePathTest {
                 stage.outside,
                 stage.counters);
         stage.wan.bypassedBy(path);
-        stage.outside.pagedBy(path);
+        stage.outside.inOrderWith(List.of(path.underlay()));
         return path;
     }
 
