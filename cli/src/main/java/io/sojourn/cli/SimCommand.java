@@ -31,6 +31,7 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  sojourn sim --migrations 100000 --seed 1    0 violations, and a hash that is the same every time",
             "  sojourn sim --twice 1000                    a thousand worlds twice: each has one trace hash",
+            "  sojourn sim --mechanism ilnp                the same moves by ILNP: real borders, nonces and updates",
             "  sojourn sim --mutants                       planted faults, each of which must be found",
             "  sojourn sim --mutant no-tombstone           one of them, in the smallest world that it breaks",
             "  sojourn sim --exhaustive                    every interleaving of a small world",
@@ -109,14 +110,31 @@ final class SimCommand implements Callable<Integer> {
             description = "Where the randomness comes from (default: ${DEFAULT-VALUE}).")
     long seed = 1;
 
+    @Option(
+            names = "--mechanism",
+            paramLabel = "NAME",
+            description =
+                    "Of a campaign, --twice and --replay: overlay, or ilnp, with hosts that have no gateway (default: ${DEFAULT-VALUE}).")
+    String mechanism = "overlay";
+
     private final boolean hasTerminal = Terminal.hasOne();
     private boolean showing;
 
     @Option(names = "--json", description = "Print the result as JSON.")
     boolean json;
 
+    private boolean ilnp() {
+        if (!mechanism.equals("overlay") && !mechanism.equals("ilnp")) {
+            throw CommandFailure.wrongUse("no mechanism '" + mechanism + "' is simulated; there are: overlay, ilnp");
+        }
+        return mechanism.equals("ilnp");
+    }
+
     @Override
     public Integer call() {
+        if (ilnp() && (what.mutant != null || what.mutants || what.exhaustive || !what.incident.isEmpty())) {
+            throw CommandFailure.wrongUse("--mechanism ilnp goes with a campaign, --twice and --replay only");
+        }
         if (!what.incident.isEmpty()) {
             return incident(what.incident);
         }
@@ -162,7 +180,7 @@ final class SimCommand implements Callable<Integer> {
     }
 
     private int replay(long world) {
-        SimRunner.Replay replay = SimRunner.replay(world);
+        SimRunner.Replay replay = SimRunner.replay(world, ilnp());
         if (!printed(replay)) {
             say("%s", replay.scenario());
             replay.trace().forEach(line -> say("%s", line));
@@ -174,7 +192,7 @@ final class SimCommand implements Callable<Integer> {
 
     private int twice(long worlds) {
         SimRunner.Repeated repeated =
-                SimRunner.repeat(worlds, seed, done -> progress("%,d of %,d worlds twice", done, worlds));
+                SimRunner.repeat(worlds, seed, ilnp(), done -> progress("%,d of %,d worlds twice", done, worlds));
         if (!printed(repeated)) {
             say(
                     "%,d worlds run twice, %d with another trace hash the second time; trace hash %s",
@@ -212,8 +230,8 @@ final class SimCommand implements Callable<Integer> {
     }
 
     private int campaign() {
-        SimRunner.Campaign c =
-                SimRunner.campaign(migrations, seed, done -> progress("%,d of %,d migrations", done, migrations));
+        SimRunner.Campaign c = SimRunner.campaign(
+                migrations, seed, ilnp(), done -> progress("%,d of %,d migrations", done, migrations));
         if (!printed(c)) {
             say(
                     "%,d migrations, %,d done, %,d rolled back, %d violations; %,d packets; %.0f migrations a second; trace hash %s",
@@ -224,6 +242,11 @@ final class SimCommand implements Callable<Integer> {
                     c.packets(),
                     c.migrationsPerSecond(),
                     c.traceHash());
+            if (ilnp()) {
+                say(
+                        "%,d of %,d worlds in which a border knew less of a VM than another had: hosts without a gateway may have met it anew there",
+                        c.forgetful(), c.runs());
+            }
             c.failures().forEach(this::show);
         }
         return c.ok() ? 0 : 1;

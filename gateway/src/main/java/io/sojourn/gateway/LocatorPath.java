@@ -460,6 +460,10 @@ final class LocatorPath implements Bypass {
                 moves.cameRound(source.vm(), false, f.sourceHigh());
             }
         }
+        if (way != Way.DELIVER && via != null) {
+            // Its sender has counted it, and it gets no further.
+            witness.fromWan(via, here.network.vni, epoch, one.frame(s, frameAt, length, partial));
+        }
         if (way == Way.CONSUMED) {
             if (isUpdate) {
                 moves.heard(here, s, at + Ethernet.HEADER_BYTES);
@@ -572,10 +576,11 @@ final class LocatorPath implements Bypass {
         }
     }
 
-    /** From our locator on behalf of a VM that is at the peer's. */
+    /** From our locator on behalf of a VM that is, or was until just now, at the peer's. */
     private DropReason outFor(LocatorNetwork here, Peer peer, FrameRun run) {
         Member from = here.vm(f.sourceLow());
-        if (from == null || isHere(from.vm()) || !isSoonOrLatelyAt(from.vm(), peer)) {
+        // It may run there before we have heard of it, or be here again before all has come that it sent from there.
+        if (from == null || !isSoonOrLatelyAt(from.vm(), peer)) {
             return DropReason.SPOOFED;
         }
         if (!here.site.works(f.sourceHigh())) {
@@ -630,6 +635,12 @@ final class LocatorPath implements Bypass {
             networks.forEach(here -> here.save(saved, nowMs));
             kept.keep(saved);
         }
+    }
+
+    /** Somebody has come of whom much is known: that is not to be lost with this process. */
+    void keepSoon() {
+        nextKeepNs = System.nanoTime();
+        hurry();
     }
 
     /** Something is due at once. */

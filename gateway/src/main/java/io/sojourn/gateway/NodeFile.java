@@ -80,10 +80,12 @@ final class NodeFile {
         found.remove(new Key(network, nid));
     }
 
-    /** Instead of all that was kept before. Returns at once. */
+    /** Instead of all that was kept before, but for those that nobody has asked for yet: this process may end before somebody does. Returns at once. */
     void keep(List<Saved> nodes) {
         Path to = file;
-        if (to == null || wanted.getAndSet(List.copyOf(nodes)) != null) {
+        Map<Key, Saved> all = new HashMap<>(found);
+        nodes.forEach(node -> all.put(new Key(node.network(), node.nid()), node));
+        if (to == null || wanted.getAndSet(List.copyOf(all.values())) != null) {
             return; // whoever writes looks again
         }
         Thread.ofPlatform().name("nodes").daemon().start(() -> {

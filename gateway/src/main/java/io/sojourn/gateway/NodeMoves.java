@@ -253,7 +253,7 @@ final class NodeMoves implements MovedState {
                     correspondents,
                     known ? "" : "; what the other border knew of it has not come");
         }
-        path.hurry();
+        path.keepSoon();
     }
 
     /** An update has been understood. */

@@ -4,7 +4,19 @@ package io.sojourn.gateway;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sojourn.handoff.DestinationHandoff;
+import io.sojourn.handoff.HandoffPlan;
+import io.sojourn.handoff.MigrationId;
+import io.sojourn.handoff.Ordering;
+import io.sojourn.handoff.SourceHandoff;
+import io.sojourn.handoff.Timing;
+import io.sojourn.ilnp.BorderRouter;
+import io.sojourn.ilnp.Handover;
+import io.sojourn.ilnp.Transparency;
+import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpPrefix;
+import io.sojourn.model.identity.NodeIdentifier;
+import io.sojourn.model.location.Locator64;
 import io.sojourn.rpc.Gateway;
 import io.sojourn.rpc.Network;
 import io.sojourn.rpc.NetworkLocators;
@@ -19,6 +31,7 @@ import io.sojourn.wire.Udp;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -129,11 +142,19 @@ class LocatorPathTest {
         c.close();
     }
 
+    private static BorderRouter border(PathStage stage) {
+        return requireNonNull(requireNonNull(stage.table.network(1)).ilnp).border;
+    }
+
     static void says(PathStage stage, int from, long to) {
+        saysTo(stage, from, INSIDE, to);
+    }
+
+    private static void saysTo(PathStage stage, int from, long toHigh, long to) {
         long at = stage.wan.frameAt();
         MemorySegment s = stage.wan.frames();
         s.asSlice(at - LanPort.VNET_BYTES, LanPort.VNET_BYTES + LENGTH).fill((byte) 0);
-        udp(s, at, INSIDE, from, INSIDE, to);
+        udp(s, at, INSIDE, from, toHigh, to);
         stage.wan.reserve(WanPort.behind(at, LENGTH));
         stage.inside.frame(requireNonNull(requireNonNull(stage.table.network(1)).port), s, at, LENGTH);
         stage.wan.release();
@@ -225,6 +246,78 @@ class LocatorPathTest {
         assertIs(c.lan.written.getFirst(), INSIDE, 1, INSIDE, 2);
         assertThat(b.dropped()).isEmpty();
         assertThat(c.dropped()).isEmpty();
+    }
+
+    private Account account(PathStage stage, boolean isSource) {
+        HandoffPlan plan = new HandoffPlan(
+                new MigrationId(new UUID(1, 2)),
+                stage.vm(2).id,
+                b.id,
+                c.id,
+                new Epoch(1),
+                new Epoch(2),
+                List.of(a.id),
+                Ordering.STRICT,
+                Timing.forRtt(1_000_000));
+        Accounts accounts = new Accounts(stage.table, new Timers(), stage.counters, closed -> {});
+        Witness witness = new Witness();
+        witness.accounts(accounts);
+        stage.wan.watchedBy(witness);
+        stage.outside.watchedBy(witness);
+        pathC.watchedBy(witness);
+        return accounts.begin(
+                isSource
+                        ? Handoff.atSource(SourceHandoff.arm(plan, 0).state(), stage.vm(2), GuestSide.NONE)
+                        : Handoff.atDestination(DestinationHandoff.arm(plan, 0).state(), stage.vm(2), GuestSide.NONE));
+    }
+
+    /** A nonce of its own and a datagram follow the VM; the border keeps the one, and the VM gets the other. */
+    @Test
+    void whatFollowsAVmToItsBorderIsCountedAsReceived() {
+        says(a, 1, 2);
+        assertThat(atA.written).hasSize(2);
+        bind(2, "c", 2);
+        Account source = account(b, true);
+        Account destination = account(c, false);
+        atB.toRead.addAll(atA.written);
+        pathB.underlay().poll();
+        b.wan.flush();
+        PathStage.settle(b, c);
+
+        assertThat(c.lan.written).hasSize(1);
+        assertThat(source.statement("b", "b", Map.of()).orElseThrow().sent()).isEqualTo(2);
+        assertThat(destination.statement("c", "c", Map.of()).orElseThrow().received())
+                .isEqualTo(2);
+    }
+
+    /** The word that it runs there may be lost on the way, or come late. */
+    @Test
+    void whatAVmSendsByItsOldSiteGoesOnThoughThatHasNotHeardOfItsMove() {
+        long outsider = 0xFD64_0000_0000_0000L;
+        MemorySegment s = PathStage.copy(new byte[LENGTH]);
+        udp(s, 0, outsider, 9, locator(1), 1);
+        atA.toRead.add(s.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
+        pathA.underlay().poll();
+        saysTo(a, 1, outsider, 9);
+        assertIs(udpOf(atA.written).getLast(), locator(1), 1, outsider, 9);
+
+        Epoch next = new Epoch(2);
+        VmEntry leaving = a.vm(1);
+        long nowMs = System.nanoTime() / 1_000_000;
+        byte[] known = border(a).export(border(a).node(new NodeIdentifier(1)).orElseThrow(), nowMs);
+        leaving.onMove = true;
+        a.path.redirectOn(leaving, next, b.id, next, false);
+        PathStage.bind(1, "b", 2, b);
+        pathB.tableChanged();
+        border(b).adopt(known, new Locator64(INSIDE), Transparency.VISIBLE, Handover.SOFT, nowMs);
+        saysTo(b, 1, outsider, 9);
+        PathStage.settle(a, b);
+
+        assertThat(a.dropped()).isEmpty();
+        assertThat(b.dropped()).isEmpty();
+        assertThat(udpOf(atB.written)).isEmpty();
+        assertThat(udpOf(atA.written)).hasSize(2);
+        assertIs(udpOf(atA.written).getLast(), locator(1), 1, outsider, 9);
     }
 
     @Test

@@ -124,6 +124,21 @@ class NodeFileTest {
         assertThat(after.ours()).isEqualTo(before.ours());
     }
 
+    /** It has been killed again before the VM said a word. */
+    @Test
+    void aLifeInWhichNobodyAskedForItForgetsNothing() {
+        LocatorPath first = life();
+        talk(first);
+        Correspondent before = of(first);
+        NodeFile second = NodeFile.at(folder.resolve("nodes"));
+        second.keep(List.of(new NodeFile.Saved(PathStage.NETWORK, 77, 7, 0, 1, new byte[3])));
+        await().until(() -> NodeFile.at(folder.resolve("nodes"))
+                .take(PathStage.NETWORK, 77, 7, 0)
+                .isPresent());
+
+        assertThat(of(life()).outbound()).isEqualTo(before.outbound());
+    }
+
     @Test
     void whatIsOfAnOlderBindingIsNotTaken() {
         LocatorPath first = life();

@@ -480,6 +480,16 @@ final class Forwarder {
         }
     }
 
+    /** What comes for it under a new epoch is kept here. */
+    boolean isWaitedFor(int vm) {
+        return paths[vm].buffers.stream().anyMatch(buffer -> !buffer.active);
+    }
+
+    /** Where it was bound before; -1: nowhere. */
+    int cameFrom(int vm) {
+        return paths[vm].cameFrom;
+    }
+
     // what is left
 
     int routeTo(int vm) {

@@ -25,5 +25,7 @@ enum Loss {
     /** Sent by a guest whose binding is not active here. */
     NOT_ACTIVE,
     /** Another network's. */
-    WRONG_NETWORK
+    WRONG_NETWORK,
+    /** By ILNP: a border did not believe that it is from whom it says. */
+    NOT_BELIEVED
 }

@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  *   6 every migration ends, with nothing left over
  *   7 epochs only grow, and none is used twice
  *   8 an armed handoff completes without the controller
+ *   9 by ILNP nothing leaves a place under a locator of another
+ *  10 by ILNP nobody sees an address change, and who does not know it is told nothing
  * </pre>
  */
 final class Monitor {
@@ -44,6 +46,7 @@ final class Monitor {
     private final long recoveryNs;
     private long delivered;
     private long lost;
+    private boolean forgotten;
 
     /** @param recoveryNs after the end of a fault, what is lost or late is still its doing */
     Monitor(Timeline timeline, int vms, boolean strict, long recoveryNs, boolean logging) {
@@ -208,6 +211,41 @@ final class Monitor {
                 || counted(packet, Counter.RETURN_MISSED) > 0;
     }
 
+    /**
+     * A gateway is killed before it has kept what it learnt last, or a guest runs before what is known of it has come: to hosts without a gateway the VM may be somebody new. No more is excused by it.
+     */
+    void forgets() {
+        forgotten = true;
+    }
+
+    boolean hasForgotten() {
+        return forgotten;
+    }
+
+    /** RFC 2827: the underlay lets nothing out at a place that is not from there. */
+    void leavesFrom(boolean atHome, String place, Located located) {
+        if (!atHome) {
+            violate(
+                    9,
+                    (located.packet() == null ? "a message" : located.packet()) + " leaves " + place
+                            + " from a locator of another place");
+        }
+    }
+
+    /** By ILNP programs see one address of each other, and the octets that the other one sent, its checksum among them. */
+    void unchanged(boolean same, Packet packet) {
+        if (!same && !forgotten) {
+            violate(10, packet + " came out with other octets than it went in with");
+        }
+    }
+
+    /** Who has plain IPv6 is told nothing of locators. */
+    void notTold(boolean told, int outsider) {
+        if (told) {
+            violate(10, "outsider " + outsider + " has plain IPv6, and is sent a Locator Update");
+        }
+    }
+
     void lost(Packet packet, Loss why, int gateway) {
         if (packet.doubledByWan && packet.deliveries > 0) {
             return;
@@ -228,6 +266,7 @@ final class Monitor {
             case NOT_ACTIVE ->
                 counted(packet, Counter.EARLY_SIGN) + counted(packet, Counter.UNHELD) > 0 || disturbed(packet);
             case NO_PORT, NO_ROUTE, STALE_EPOCH -> disturbed(packet);
+            case NOT_BELIEVED -> forgotten || disturbed(packet);
             case WRONG_NETWORK -> false;
         };
         if (!excused) {

@@ -75,5 +75,16 @@ public enum Mutation {
     /** The source's QEMU is left behind, stopped. */
     SOURCE_NOT_QUIT,
     /** D answers an abort after activation with an acknowledgement. */
-    ABORT_ACKED_WHEN_ACTIVE
+    ABORT_ACKED_WHEN_ACTIVE,
+    /** By ILNP: what a border knows of a VM stays where it was. */
+    NODE_STATE_LEFT,
+    /** By ILNP: the old site sends nothing for a VM of whose activation it has not heard yet. */
+    OLD_SITE_DEAF,
+    /** By ILNP: a gateway that was killed does not read what it knew of its nodes. */
+    NODES_UNREAD;
+
+    /** It shows in worlds by ILNP only. */
+    boolean isByIlnp() {
+        return this == NODE_STATE_LEFT || this == OLD_SITE_DEAF || this == NODES_UNREAD;
+    }
 }

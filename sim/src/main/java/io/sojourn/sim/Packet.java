@@ -12,6 +12,8 @@ final class Packet {
     final long sentNs;
     int deliveries;
     boolean doubledByWan;
+    /** By ILNP: it went to where its target is, from where its source is. */
+    boolean direct;
     /** Why it was lost; null while it is on its way or when it arrived. */
     @org.jspecify.annotations.Nullable
     Loss loss;

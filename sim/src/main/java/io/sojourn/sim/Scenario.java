@@ -13,6 +13,7 @@ import java.util.SplittableRandom;
  * @param signalLoss share of signals and table updates lost; so for the others
  * @param queueNs data waits up to so long in the network, in order; signals may overtake it
  * @param bufferPackets bound of each buffer and hold
+ * @param ilnp VMs go by ILNP, visible, and are known to hosts without a gateway; otherwise by the overlay
  * @param forget gateways drop a machine when it has finished, and answer late signals without it
  */
 record Scenario(
@@ -30,6 +31,7 @@ record Scenario(
         int bufferPackets,
         boolean forget,
         long flowIntervalNs,
+        boolean ilnp,
         List<Move> moves,
         List<Fault> faults) {
 
@@ -94,6 +96,12 @@ record Scenario(
     };
     private static final String[] CORRESPONDENT_STATES = {"Armed", "Flipped", "Settled", "Disarmed"};
 
+    /** The same by ILNP. */
+    static Scenario random(long seed, boolean ilnp) {
+        Scenario scenario = random(seed);
+        return ilnp ? scenario.byIlnp() : scenario;
+    }
+
     /** A world with faults in it. */
     static Scenario random(long seed) {
         SplittableRandom random = new SplittableRandom(seed);
@@ -130,6 +138,7 @@ record Scenario(
                 random.nextInt(16) == 0 ? 3 : 100_000,
                 random.nextBoolean(),
                 (3 + random.nextInt(25)) * MS,
+                false,
                 moves,
                 faults);
     }
@@ -168,6 +177,7 @@ record Scenario(
                 100_000,
                 random.nextBoolean(),
                 (3 + random.nextInt(10)) * MS,
+                false,
                 List.copyOf(moves),
                 List.of());
     }
@@ -255,6 +265,27 @@ record Scenario(
                 random.nextBoolean() ? 0 : random.nextLong(30 * MS));
     }
 
+    private Scenario byIlnp() {
+        return new Scenario(
+                seed,
+                gateways,
+                vms,
+                oneWayNs,
+                signalLoss,
+                signalDup,
+                signalReorder,
+                dataLoss,
+                dataDup,
+                queueNs,
+                strict,
+                bufferPackets,
+                forget,
+                flowIntervalNs,
+                true,
+                moves,
+                faults);
+    }
+
     Scenario withMoves(List<Move> fewer) {
         return new Scenario(
                 seed,
@@ -271,6 +302,7 @@ record Scenario(
                 bufferPackets,
                 forget,
                 flowIntervalNs,
+                ilnp,
                 List.copyOf(fewer),
                 faults);
     }
@@ -291,6 +323,7 @@ record Scenario(
                 bufferPackets,
                 forget,
                 flowIntervalNs,
+                ilnp,
                 moves,
                 List.copyOf(fewer));
     }
@@ -311,6 +344,7 @@ record Scenario(
                 bufferPackets,
                 forget,
                 flowIntervalNs,
+                ilnp,
                 moves,
                 faults);
     }
@@ -331,7 +365,7 @@ record Scenario(
         StringBuilder text = new StringBuilder("seed " + seed + ": " + gateways + " gateways, " + vms + " VMs, rtt "
                 + rttNs() / 1000 + " us, loss " + signalLoss + " dup " + signalDup + " reorder " + signalReorder
                 + " data loss " + dataLoss + " dup " + dataDup + " queue " + queueNs / 1000 + " us"
-                + (strict ? " strict" : " relaxed") + " buffer "
+                + (ilnp ? " ilnp" : "") + (strict ? " strict" : " relaxed") + " buffer "
                 + bufferPackets + (forget ? " forget" : "") + " every " + flowIntervalNs / 1000 + " us");
         moves.forEach(m -> text.append("\n  ").append(m));
         faults.forEach(f -> text.append("\n  ").append(f));

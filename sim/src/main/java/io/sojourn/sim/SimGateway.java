@@ -64,6 +64,7 @@ final class SimGateway {
     private int life;
     private long lastKilledNs = -1;
     private Forwarder forwarder;
+    private final Optional<SimLocators> locators;
     private final Map<MigrationId, Machine> machines = new LinkedHashMap<>();
     private final ArrayDeque<Posted> events = new ArrayDeque<>();
     private boolean busy;
@@ -75,6 +76,11 @@ final class SimGateway {
         codec = new SignalCodec(World.KEY);
         clockOffsetNs = world.random.nextLong(1_000 * Scenario.SECOND);
         forwarder = newForwarder();
+        locators = world.scenario.ilnp() ? Optional.of(new SimLocators(world, this)) : Optional.empty();
+    }
+
+    SimLocators locators() {
+        return locators.orElseThrow();
     }
 
     long lastKilledNs() {
@@ -142,6 +148,23 @@ final class SimGateway {
         forwarder.clock(localNs());
         forwarder.fromWan(packet, from, epoch, relayed);
         drain();
+    }
+
+    void located(Located located, int from) {
+        if (up) {
+            forwarder.clock(localNs());
+            locators().arrived(from, located);
+            drain();
+        } else if (located.packet() != null) {
+            world.monitor.lost(located.packet(), Loss.DEAD_GATEWAY, index);
+        }
+    }
+
+    /** It is bound there, was until just now, or is on the move. */
+    boolean isSoonOrLatelyAt(int vm, int gateway) {
+        return forwarder.routeTo(vm) == gateway
+                || forwarder.cameFrom(vm) == gateway
+                || machines.values().stream().anyMatch(m -> !m.finished && world.vm(m.plan) == vm);
     }
 
     void datagram(byte[] octets, int from, boolean inOrder) {
@@ -393,15 +416,20 @@ final class SimGateway {
         switch (action) {
             case HandoffAction.Send(GatewayId to, Signal signal) -> send(to, signal, false);
             case HandoffAction.SendInOrder(GatewayId to, Signal signal) -> send(to, signal, true);
-            case HandoffAction.StartCopy() -> world.host.startCopy(plan, world.move(plan));
+            case HandoffAction.StartCopy() -> {
+                locators.ifPresent(l -> l.leaves(plan));
+                world.host.startCopy(plan, world.move(plan));
+            }
             case HandoffAction.CancelCopy() -> world.host.cancelCopy(plan);
             case HandoffAction.StopGuest() -> world.host.stopGuest(plan);
             case HandoffAction.ReleaseStream() -> world.host.releaseStream(plan);
             case HandoffAction.ResumeGuest() -> world.host.resumeGuest(plan);
             case HandoffAction.ContinueGuest() -> world.host.continueGuest(plan);
             case HandoffAction.QuitGuest() -> world.host.quitGuest(plan, machine.role);
-            case HandoffAction.RedirectOn(GatewayId to, Epoch epoch) ->
+            case HandoffAction.RedirectOn(GatewayId to, Epoch epoch) -> {
+                locators.ifPresent(l -> l.leaves(plan));
                 forwarder.redirectOn(vm, world.index(to), epoch.number());
+            }
             case HandoffAction.RedirectOff(GatewayId from, Epoch epoch, long bound) ->
                 forwarder.redirectOff(vm, world.index(from), epoch.number());
             case HandoffAction.AwaitQueueDrained(long boundNs) -> world.host.awaitDrained(plan, boundNs);
@@ -415,8 +443,10 @@ final class SimGateway {
                     forwarder.flushBuffer(vm, plan.epoch().number());
                 }
             }
-            case HandoffAction.DeliverLive() ->
+            case HandoffAction.DeliverLive() -> {
                 forwarder.deliverLive(vm, plan.epoch().number());
+                locators.ifPresent(l -> l.activated(plan));
+            }
             case HandoffAction.ReturnBuffer(GatewayId to, Epoch epoch) ->
                 post(
                         machine,
@@ -460,6 +490,9 @@ final class SimGateway {
         if (forwarder.installRoute(
                 vm, world.index(binding.gateway()), binding.epoch().number())) {
             disk.put(vm, binding);
+            if (!binding.gateway().equals(id)) {
+                locators.ifPresent(l -> l.leave(vm));
+            }
             world.monitor.mix(
                     21,
                     index * 8L + world.index(binding.gateway()),
@@ -524,6 +557,7 @@ final class SimGateway {
         events.clear();
         forwarder.die();
         forwarder = newForwarder();
+        locators.ifPresent(SimLocators::kill);
         world.host.gatewayDied(index);
         world.controller.gatewayDied(index);
     }
@@ -569,7 +603,9 @@ final class SimGateway {
     private final class Paths implements Forwarder.Out {
         @Override
         public void wan(int to, Packet packet, long epoch, boolean relayed) {
-            world.wan.data(index, to, packet, epoch, relayed);
+            if (locators.isEmpty() || !locators.get().send(to, packet, epoch, relayed)) {
+                world.wan.data(index, to, packet, epoch, relayed);
+            }
         }
 
         @Override

@@ -13,6 +13,7 @@ public final class SimRunner {
     /**
      * @param migrations at least so many were run
      * @param runs worlds, each with one to four moves, and most with faults
+     * @param forgetful worlds in which a border knew less of a VM than another one had: hosts without a gateway may have met it anew there, which is excused
      * @param traceHash over all events of all runs, 16 hexadecimal digits
      * @param packets numbered packets sent by VMs and their correspondents
      * @param failures one for each run that broke an invariant; empty is good
@@ -25,6 +26,7 @@ public final class SimRunner {
             long runs,
             long packets,
             long delivered,
+            long forgetful,
             long steps,
             String traceHash,
             double seconds,
@@ -51,29 +53,32 @@ public final class SimRunner {
     /**
      * Runs worlds with faults from {@code seed} on until that many migrations have ended.
      *
+     * @param ilnp by ILNP, with hosts that have no gateway; otherwise by the overlay
      * @param progress told now and then how many have
      */
-    public static Campaign campaign(long migrations, long seed, Consumer<Long> progress) {
+    public static Campaign campaign(long migrations, long seed, boolean ilnp, Consumer<Long> progress) {
         long startNs = System.nanoTime();
         long done = 0;
         long rolledBack = 0;
         long runs = 0;
         long packets = 0;
         long delivered = 0;
+        long forgetful = 0;
         long steps = 0;
         long hash = 0xcbf29ce484222325L;
         List<Failure> failures = new ArrayList<>();
         while (done + rolledBack < migrations && failures.size() < 10) {
             long worldSeed = worldSeed(seed, runs++);
-            Simulation.Outcome outcome = Simulation.run(Scenario.random(worldSeed), Mutation.NONE, false);
+            Simulation.Outcome outcome = Simulation.run(Scenario.random(worldSeed, ilnp), Mutation.NONE, false);
             done += outcome.done();
             rolledBack += outcome.rolledBack();
             packets += outcome.packets();
             delivered += outcome.delivered();
+            forgetful += outcome.forgot() ? 1 : 0;
             steps += outcome.steps();
             hash = (hash ^ outcome.hash()) * 0x100000001b3L;
             if (!outcome.violations().isEmpty()) {
-                failures.add(explain(worldSeed, Mutation.NONE));
+                failures.add(explain(Scenario.random(worldSeed, ilnp), Mutation.NONE));
             }
             if (runs % 1000 == 0) {
                 progress.accept(done + rolledBack);
@@ -88,6 +93,7 @@ public final class SimRunner {
                 runs,
                 packets,
                 delivered,
+                forgetful,
                 steps,
                 String.format("%016x", hash),
                 seconds,
@@ -107,13 +113,13 @@ public final class SimRunner {
      *
      * @param progress told now and then how many
      */
-    public static Repeated repeat(long worlds, long seed, Consumer<Long> progress) {
+    public static Repeated repeat(long worlds, long seed, boolean ilnp, Consumer<Long> progress) {
         List<Long> different = new ArrayList<>();
         long hash = 0xcbf29ce484222325L;
         for (long run = 0; run < worlds; run++) {
             long worldSeed = worldSeed(seed, run);
-            long first = Simulation.run(worldSeed).hash();
-            if (Simulation.run(worldSeed).hash() != first) {
+            long first = hash(worldSeed, ilnp);
+            if (hash(worldSeed, ilnp) != first) {
                 different.add(worldSeed);
             }
             hash = (hash ^ first) * 0x100000001b3L;
@@ -122,6 +128,11 @@ public final class SimRunner {
             }
         }
         return new Repeated(worlds, String.format("%016x", hash), List.copyOf(different));
+    }
+
+    private static long hash(long worldSeed, boolean ilnp) {
+        return Simulation.run(Scenario.random(worldSeed, ilnp), Mutation.NONE, false)
+                .hash();
     }
 
     /** The names of the planted faults. */
@@ -202,14 +213,16 @@ public final class SimRunner {
         Mutation mutation =
                 Mutation.valueOf(name.toUpperCase(java.util.Locale.ROOT).replace('-', '_'));
         Mutant mutant = hunt(mutation, limit, seed);
-        return mutant.killed() ? Optional.of(explain(mutant.seed(), mutation)) : Optional.empty();
+        return mutant.killed()
+                ? Optional.of(explain(Scenario.random(mutant.seed(), mutation.isByIlnp()), mutation))
+                : Optional.empty();
     }
 
     private static Mutant hunt(Mutation mutation, long limit, long seed) {
         long migrations = 0;
         for (long run = 0; migrations < limit; run++) {
             long worldSeed = worldSeed(seed, run);
-            Scenario scenario = Scenario.random(worldSeed);
+            Scenario scenario = Scenario.random(worldSeed, mutation.isByIlnp());
             Simulation.Outcome outcome = Simulation.run(scenario, mutation, false);
             migrations += Math.max(1, outcome.done() + outcome.rolledBack());
             if (!outcome.violations().isEmpty()
@@ -223,10 +236,10 @@ public final class SimRunner {
         return new Mutant(name(mutation), false, migrations, "", 0);
     }
 
-    private static Failure explain(long worldSeed, Mutation mutation) {
-        Scenario smallest = Shrinker.shrink(Scenario.random(worldSeed), mutation);
+    private static Failure explain(Scenario scenario, Mutation mutation) {
+        Scenario smallest = Shrinker.shrink(scenario, mutation);
         Simulation.Outcome outcome = Simulation.run(smallest, mutation, true);
-        return new Failure(worldSeed, outcome.violations().getFirst(), smallest.toString(), outcome.log());
+        return new Failure(scenario.seed(), outcome.violations().getFirst(), smallest.toString(), outcome.log());
     }
 
     /**
@@ -239,8 +252,8 @@ public final class SimRunner {
     public record Replay(String scenario, List<String> trace, List<String> violations, String traceHash) {}
 
     /** What a world does, event by event: a seed that was printed once is a story for ever. */
-    public static Replay replay(long worldSeed) {
-        Scenario scenario = Scenario.random(worldSeed);
+    public static Replay replay(long worldSeed, boolean ilnp) {
+        Scenario scenario = Scenario.random(worldSeed, ilnp);
         Simulation.Outcome outcome = Simulation.run(scenario, Mutation.NONE, true);
         return new Replay(
                 scenario.toString(), outcome.log(), outcome.violations(), String.format("%016x", outcome.hash()));

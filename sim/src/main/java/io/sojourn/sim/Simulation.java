@@ -13,6 +13,7 @@ final class Simulation {
      * @param hash of every event, in order: equal runs have equal hashes
      * @param violations in words; empty if the invariants held
      * @param virtualNs how long it took, in virtual time
+     * @param forgot hosts without a gateway may have met a VM anew: a border knew less of it than another one had
      * @param log what happened, if it was asked for
      */
     record Outcome(
@@ -24,6 +25,7 @@ final class Simulation {
             long packets,
             long delivered,
             long virtualNs,
+            boolean forgot,
             List<String> log) {}
 
     static Outcome run(long seed) {
@@ -51,6 +53,7 @@ final class Simulation {
                 world.sent(),
                 world.monitor.delivered(),
                 world.timeline.nowNs(),
+                world.monitor.hasForgotten(),
                 world.monitor.log());
     }
 }

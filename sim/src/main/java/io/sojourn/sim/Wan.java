@@ -13,6 +13,11 @@ final class Wan {
         void data(int to, int from, Packet packet, long epoch, boolean relayed);
 
         void signal(int to, int from, byte[] datagram, boolean inOrder);
+
+        /** By ILNP. */
+        void located(int to, int from, Located located);
+
+        boolean isUp(int gateway);
     }
 
     private final Scenario scenario;
@@ -29,7 +34,7 @@ final class Wan {
         this.random = random;
         this.monitor = monitor;
         this.receiver = receiver;
-        int parties = scenario.gateways() + 1;
+        int parties = scenario.gateways() + 1 + World.OUTSIDERS;
         lastNs = new long[parties][parties];
         cuts = new int[parties][parties];
     }
@@ -48,8 +53,51 @@ final class Wan {
         return cuts[a][b] > 0;
     }
 
+    /** An outsider is near a gateway. */
     long delayNs(int a, int b) {
-        return scenario.oneWayNs()[a][b];
+        return scenario.oneWayNs()[place(a)][place(b)] + (isOutsider(a) || isOutsider(b) ? Scenario.MS : 0);
+    }
+
+    private boolean isOutsider(int party) {
+        return party > scenario.gateways();
+    }
+
+    private int place(int party) {
+        return isOutsider(party) ? (party - scenario.gateways() - 1) % scenario.gateways() : party;
+    }
+
+    /** Data share the path with all other data; what speaks of locators takes its chance, as signals do. */
+    void located(int from, int to, Located located) {
+        Packet packet = located.packet();
+        boolean lost = random.nextDouble() < (packet == null ? scenario.signalLoss() : scenario.dataLoss());
+        if (isCut(from, to) || lost) {
+            if (packet != null) {
+                monitor.lost(packet, isCut(from, to) ? Loss.CUT : Loss.WAN, from);
+            }
+            monitor.mix(4, from, to);
+            return;
+        }
+        boolean doubled = random.nextDouble() < (packet == null ? scenario.signalDup() : scenario.dataDup());
+        if (packet != null && doubled) {
+            packet.doubledByWan = true;
+        }
+        for (int i = 0; i < (doubled ? 2 : 1); i++) {
+            long atNs = packet != null
+                    ? inOrderNs(from, to)
+                    : timeline.nowNs() + delayNs(from, to) + random.nextLong(delayNs(from, to) + 1_000_000);
+            timeline.at(atNs, () -> receiver.located(to, from, located));
+        }
+    }
+
+    /** What goes ahead of a VM, or the word that it has come: once, if at all. */
+    void state(int from, int to, Runnable arrives) {
+        if (!isCut(from, to) && random.nextDouble() >= scenario.signalLoss()) {
+            timeline.in(delayNs(from, to) + jitterNs(), () -> {
+                if (receiver.isUp(to)) {
+                    arrives.run();
+                }
+            });
+        }
     }
 
     void data(int from, int to, Packet packet, long epoch, boolean relayed) {

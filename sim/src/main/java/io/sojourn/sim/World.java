@@ -22,6 +22,9 @@ import java.util.UUID;
 /** Everything there is in one run, and the running of it. */
 final class World implements Wan.Receiver {
     static final byte[] KEY = new byte[SignalCodec.KEY_BYTES];
+    /** Hosts behind no gateway, by ILNP: in each network one that knows it, and one with plain IPv6. */
+    static final int OUTSIDERS = 2 * SimLocators.NETWORKS;
+
     static final MigrationId TOMBSTONE = new MigrationId(new UUID(0, 0));
 
     private static final long MS = Scenario.MS;
@@ -45,6 +48,8 @@ final class World implements Wan.Receiver {
     private final Timing timing;
     private final List<Fault> waiting;
     private final List<Flow> flows = new ArrayList<>();
+    private final List<SimOutsider> outsiders = new ArrayList<>();
+    private final int[] firstAt;
     private final List<Packet> packets = new ArrayList<>();
     private int faultsUnderWay;
 
@@ -69,12 +74,17 @@ final class World implements Wan.Receiver {
         }
         host = new SimHost(this);
         controller = new SimController(this);
-        monitor.unordered(controller::unordered);
+        // An outsider is told where a VM is when it is there: what goes straight then may overtake.
+        monitor.unordered(flow -> isOutsider(flow) || controller.unordered(flow));
         gateways = new SimGateway[names.length];
         for (int i = 0; i < gateways.length; i++) {
             gateways[i] = new SimGateway(this, i);
         }
         waiting = new ArrayList<>(scenario.faults());
+        firstAt = new int[vms.length];
+        for (int i = 0; scenario.ilnp() && i < OUTSIDERS; i++) {
+            outsiders.add(new SimOutsider(this, i, i / 2, partyOf(i), i % 2 == 0));
+        }
         begin();
     }
 
@@ -92,6 +102,26 @@ final class World implements Wan.Receiver {
 
     int networkOf(int vm) {
         return vm % 2;
+    }
+
+    /** @return -1: nobody */
+    int vmOf(int network, long nid) {
+        for (int vm = 0; vm < vms.length; vm++) {
+            if (networkOf(vm) == network && LocatorPackets.vmNid(vm) == nid) {
+                return vm;
+            }
+        }
+        return -1;
+    }
+
+    /** Of an outsider on the WAN. */
+    int partyOf(int outsider) {
+        return scenario.gateways() + 1 + outsider;
+    }
+
+    /** Of where the VM was first: by it outsiders know the VM for ever. */
+    long firstLocator(int vm) {
+        return LocatorPackets.locator(networkOf(vm), firstAt[vm]);
     }
 
     SimGateway gateway(int index) {
@@ -121,10 +151,17 @@ final class World implements Wan.Receiver {
                 gateway.bind(vm, binding);
             }
             host.boot(vm, at);
+            firstAt[vm] = at;
             monitor.activated(vm, 1, at);
             for (int gateway = 0; gateway < gateways.length; gateway++) {
                 flow(new FlowName(networkOf(vm), -1, vm, gateway));
                 flow(new FlowName(networkOf(vm), vm, -1, gateway));
+            }
+            for (SimOutsider outsider : outsiders) {
+                if (outsider.network() == networkOf(vm)) {
+                    flow(new FlowName(networkOf(vm), -1, vm, outsider.party()));
+                    flow(new FlowName(networkOf(vm), vm, -1, outsider.party()));
+                }
             }
             for (int other = 0; other < vms.length; other++) {
                 if (other != vm && networkOf(other) == networkOf(vm)) {
@@ -160,13 +197,26 @@ final class World implements Wan.Receiver {
     private void send(Flow flow) {
         FlowName name = flow.name;
         if (name.sourceVm() < 0) {
-            gateways[name.hostAt()].fromHost(next(flow));
+            if (isOutsider(name)) {
+                outsiderOf(name).says(next(flow));
+            } else {
+                gateways[name.hostAt()].fromHost(next(flow));
+            }
             return;
         }
         SimHost.Guest guest = host.running(name.sourceVm());
         if (guest != null) {
             gateways[guest.host].fromGuest(name.sourceVm(), next(flow));
         }
+    }
+
+    /** The other end is behind no gateway. */
+    boolean isOutsider(FlowName flow) {
+        return flow.hostAt() > gateways.length;
+    }
+
+    private SimOutsider outsiderOf(FlowName flow) {
+        return outsiders.get(flow.hostAt() - gateways.length - 1);
     }
 
     private Packet next(Flow flow) {
@@ -185,6 +235,20 @@ final class World implements Wan.Receiver {
     @Override
     public void signal(int to, int from, byte[] datagram, boolean inOrder) {
         gateways[to].datagram(datagram, from, inOrder);
+    }
+
+    @Override
+    public void located(int to, int from, Located located) {
+        if (to > gateways.length) {
+            outsiders.get(to - gateways.length - 1).arrived(located);
+        } else {
+            gateways[to].located(located, from);
+        }
+    }
+
+    @Override
+    public boolean isUp(int gateway) {
+        return gateways[gateway].isUp();
     }
 
     // faults
@@ -369,6 +433,9 @@ final class World implements Wan.Receiver {
                 return;
             }
         }
+        if (scenario.faults().isEmpty() && scenario.signalLoss() == 0 && scenario.dataLoss() == 0) {
+            judgeWays(packets.subList(packets.size() - flows.size(), packets.size()));
+        }
         for (Packet packet : packets) {
             if (packet.deliveries == 0 && packet.loss == null) {
                 monitor.violate(2, packet + " has vanished");
@@ -387,6 +454,16 @@ final class World implements Wan.Receiver {
         for (SimHost.Guest guest : host.guests()) {
             if (guest.state != SimHost.GuestState.GONE && guest.state != SimHost.GuestState.RUNNING) {
                 monitor.violate(6, "orphan: QEMU of vm" + guest.vm + " at " + guest.host + " " + guest.state);
+            }
+        }
+    }
+
+    /** Between a VM and whoever knows ILNP there is no other site, once that has been told. */
+    private void judgeWays(List<Packet> last) {
+        for (Packet packet : last) {
+            FlowName flow = packet.flow.name;
+            if (isOutsider(flow) && outsiderOf(flow).isIlnp() && !packet.direct) {
+                monitor.violate(4, packet + " goes by way of another site after all was over");
             }
         }
     }

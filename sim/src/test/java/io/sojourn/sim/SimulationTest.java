@@ -8,10 +8,19 @@ import org.junit.jupiter.api.Test;
 class SimulationTest {
     @Test
     void aThousandFaultedMigrationsBreakNoInvariant() {
-        SimRunner.Campaign campaign = SimRunner.campaign(1_000, 1, done -> {});
+        SimRunner.Campaign campaign = SimRunner.campaign(1_000, 1, false, done -> {});
         assertThat(campaign.failures()).isEmpty();
         assertThat(campaign.done()).isGreaterThan(500);
         assertThat(campaign.rolledBack()).isGreaterThan(100);
+    }
+
+    @Test
+    void threeHundredByIlnpBreakNone() {
+        SimRunner.Campaign campaign = SimRunner.campaign(300, 1, true, done -> {});
+        assertThat(campaign.failures()).isEmpty();
+        assertThat(campaign.done()).isGreaterThan(150);
+        assertThat(campaign.rolledBack()).isGreaterThan(30);
+        assertThat(SimRunner.repeat(20, 3, true, done -> {}).different()).isEmpty();
     }
 
     @Test
@@ -53,8 +62,8 @@ class SimulationTest {
                     .isEqualTo(Simulation.run(seed).hash());
         }
         assertThat(Simulation.run(1).hash()).isNotEqualTo(Simulation.run(2).hash());
-        assertThat(SimRunner.replay(17)).isEqualTo(SimRunner.replay(17));
-        assertThat(SimRunner.repeat(100, 3, done -> {}).different()).isEmpty();
+        assertThat(SimRunner.replay(17, false)).isEqualTo(SimRunner.replay(17, false));
+        assertThat(SimRunner.repeat(100, 3, false, done -> {}).different()).isEmpty();
     }
 
     @Test
