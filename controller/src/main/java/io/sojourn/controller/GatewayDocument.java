@@ -136,16 +136,28 @@ record GatewayDocument(
     }
 
     GatewayDocument withLocatorsDown(List<String> down) {
+        return with(connected, sealKey, down);
+    }
+
+    GatewayDocument withoutKey() {
+        return with(connected, "", locatorsDown);
+    }
+
+    GatewayDocument withConnected(boolean now) {
+        return with(now, sealKey, locatorsDown);
+    }
+
+    private GatewayDocument with(boolean nowConnected, @Nullable String key, @Nullable List<String> down) {
         return new GatewayDocument(
                 name,
                 site,
                 locator,
-                connected,
+                nowConnected,
                 software,
                 bootId,
                 networks,
                 host,
-                sealKey,
+                key,
                 page4,
                 page6,
                 segments,
@@ -153,52 +165,6 @@ record GatewayDocument(
                 borders,
                 otherPages,
                 down,
-                snat,
-                floating,
-                routed);
-    }
-
-    GatewayDocument withoutKey() {
-        return new GatewayDocument(
-                name,
-                site,
-                locator,
-                connected,
-                software,
-                bootId,
-                networks,
-                host,
-                "",
-                page4,
-                page6,
-                segments,
-                locators,
-                borders,
-                otherPages,
-                locatorsDown,
-                snat,
-                floating,
-                routed);
-    }
-
-    GatewayDocument withConnected(boolean now) {
-        return new GatewayDocument(
-                name,
-                site,
-                locator,
-                now,
-                software,
-                bootId,
-                networks,
-                host,
-                sealKey,
-                page4,
-                page6,
-                segments,
-                locators,
-                borders,
-                otherPages,
-                locatorsDown,
                 snat,
                 floating,
                 routed);

@@ -328,14 +328,7 @@ final class LabelPath implements Bypass, Boundary.Outbox {
     }
 
     private void plain(FrameRun run) {
-        if (run.isInOnePiece()) {
-            underlay.send(run);
-        } else {
-            for (int i = 0; i < run.count(); i++) {
-                underlay.send(one.frame(scratch, 0, run.copySegment(i, scratch, 0), false));
-            }
-        }
-        counters.add(Kind.NATIVE_OUT, run.count());
+        underlay.sendEach(run, scratch);
     }
 
     @Override

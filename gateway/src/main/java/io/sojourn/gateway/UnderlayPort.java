@@ -86,6 +86,18 @@ final class UnderlayPort implements AutoCloseable {
         }
     }
 
+    /** The same of a run in whatever shape: what is not in one piece goes frame by frame, by way of {@code scratch}. */
+    void sendEach(FrameRun run, MemorySegment scratch) {
+        if (run.isInOnePiece()) {
+            send(run);
+        } else {
+            for (int i = 0; i < run.count(); i++) {
+                send(one.frame(scratch, 0, run.copySegment(i, scratch, 0), false));
+            }
+        }
+        counters.add(Counters.Kind.NATIVE_OUT, run.count());
+    }
+
     // --- in
 
     /** Takes at most a burst; how many frames it was. */

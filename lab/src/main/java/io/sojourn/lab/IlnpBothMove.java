@@ -7,7 +7,6 @@ import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -49,13 +48,11 @@ final class IlnpBothMove extends Scenario {
 
     @Override
     Topology topology() {
-        Topology sites = Topology.threeContinents();
-        List<Topology.Link> links = new ArrayList<>(sites.links());
+        Topology topology = Topology.threeContinents();
         for (String end : List.of(PEER, SECOND.name())) {
-            sites.sites().forEach(site -> links.add(new Topology.Link(end, site.name(), RTT_MS, 0, 1000)));
-            links.add(new Topology.Link(end, Topology.CONTROLLER, RTT_MS, 0, 1000));
+            topology = topology.withOutsider(end, RTT_MS).withLink(end, Topology.CONTROLLER, RTT_MS);
         }
-        return new Topology(sites.sites(), links);
+        return topology;
     }
 
     @Override

@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -35,11 +34,7 @@ final class IlnpFlood extends IlnpUplinks {
 
     @Override
     Topology topology() {
-        Topology known = super.topology();
-        List<Topology.Link> links = new ArrayList<>(known.links());
-        known.sites().forEach(site -> links.add(new Topology.Link(ATTACKER, site.name(), RTT_MS, 0, 1000)));
-        links.add(new Topology.Link(ATTACKER, SECOND.name(), RTT_MS, 0, 1000));
-        return new Topology(known.sites(), links);
+        return super.topology().withOutsider(ATTACKER, RTT_MS).withLink(ATTACKER, SECOND.name(), RTT_MS);
     }
 
     @Override

@@ -65,10 +65,7 @@ final class IlnpForgery extends Scenario {
 
     @Override
     Topology topology() {
-        Topology sites = Topology.threeContinents();
-        List<Topology.Link> links = new ArrayList<>(sites.links());
-        sites.sites().forEach(site -> links.add(new Topology.Link(ATTACKER, site.name(), RTT_MS, 0, 1000)));
-        return new Topology(sites.sites(), links);
+        return Topology.threeContinents().withOutsider(ATTACKER, RTT_MS);
     }
 
     @Override

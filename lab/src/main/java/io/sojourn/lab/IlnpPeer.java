@@ -3,7 +3,6 @@ package io.sojourn.lab;
 
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -24,8 +23,6 @@ final class IlnpPeer extends Scenario {
     private static final int RATE_HZ = 100;
     private static final int STREAMS = 10;
     private static final int ECHO_PORT = 7;
-    private static final int DNS_PORT = 5353;
-    private static final String ZONE = "vms.example.net";
     private static final String INSIDE = "fd6f::99";
     private static final Duration REPLIES = Duration.ofSeconds(2);
     /** The first three of the schedule are lost: at 0, 1 and 3 s; the fourth goes at 6 s. */
@@ -91,10 +88,7 @@ final class IlnpPeer extends Scenario {
 
     @Override
     Topology topology() {
-        Topology sites = Topology.threeContinents();
-        List<Topology.Link> links = new ArrayList<>(sites.links());
-        sites.sites().forEach(site -> links.add(new Topology.Link(PEER, site.name(), RTT_MS, 0, 1000)));
-        return new Topology(sites.sites(), links);
+        return Topology.threeContinents().withOutsider(PEER, RTT_MS);
     }
 
     @Override
@@ -109,7 +103,7 @@ final class IlnpPeer extends Scenario {
 
     @Override
     Map<String, Object> controllerExtras() {
-        return Map.of("dns", Map.of("listen", "127.0.0.1:" + DNS_PORT, "zone", ZONE));
+        return Dig.CONTROLLER;
     }
 
     /** An independent resolver finds the VM where it is, by UDP and by TCP. */
@@ -117,8 +111,8 @@ final class IlnpPeer extends Scenario {
         GuestPlan plan = stage.mover().plan();
         String locator =
                 Topology.locator(stage.lab().topology().site(site).number(), 0).replace("::/64", "");
-        String node = plan.address6().substring(plan.address6().lastIndexOf(':') + 1);
-        String place = site + "." + Lab.NETWORK + ".networks." + ZONE + ".";
+        String node = Dig.node(stage);
+        String place = site + "." + Lab.NETWORK + ".networks." + Dig.ZONE + ".";
         Map<String, String> wanted = Map.of(
                 "AAAA", locator.replace(":0", "") + "::" + node,
                 "TYPE104", "10 0:0:0:" + node,
@@ -127,28 +121,14 @@ final class IlnpPeer extends Scenario {
                 "TYPE107", "20 " + place);
         for (String transport : List.of("+notcp", "+tcp")) {
             wanted.forEach((type, answer) -> {
-                String found = dig(stage, transport, type);
-                if (!found.lines().toList().contains(answer)) {
-                    findings.problems.add("dig " + transport + " " + plan.name() + "." + ZONE + " " + type + ": "
-                            + found.strip().replace('\n', ' ') + ", not " + answer);
+                List<String> found = Dig.answers(stage, transport, Dig.vm(stage), type);
+                if (!found.contains(answer)) {
+                    findings.problems.add(
+                            "dig " + transport + " " + Dig.vm(stage) + " " + type + ": " + found + ", not " + answer);
                 }
             });
         }
-        stage.say("  dig, by UDP and TCP: " + plan.name() + "." + ZONE + " is " + wanted.get("AAAA"));
-    }
-
-    private static String dig(Stage stage, String transport, String type) {
-        return stage.lab()
-                .place(Topology.CONTROLLER)
-                .run(
-                        "dig",
-                        "@127.0.0.1",
-                        "-p",
-                        Integer.toString(DNS_PORT),
-                        transport,
-                        "+short",
-                        stage.mover().plan().name() + "." + ZONE,
-                        type);
+        stage.say("  dig, by UDP and TCP: " + Dig.vm(stage) + " is " + wanted.get("AAAA"));
     }
 
     @Override

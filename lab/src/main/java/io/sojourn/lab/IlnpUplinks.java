@@ -3,7 +3,6 @@ package io.sojourn.lab;
 
 import io.sojourn.wan.WanControl;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -57,15 +56,7 @@ abstract class IlnpUplinks extends Scenario {
     /** Both are as long: what is seen to change is the locator, not the delay. */
     @Override
     Topology topology() {
-        Topology sites = Topology.threeContinents();
-        List<Topology.Link> links = new ArrayList<>(sites.links());
-        for (Topology.Link link : sites.links()) {
-            if (link.a().equals(home().name()) || link.b().equals(home().name())) {
-                String other = link.a().equals(home().name()) ? link.b() : link.a();
-                links.add(new Topology.Link(SECOND.name(), other, link.rttMs(), 0, link.rateMbit()));
-            }
-        }
-        return new Topology(sites.sites(), links);
+        return Topology.threeContinents().withUplink(SECOND, 0);
     }
 
     @Override

@@ -2,7 +2,6 @@
 package io.sojourn.lab;
 
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -49,10 +48,7 @@ class KernelPeer extends Scenario {
 
     @Override
     Topology topology() {
-        Topology sites = Topology.threeContinents();
-        List<Topology.Link> links = new ArrayList<>(sites.links());
-        sites.sites().forEach(site -> links.add(new Topology.Link(FAR, site.name(), RTT_MS, 0, 1000)));
-        return new Topology(sites.sites(), links);
+        return Topology.threeContinents().withOutsider(FAR, RTT_MS);
     }
 
     @Override

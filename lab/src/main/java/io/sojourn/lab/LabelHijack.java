@@ -35,10 +35,7 @@ final class LabelHijack extends Scenario {
 
     @Override
     Topology topology() {
-        Topology sites = Topology.threeContinents();
-        List<Topology.Link> links = new ArrayList<>(sites.links());
-        sites.sites().forEach(site -> links.add(new Topology.Link(THIEF, site.name(), 40, 0, 1000)));
-        return new Topology(sites.sites(), links);
+        return Topology.threeContinents().withOutsider(THIEF, 40);
     }
 
     @Override

@@ -3,7 +3,6 @@ package io.sojourn.lab;
 
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -75,10 +74,7 @@ final class LabelPeer extends Scenario {
 
     @Override
     Topology topology() {
-        Topology sites = Topology.threeContinents();
-        List<Topology.Link> links = new ArrayList<>(sites.links());
-        sites.sites().forEach(site -> links.add(new Topology.Link(PEER, site.name(), RTT_MS, 0, 1000)));
-        return new Topology(sites.sites(), links);
+        return Topology.threeContinents().withOutsider(PEER, RTT_MS);
     }
 
     @Override

@@ -2,7 +2,6 @@
 package io.sojourn.lab;
 
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -37,10 +36,7 @@ final class LegacyPeer extends Scenario {
 
     @Override
     Topology topology() {
-        Topology sites = Topology.threeContinents();
-        List<Topology.Link> links = new ArrayList<>(sites.links());
-        sites.sites().forEach(site -> links.add(new Topology.Link(LEGACY, site.name(), RTT_MS, 0, 1000)));
-        return new Topology(sites.sites(), links);
+        return Topology.threeContinents().withOutsider(LEGACY, RTT_MS);
     }
 
     @Override

@@ -39,9 +39,7 @@ final class Outsiders extends Scenario {
     }
 
     static Topology world(Topology sites) {
-        List<Topology.Link> links = new ArrayList<>(sites.links());
-        sites.sites().forEach(site -> links.add(new Topology.Link(WORLD, site.name(), RTT_MS, 0, 1000)));
-        return new Topology(sites.sites(), links);
+        return sites.withOutsider(WORLD, RTT_MS);
     }
 
     @Override

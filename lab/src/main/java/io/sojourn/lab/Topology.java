@@ -3,6 +3,7 @@ package io.sojourn.lab;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * Which sites there are and what lies between them. Addresses follow from a site's number N: its host is 100.64.N.2 and fd64:N::2 on the WAN (RFC 6598 space),
@@ -19,6 +20,8 @@ public record Topology(List<Site> sites, List<Link> links) {
     static final int CONTROLLER_NUMBER = 9;
 
     static final String CONTROLLER = "controller";
+
+    private static final int RATE_MBIT = 1_000;
 
     public record Site(String name, int number) {
         String wan4() {
@@ -85,9 +88,9 @@ public record Topology(List<Site> sites, List<Link> links) {
         List<Link> links = new ArrayList<>();
         for (int i = 0; i < names.size(); i++) {
             sites.add(new Site(names.get(i), i + 1));
-            links.add(new Link(CONTROLLER, names.get(i), 1 + rttMs[0][i], 0, 1000));
+            links.add(new Link(CONTROLLER, names.get(i), 1 + rttMs[0][i], 0, RATE_MBIT));
             for (int j = 0; j < i; j++) {
-                links.add(new Link(names.get(j), names.get(i), rttMs[j][i], 0, 1000));
+                links.add(new Link(names.get(j), names.get(i), rttMs[j][i], 0, RATE_MBIT));
             }
         }
         return new Topology(sites, links);
@@ -100,6 +103,38 @@ public record Topology(List<Site> sites, List<Link> links) {
                 links.stream()
                         .map(link -> new Link(link.a(), link.b(), link.rttMs(), link.loss(), rateMbit))
                         .toList());
+    }
+
+    /** The same with a host on the WAN beside the sites, as far from each of them. */
+    Topology withOutsider(String name, double rttMs) {
+        Topology grown = this;
+        for (Site site : sites) {
+            grown = grown.withLink(name, site.name(), rttMs);
+        }
+        return grown;
+    }
+
+    /** The same with one more link, of 1 Gbit/s. */
+    Topology withLink(String a, String b, double rttMs) {
+        return with(List.of(new Link(a, b, rttMs, 0, RATE_MBIT)));
+    }
+
+    /** The same with a second uplink of a site: to wherever its first goes, that much longer. */
+    Topology withUplink(Uplink uplink, double longerMs) {
+        String site = uplink.site().name();
+        return with(links.stream()
+                .filter(link -> link.a().equals(site) || link.b().equals(site))
+                .map(link -> new Link(
+                        uplink.name(),
+                        link.a().equals(site) ? link.b() : link.a(),
+                        link.rttMs() + longerMs,
+                        0,
+                        link.rateMbit()))
+                .toList());
+    }
+
+    private Topology with(List<Link> more) {
+        return new Topology(sites, Stream.concat(links.stream(), more.stream()).toList());
     }
 
     public Site site(String name) {

@@ -3,7 +3,6 @@ package io.sojourn.lab;
 
 import io.sojourn.model.identity.IpPrefix;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -46,15 +45,7 @@ final class TwoUplinks extends Scenario {
 
     @Override
     Topology topology() {
-        Topology sites = Topology.threeContinents();
-        List<Topology.Link> links = new ArrayList<>(sites.links());
-        for (Topology.Link link : sites.links()) {
-            if (link.a().equals(home().name()) || link.b().equals(home().name())) {
-                String other = link.a().equals(home().name()) ? link.b() : link.a();
-                links.add(new Topology.Link(SECOND.name(), other, link.rttMs() + LONGER_MS, 0, link.rateMbit()));
-            }
-        }
-        return new Topology(sites.sites(), links);
+        return Topology.threeContinents().withUplink(SECOND, LONGER_MS);
     }
 
     @Override

@@ -266,48 +266,18 @@ record Scenario(
     }
 
     private Scenario byIlnp() {
-        return new Scenario(
-                seed,
-                gateways,
-                vms,
-                oneWayNs,
-                signalLoss,
-                signalDup,
-                signalReorder,
-                dataLoss,
-                dataDup,
-                queueNs,
-                strict,
-                bufferPackets,
-                forget,
-                flowIntervalNs,
-                true,
-                moves,
-                faults);
+        return with(true, moves, faults);
     }
 
     Scenario withMoves(List<Move> fewer) {
-        return new Scenario(
-                seed,
-                gateways,
-                vms,
-                oneWayNs,
-                signalLoss,
-                signalDup,
-                signalReorder,
-                dataLoss,
-                dataDup,
-                queueNs,
-                strict,
-                bufferPackets,
-                forget,
-                flowIntervalNs,
-                ilnp,
-                List.copyOf(fewer),
-                faults);
+        return with(ilnp, fewer, faults);
     }
 
     Scenario withFaults(List<Fault> fewer) {
+        return with(ilnp, moves, fewer);
+    }
+
+    private Scenario with(boolean nowIlnp, List<Move> someMoves, List<Fault> someFaults) {
         return new Scenario(
                 seed,
                 gateways,
@@ -323,9 +293,9 @@ record Scenario(
                 bufferPackets,
                 forget,
                 flowIntervalNs,
-                ilnp,
-                moves,
-                List.copyOf(fewer));
+                nowIlnp,
+                List.copyOf(someMoves),
+                List.copyOf(someFaults));
     }
 
     Scenario withNoise(double loss, double dup, double reorder, double packetLoss, double packetDup) {
