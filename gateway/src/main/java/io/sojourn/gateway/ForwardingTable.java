@@ -378,7 +378,7 @@ final class ForwardingTable {
     private void resolveRoute(VmEntry vm) {
         if (!vm.local) {
             Peer peer = peers.get(vm.gateway);
-            if (peer == null) {
+            if (peer == null && vms.get(vm.id) == vm) { // a rehearsal's VM is in no table, nor are its gateways
                 LOG.warn("VM {}: gateway {} of its binding is not in the table", vm.id, vm.gateway);
             }
             vm.route = peer;

@@ -87,6 +87,10 @@ public final class Child {
             // never thrown away in the middle of a move.
             command.add("-XX:TieredStopAtLevel=1");
         }
+        if (arguments[0].equals("gateway")) {
+            // As the script gives them: no speculation that the first packets of a move would prove wrong.
+            command.addAll(List.of("-XX:PerMethodTrapLimit=0", "-XX:-UseTypeSpeculation"));
+        }
         String aotCache = System.getProperty("sojourn.aot", "");
         if (!aotCache.isEmpty()) {
             // Made by ./sojourn for this very class path; a second less of start for each process.
