@@ -240,6 +240,9 @@ final class Inside {
         }
         VmEntry target = port.network.vmByMac.get(f.destinationMac());
         if (target != null && target.local && (target.captured || nowNs - target.givenBackNs < GIVEN_BACK_NS)) {
+            if (target.captured) {
+                haveAnsweredByWayOfUs(port, sender);
+            }
             delivery.pass(ownLan(port), target, table.self(), 0, sender, run);
             return;
         }
@@ -255,6 +258,18 @@ final class Inside {
             }
             case RARP -> {} // an announcement: seen above, and meant for switches
             case OTHER -> counters.drop(DropReason.UNKNOWN_ETHER_TYPE);
+        }
+    }
+
+    /**
+     * A responder that turns frames round answers each the way that it came. What went the long way round just before came from us; if this one came from the station
+     * itself, the bridge would bring its answer at once, and first. Only of stations that an answer by way of us reaches.
+     */
+    private void haveAnsweredByWayOfUs(LanPort port, @Nullable VmEntry sender) {
+        if (f.isIp()
+                && f.ndKind() == NeighborDiscovery.Kind.NONE
+                && (sender != null || port.neighbours.isAt(f.isV6(), f.sourceHigh(), f.sourceLow(), f.sourceMac()))) {
+            Ethernet.putSource(run.memory(), run.frameAt(), LanPort.ANYCAST_MAC);
         }
     }
 

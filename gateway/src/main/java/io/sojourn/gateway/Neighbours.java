@@ -86,6 +86,12 @@ final class Neighbours {
         }
     }
 
+    /** Whether frames for that address would go to that MAC address, and at once. */
+    boolean isAt(boolean isV6, long high, long low, long mac) {
+        Neighbour n = table.get(isV6, high, low);
+        return n != null && n.mac == mac;
+    }
+
     /** The station has shown its MAC address. */
     void learn(boolean isV6, long high, long low, long mac, long nowNs) {
         Neighbour n = table.get(isV6, high, low);

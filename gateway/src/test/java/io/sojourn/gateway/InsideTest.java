@@ -11,6 +11,7 @@ import io.sojourn.wire.NdFrames;
 import io.sojourn.wire.NeighborDiscovery;
 import io.sojourn.wire.ParsedFrame;
 import io.sojourn.wire.SojournDatagram;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 class InsideTest {
@@ -99,6 +100,41 @@ class InsideTest {
                     .as("once: the bridge has brought the other one")
                     .containsExactly(2);
         }
+    }
+
+    /** Its answer must not overtake what the guest answers by way of us. */
+    @Test
+    void whatAStationSendsToACapturedGuestComesFromUsIfTheAnswerReachesTheStation() {
+        try (PathStage d = new PathStage("d")) {
+            PathStage.connect(d);
+            PathStage.bind(1, "d", 1, d);
+            VmEntry vm = d.vm(1);
+            vm.captured = true;
+            vm.keeping = Whereabouts.Keeping.BEHIND;
+            vm.kept = new KeptFrames(100_000);
+
+            assertThat(sourceAsKept(d, vm)).as("a station that nobody knows").isEqualTo(PathStage.mac(9));
+            d.port().neighbours.learn(false, 0, PathStage.SUBNET & 0xFFFF_FFFFL | 9, PathStage.mac(8), System.nanoTime());
+            assertThat(sourceAsKept(d, vm))
+                    .as("a station with another's address")
+                    .isEqualTo(PathStage.mac(9));
+            d.port().neighbours.learn(false, 0, PathStage.SUBNET & 0xFFFF_FFFFL | 9, PathStage.mac(9), System.nanoTime());
+            assertThat(sourceAsKept(d, vm)).isEqualTo(LanPort.ANYCAST_MAC);
+            vm.kept.close();
+        }
+    }
+
+    private static long sourceAsKept(PathStage d, VmEntry vm) {
+        long at = d.wan.frameAt();
+        int length = PathStage.udp(d.wan.frames(), at, 9, 1, 1);
+        PathStage.toMac(d.wan.frames(), at, 1);
+        d.wan.frames().asSlice(at - LanPort.VNET_BYTES, LanPort.VNET_BYTES).fill((byte) 0);
+        d.fromLan(length);
+        KeptFrames kept = Objects.requireNonNull(vm.kept);
+        HoldBuffer next = kept.next();
+        long source = Ethernet.source(next.frames(), next.frameAt());
+        kept.remove();
+        return source;
     }
 
     @Test

@@ -176,7 +176,7 @@ class PathStage implements Outside.Control, ForwardingTable.Changes, Inside.Sigh
         return requireNonNull(table.peer(other.id));
     }
 
-    private LanPort port() {
+    LanPort port() {
         return requireNonNull(requireNonNull(table.network(NETWORK)).port);
     }
 
