@@ -11,8 +11,9 @@ import java.util.stream.Stream;
 
 /**
  * A guest that is about to be resumed computes before whatever else this host has to do, for the first moments: everybody waits for its answers, its caches are
- * cold, and at once it has all the work that came while it stood still. After that it is a guest as any other. It never gets more than half of the processors so:
- * what carries its packets must have the others.
+ * cold, and at once it has all the work that came while it stood still. After that it is a guest as any other. Its processors never get more than half of the host's so:
+ * what carries its packets must have the others. The hypervisor's other threads go with them: one that waited for a processor while it held the
+ * hypervisor's lock would stop them all.
  */
 final class FirstStrokes {
     /** Long enough for what correspondents half a world away send when they have heard that it is back. */
@@ -42,7 +43,7 @@ final class FirstStrokes {
 
     private static List<Integer> threads(QemuGuest guest, int processorsAtMost) {
         List<Integer> processors = guest.processorThreads();
-        return Stream.concat(processors.stream().limit(processorsAtMost), QemuGuest.deviceThread(processors).stream())
+        return Stream.concat(processors.stream().limit(processorsAtMost), QemuGuest.serviceThreads(processors).stream())
                 .toList();
     }
 }

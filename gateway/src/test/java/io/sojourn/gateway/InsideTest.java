@@ -114,11 +114,15 @@ class InsideTest {
             vm.kept = new KeptFrames(100_000);
 
             assertThat(sourceAsKept(d, vm)).as("a station that nobody knows").isEqualTo(PathStage.mac(9));
-            d.port().neighbours.learn(false, 0, PathStage.SUBNET & 0xFFFF_FFFFL | 9, PathStage.mac(8), System.nanoTime());
+            d.port()
+                    .neighbours
+                    .learn(false, 0, PathStage.SUBNET & 0xFFFF_FFFFL | 9, PathStage.mac(8), System.nanoTime());
             assertThat(sourceAsKept(d, vm))
                     .as("a station with another's address")
                     .isEqualTo(PathStage.mac(9));
-            d.port().neighbours.learn(false, 0, PathStage.SUBNET & 0xFFFF_FFFFL | 9, PathStage.mac(9), System.nanoTime());
+            d.port()
+                    .neighbours
+                    .learn(false, 0, PathStage.SUBNET & 0xFFFF_FFFFL | 9, PathStage.mac(9), System.nanoTime());
             assertThat(sourceAsKept(d, vm)).isEqualTo(LanPort.ANYCAST_MAC);
             vm.kept.close();
         }

@@ -86,9 +86,28 @@ public final class QemuGuest implements Guest {
         return List.copyOf(threads);
     }
 
-    /** The thread that serves its devices: that of {@code processors} whose process it is. */
-    public static Optional<Integer> deviceThread(List<Integer> processors) {
-        return processors.stream().findFirst().flatMap(QemuGuest::processOf);
+    /**
+     * All threads of the process that {@code processors} are of, but these: they serve its devices, tell its events, and free what its processors no longer use. Each of them holds the lock
+     * now and then that the others need.
+     */
+    public static List<Integer> serviceThreads(List<Integer> processors) {
+        return processors.stream()
+                .findFirst()
+                .flatMap(QemuGuest::processOf)
+                .map(QemuGuest::threadsOf)
+                .orElse(List.of())
+                .stream()
+                .filter(thread -> !processors.contains(thread))
+                .toList();
+    }
+
+    private static List<Integer> threadsOf(int process) {
+        try (Stream<Path> threads = Files.list(Path.of("/proc", Integer.toString(process), "task"))) {
+            return threads.map(thread -> Integer.parseInt(thread.getFileName().toString()))
+                    .toList();
+        } catch (IOException | UncheckedIOException e) {
+            return List.of(); // it has just ended
+        }
     }
 
     /** The main thread of a process has its number (proc(5), Tgid). */

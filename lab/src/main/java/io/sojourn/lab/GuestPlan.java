@@ -54,7 +54,7 @@ record GuestPlan(
                 List.of(
                         qemu.program(),
                         "-name",
-                        "${vm}",
+                        "${vm},debug-threads=on",
                         "-nodefaults",
                         "-no-user-config",
                         "-no-reboot",
