@@ -187,6 +187,8 @@ public final class LabelHost implements AutoCloseable, Boundary.Outbox {
             if (flow != null) {
                 boundary.arrive(flow, segment, false, now);
             }
+        } else {
+            boundary.arriveError(packet, f);
         }
         inwards.rewrite(packet, ROOM, length, false);
         return write(packet, length);

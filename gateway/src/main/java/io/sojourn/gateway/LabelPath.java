@@ -12,8 +12,6 @@ import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
-import io.sojourn.wire.Icmp4;
-import io.sojourn.wire.Icmp6;
 import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv4;
 import io.sojourn.wire.Ipv6;
@@ -355,7 +353,7 @@ final class LabelPath implements Bypass, Boundary.Outbox {
         if (peer == null
                 && !here.isOurs(v6, f.sourceHigh(), f.sourceLow())
                 && !here.admits(v6, f.sourceHigh(), f.sourceLow())
-                && !isError()) {
+                && !f.isIcmpError()) {
             return DropReason.UNKNOWN_PEER;
         }
         MemorySegment s = underlay.memory();
@@ -370,13 +368,18 @@ final class LabelPath implements Bypass, Boundary.Outbox {
             Flow flow = boundary.inbound(segment);
             if (flow != null) {
                 boundary.arrive(flow, segment, underlay.isPartial(), now);
-                DropReason bad = f.parse(s, underlay.frameAt(), f.unpaddedLength());
-                if (bad.isDrop()) {
-                    return bad;
-                }
+                return again(here, peer);
             }
+        } else if (boundary.arriveError(s, f)) {
+            return again(here, peer);
         }
         return arrived(here, peer);
+    }
+
+    /** It has other ends than it came with. */
+    private DropReason again(LabelNetwork here, @Nullable Peer peer) {
+        DropReason bad = f.parse(underlay.memory(), underlay.frameAt(), f.unpaddedLength());
+        return bad.isDrop() ? bad : arrived(here, peer);
     }
 
     private @Nullable LabelNetwork own(boolean v6, long high, long low) {
@@ -438,12 +441,6 @@ final class LabelPath implements Bypass, Boundary.Outbox {
     }
 
     /** Routers on the way speak from addresses of their own. */
-    private boolean isError() {
-        return f.isV6()
-                ? f.protocol() == IpProtocol.ICMPV6 && Icmp6.isError(f.icmpType())
-                : f.protocol() == IpProtocol.ICMP && Icmp4.isError(f.icmpType());
-    }
-
     /** What a VM that has gone on says by way of its old site, to somebody who has no gateway. @return false: it is nothing of the kind */
     boolean takes(VirtualNetwork network, FrameRun run, ParsedFrame parsed) {
         LabelNetwork here = network.label;

@@ -9,9 +9,6 @@ import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
-import io.sojourn.wire.Icmp4;
-import io.sojourn.wire.Icmp6;
-import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv4;
 import io.sojourn.wire.Ipv6;
 import io.sojourn.wire.ParsedFrame;
@@ -247,7 +244,7 @@ final class PagePath implements Bypass {
         Member source = known ? inwards.member() : null;
         boolean passedOn = inwards.isPassedOn();
         if (destination == null
-                || peer == null && !isError()
+                || peer == null && !f.isIcmpError() // routers on the way speak from addresses of their own
                 || source != null && source.network() != destination.network()) {
             return DropReason.UNKNOWN_PEER;
         }
@@ -278,12 +275,5 @@ final class PagePath implements Bypass {
         counters.add(Kind.NATIVE_IN, arriving.count());
         outside.arrived(peer, network, epoch, passedOn, arriving);
         return DropReason.NONE;
-    }
-
-    /** Routers on the way speak from addresses of their own. */
-    private boolean isError() {
-        return f.isV6()
-                ? f.protocol() == IpProtocol.ICMPV6 && Icmp6.isError(f.icmpType())
-                : f.protocol() == IpProtocol.ICMP && Icmp4.isError(f.icmpType());
     }
 }

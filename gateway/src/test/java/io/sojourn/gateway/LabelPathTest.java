@@ -22,12 +22,16 @@ import io.sojourn.wire.Dhcp6;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
+import io.sojourn.wire.Icmp4;
+import io.sojourn.wire.IcmpErrors;
 import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv4;
 import io.sojourn.wire.Ipv6;
+import io.sojourn.wire.ParsedFrame;
 import io.sojourn.wire.Tcp;
 import io.sojourn.wire.Udp;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -326,6 +330,50 @@ class LabelPathTest {
         assertThat(a.dropped()).isEmpty();
         assertThat(b.dropped()).isEmpty();
         assertThat(c.dropped()).isEmpty();
+    }
+
+    /** Path MTU discovery (RFC 1191) of a connection that has moved: the host hears of the segment that it sent. */
+    @Test
+    void whatARouterSaysOfAMovedConnectionReachesTheGuestAsItsOwn() {
+        setUp();
+        move(a, b, 2);
+        vmSays(b, Tcp.ACK | Tcp.PSH, 501, 101);
+        tooBig(b.underlay.written.getFirst());
+        b.lan.written.clear();
+        settle();
+
+        MemorySegment heard = PathStage.copy(b.lan.written.stream()
+                .filter(frame -> Ipv4.protocol(PathStage.copy(frame), 14) == IpProtocol.ICMP)
+                .findFirst()
+                .orElseThrow());
+        ParsedFrame parsed = new ParsedFrame();
+        assertThat(parsed.parse(heard, 0, (int) heard.byteSize())).isEqualTo(DropReason.NONE);
+        assertThat(IpAddress.v4((int) parsed.destinationLow())).hasToString("10.10.1.10");
+        assertThat(Checksum.isIntact(Checksum.sum(heard, 14, Ipv4.HEADER_BYTES)))
+                .isTrue();
+        assertThat(Checksum.isIntact(Checksum.sum(heard, 34, parsed.l4Length())))
+                .isTrue();
+        assertThat(BigEndian.u16(heard, 34 + Icmp4.MTU_OFFSET)).isEqualTo(1280);
+        int quoted = 34 + 8;
+        assertThat(Checksum.isIntact(Checksum.sum(heard, quoted, Ipv4.HEADER_BYTES)))
+                .isTrue();
+        assertThat(IpAddress.v4((int) Ipv4.source(heard, quoted)) + ":" + Tcp.sourcePort(heard, quoted + 20))
+                .isEqualTo("10.10.1.10:7");
+        assertThat(IpAddress.v4((int) Ipv4.destination(heard, quoted)) + ":" + Tcp.destinationPort(heard, quoted + 20))
+                .isEqualTo("10.10.3.11:40000");
+        assertThat(b.dropped()).isEmpty();
+    }
+
+    /** From a router between the sites, about a segment that it could not pass on. */
+    private void tooBig(byte[] segment) {
+        MemorySegment about = PathStage.copy(segment);
+        ParsedFrame parsed = new ParsedFrame();
+        assertThat(parsed.parse(about, 0, segment.length)).isEqualTo(DropReason.NONE);
+        MemorySegment error = PathStage.copy(new byte[200]);
+        long router = IpAddress.parse("192.0.2.1").low();
+        int length = IcmpErrors.fragmentationNeeded4(error, 0, about, parsed, DEVICE_MAC, router, 1280);
+        Ethernet.putDestination(error, 0, DEVICE_MAC);
+        b.underlay.toRead.add(error.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE));
     }
 
     @Test

@@ -4,6 +4,7 @@ package io.sojourn.label;
 import io.sojourn.label.ControlMessage.Kind;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.wire.DropReason;
+import io.sojourn.wire.ParsedFrame;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.LinkedHashSet;
@@ -48,6 +49,7 @@ public final class Boundary {
     private static final long NUMBERS_APART = 1L << 20;
 
     private final FlowTable flows;
+    private final QuoteRewriter quotes = new QuoteRewriter();
     private final Supplier<Token> tokens;
     private final Outbox outbox;
     private final Set<Flow> waiting = new LinkedHashSet<>();
@@ -202,6 +204,16 @@ public final class Boundary {
         if (ended) {
             apply(flow, new LabelEvent.Ended(), nowMs);
         }
+    }
+
+    /**
+     * An ICMP error from the underlay for our host, about a segment of a connection that has moved: it and what it quotes get the ends that the host knows. False: it is
+     * nothing of the kind, and as it was.
+     *
+     * @param f describes it in {@code memory}; not any more, if it was changed
+     */
+    public boolean arriveError(MemorySegment memory, ParsedFrame f) {
+        return quotes.rewrite(memory, f, flows);
     }
 
     /**

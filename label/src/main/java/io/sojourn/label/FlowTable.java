@@ -39,6 +39,12 @@ final class FlowTable {
         return byPlaces.get(probe.inbound(s));
     }
 
+    /** What went out with those ends to the underlay. */
+    @Nullable
+    Flow departed(Segment s) {
+        return byPlaces.get(probe.outbound(s));
+    }
+
     /** The end of our side. @param isInitiator which of a label's two */
     @Nullable
     Flow labelled(long label, boolean isInitiator) {

@@ -13,6 +13,7 @@ import java.lang.foreign.MemorySegment;
 
 /** A TCP segment directly behind its IP header, where it stands; whole super-frames, too. One thread; allocates nothing. */
 public final class Segment {
+    private static final int PORTS_BYTES = 4;
     private static final MemorySegment NOTHING = Arena.global().allocate(1);
 
     MemorySegment memory = NOTHING;
@@ -32,6 +33,19 @@ public final class Segment {
 
     /** @return false: it is not TCP, a fragment, cut off, or has IPv6 extension headers; nothing may be asked then */
     public boolean locate(MemorySegment s, long ipAt, int length) {
+        if (!locateQuoted(s, ipAt, length) || tcpBytes < Tcp.HEADER_BYTES) {
+            return false;
+        }
+        int header = Tcp.headerLength(s, tcp);
+        if (header < Tcp.HEADER_BYTES || header > tcpBytes) {
+            return false;
+        }
+        flags = Tcp.flags(s, tcp);
+        return true;
+    }
+
+    /** The same of one that somebody quotes: it may be cut off behind its ports, and has ends only. */
+    boolean locateQuoted(MemorySegment s, long ipAt, int length) {
         int l4;
         int end;
         if (length >= Ipv4.HEADER_BYTES && Ipv4.version(s, ipAt) == 4) {
@@ -62,20 +76,15 @@ public final class Segment {
         }
         // Of a super-frame the IP length is what fits in 16 bits; what is there counts.
         int there = Math.min(length, Math.max(end, 0));
-        if (there < l4 + Tcp.HEADER_BYTES) {
+        if (there < l4 + PORTS_BYTES) {
             return false;
         }
         memory = s;
         ip = ipAt;
         tcp = ipAt + l4;
         tcpBytes = there - l4;
-        int header = Tcp.headerLength(s, tcp);
-        if (header < Tcp.HEADER_BYTES || header > tcpBytes) {
-            return false;
-        }
         sourcePort = Tcp.sourcePort(s, tcp);
         destinationPort = Tcp.destinationPort(s, tcp);
-        flags = Tcp.flags(s, tcp);
         return true;
     }
 

@@ -457,6 +457,16 @@ public final class ParsedFrame {
         return icmpType;
     }
 
+    /** An ICMP or ICMPv6 error, which quotes a packet; of a fragment the first. */
+    public boolean isIcmpError() {
+        if (icmpType < 0) {
+            return false;
+        }
+        return isV6()
+                ? protocol == IpProtocol.ICMPV6 && Icmp6.isError(icmpType)
+                : protocol == IpProtocol.ICMP && Icmp4.isError(icmpType);
+    }
+
     public boolean isEchoRequest() {
         return !isFragment && l4Length >= Icmp4.HEADER_BYTES && icmpType == (isV6() ? Icmp6.ECHO_REQUEST : Icmp4.ECHO);
     }
