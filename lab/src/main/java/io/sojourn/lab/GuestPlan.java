@@ -54,7 +54,7 @@ record GuestPlan(
                 List.of(
                         qemu.program(),
                         "-name",
-                        "${vm},debug-threads=on",
+                        "${vm}",
                         "-nodefaults",
                         "-no-user-config",
                         "-no-reboot",
