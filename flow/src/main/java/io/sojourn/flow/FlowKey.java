@@ -4,6 +4,7 @@ package io.sojourn.flow;
 import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.Icmp4;
 import io.sojourn.wire.Icmp6;
+import io.sojourn.wire.IcmpErrors;
 import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv4;
 import io.sojourn.wire.Ipv6;
@@ -19,9 +20,6 @@ import java.lang.foreign.MemorySegment;
 public final class FlowKey {
     /** The realm of addresses that everybody can reach. */
     public static final int OUTSIDE = 0;
-
-    /** Octets of an ICMP error before the packet that it quotes. */
-    private static final int QUOTE_OFFSET = 8;
 
     /** Why a packet belongs to no flow that it names itself. */
     public enum Found {
@@ -150,13 +148,18 @@ public final class FlowKey {
     }
 
     private Found icmp(MemorySegment s, ParsedFrame f, int ofRealm, boolean fromLocal) {
-        if (f.l4Length() < QUOTE_OFFSET) {
+        if (f.l4Length() < IcmpErrors.QUOTE_OFFSET) {
             return Found.FLOW;
         }
         int type = BigEndian.u8(s, f.l4At());
         boolean error = isV6 ? Icmp6.isError(type) : Icmp4.isError(type);
         if (error) {
-            return quoted(s, f.l4At() + QUOTE_OFFSET, f.l4Length() - QUOTE_OFFSET, ofRealm, fromLocal)
+            return quoted(
+                            s,
+                            f.l4At() + IcmpErrors.QUOTE_OFFSET,
+                            f.l4Length() - IcmpErrors.QUOTE_OFFSET,
+                            ofRealm,
+                            fromLocal)
                     ? Found.QUOTED
                     : Found.NOTHING;
         }

@@ -6,6 +6,7 @@ import io.sojourn.wire.AddressTranslation;
 import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.Checksum;
 import io.sojourn.wire.Icmp4;
+import io.sojourn.wire.IcmpErrors;
 import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv4;
 import io.sojourn.wire.Ipv6;
@@ -19,8 +20,6 @@ import java.lang.foreign.MemorySegment;
  * computed. In place; one thread.
  */
 public final class FlowRewriter {
-    private static final int QUOTE_OFFSET = 8;
-
     private final One one = new One();
     private final AddressRewriter addresses = new AddressRewriter(one);
 
@@ -132,12 +131,19 @@ public final class FlowRewriter {
     }
 
     private static void quoted(MemorySegment s, ParsedFrame f, boolean localIsSource, int newPort) {
-        long ip = f.l4At() + QUOTE_OFFSET;
+        long ip = f.l4At() + IcmpErrors.QUOTE_OFFSET;
         boolean v6 = f.isV6();
         int header = v6 ? Ipv6.HEADER_BYTES : Ipv4.headerLength(s, ip);
         int protocol = v6 ? Ipv6.nextHeader(s, ip) : Ipv4.protocol(s, ip);
-        long change =
-                port(s, ip + header, f.l4Length() - QUOTE_OFFSET - header, v6, protocol, localIsSource, false, newPort);
+        long change = port(
+                s,
+                ip + header,
+                f.l4Length() - IcmpErrors.QUOTE_OFFSET - header,
+                v6,
+                protocol,
+                localIsSource,
+                false,
+                newPort);
         if (f.moreFragments()) {
             return; // its sum goes on in other fragments all the same
         }

@@ -353,7 +353,7 @@ final class LabelPath implements Bypass, Boundary.Outbox {
         if (peer == null
                 && !here.isOurs(v6, f.sourceHigh(), f.sourceLow())
                 && !here.admits(v6, f.sourceHigh(), f.sourceLow())
-                && !f.isIcmpError()) {
+                && !f.isIcmpError()) { // routers on the way speak from addresses of their own
             return DropReason.UNKNOWN_PEER;
         }
         MemorySegment s = underlay.memory();
@@ -440,7 +440,6 @@ final class LabelPath implements Bypass, Boundary.Outbox {
         return DropReason.NONE;
     }
 
-    /** Routers on the way speak from addresses of their own. */
     /** What a VM that has gone on says by way of its old site, to somebody who has no gateway. @return false: it is nothing of the kind */
     boolean takes(VirtualNetwork network, FrameRun run, ParsedFrame parsed) {
         LabelNetwork here = network.label;

@@ -7,6 +7,7 @@ import io.sojourn.wire.AddressTranslation;
 import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.Checksum;
 import io.sojourn.wire.Icmp4;
+import io.sojourn.wire.IcmpErrors;
 import io.sojourn.wire.ParsedFrame;
 import io.sojourn.wire.Tcp;
 import java.lang.foreign.MemorySegment;
@@ -19,9 +20,6 @@ import org.jspecify.annotations.Nullable;
  * <p><i>Order</i>: none. <i>Ownership</i>: in place; checksums are updated (RFC 1624), never computed. <i>Locking</i>: none, one thread; allocates nothing.
  */
 final class QuoteRewriter implements AddressTranslation {
-    /** Octets of an ICMP error before the packet that it quotes; the same in both families. */
-    private static final int QUOTE_OFFSET = 8;
-
     private final AddressRewriter addresses = new AddressRewriter(this);
     private final Segment quoted = new Segment();
     private @Nullable Flow flow;
@@ -32,7 +30,8 @@ final class QuoteRewriter implements AddressTranslation {
     boolean rewrite(MemorySegment s, ParsedFrame f, FlowTable flows) {
         if (!f.isIcmpError()
                 || f.isFragment()
-                || !quoted.locateQuoted(s, f.l4At() + QUOTE_OFFSET, f.l4Length() - QUOTE_OFFSET)) {
+                || !quoted.locateQuoted(
+                        s, f.l4At() + IcmpErrors.QUOTE_OFFSET, f.l4Length() - IcmpErrors.QUOTE_OFFSET)) {
             return false;
         }
         Flow about = flows.departed(quoted);

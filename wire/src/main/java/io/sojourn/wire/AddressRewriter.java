@@ -23,9 +23,6 @@ import java.lang.foreign.MemorySegment;
 public final class AddressRewriter {
     private static final int DCCP = 33;
     private static final int DCCP_CHECKSUM_OFFSET = 6;
-    /** Octets of an ICMP error before the quoted packet; the same in both families. */
-    private static final int QUOTE_OFFSET = 8;
-
     private final AddressTranslation translation;
     private final ChecksumMode mode;
     private boolean changed;
@@ -100,8 +97,8 @@ public final class AddressRewriter {
 
         long covered = hasPseudoHeader ? source + (pathEndsHere ? destination : 0) : 0;
         long quote = 0;
-        if (quotes && locate(s, l4 + QUOTE_OFFSET, length - QUOTE_OFFSET)) {
-            quote = rewritePacket(s, l4 + QUOTE_OFFSET, false, true);
+        if (quotes && locate(s, l4 + IcmpErrors.QUOTE_OFFSET, length - IcmpErrors.QUOTE_OFFSET)) {
+            quote = rewritePacket(s, l4 + IcmpErrors.QUOTE_OFFSET, false, true);
         }
         int field = checksumOffset - firstOctet;
         if (checksumOffset < 0 || field < 0 || field + 2 > length) {
@@ -161,7 +158,7 @@ public final class AddressRewriter {
     }
 
     private boolean holdsQuote(MemorySegment s, long l4) {
-        if (fragmentOffset != 0 || l4Length < QUOTE_OFFSET) {
+        if (fragmentOffset != 0 || l4Length < IcmpErrors.QUOTE_OFFSET) {
             return false;
         }
         return isV6

@@ -15,6 +15,9 @@ public final class IcmpErrors {
     /** The longest frame that any method writes. */
     public static final int MAX_BYTES = Ethernet.HEADER_BYTES + Ipv6.MTU_MINIMUM_BYTES;
 
+    /** Octets of an ICMP error before the packet that it quotes; the same in both families. */
+    public static final int QUOTE_OFFSET = 8;
+
     private static final int TTL = 64;
     /** Precedence 6, internetwork control (RFC 1812 section 4.3.2.5). */
     private static final int TOS = 0xC0;
@@ -113,10 +116,7 @@ public final class IcmpErrors {
         long destination = parsed.destinationLow();
         boolean oneHost = source >>> 24 != 0 && source >>> 24 != 127 && source >>> 28 < 0xE;
         boolean toOneHost = destination >>> 28 < 0xE && !Ethernet.isGroup(parsed.destinationMac());
-        return oneHost
-                && toOneHost
-                && parsed.fragmentOffset() == 0
-                && !(parsed.protocol() == IpProtocol.ICMP && Icmp4.isError(parsed.icmpType()));
+        return oneHost && toOneHost && parsed.fragmentOffset() == 0 && !parsed.isIcmpError();
     }
 
     private static boolean isAllowed6(ParsedFrame parsed, boolean evenToGroups) {

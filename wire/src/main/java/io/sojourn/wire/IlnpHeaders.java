@@ -13,7 +13,6 @@ import java.lang.foreign.MemorySegment;
 public final class IlnpHeaders {
     private static final int PAD1 = 0;
     private static final int POINTER_OFFSET = 4;
-    private static final int QUOTE_OFFSET = 8;
     /** RFC 4443 section 3.4: unrecognized IPv6 option encountered. */
     private static final int CODE_UNRECOGNIZED_OPTION = 2;
 
@@ -127,14 +126,14 @@ public final class IlnpHeaders {
         int at = upperOffset;
         if (protocol != IpProtocol.ICMPV6
                 || laterFragment
-                || upperLength < QUOTE_OFFSET + Ipv6.HEADER_BYTES
+                || upperLength < IcmpErrors.QUOTE_OFFSET + Ipv6.HEADER_BYTES
                 || Icmp6.type(s, ip + at) != Icmp6.PARAMETER_PROBLEM
                 || Icmp6.code(s, ip + at) != CODE_UNRECOGNIZED_OPTION) {
             return false;
         }
         long pointer = BigEndian.u32(s, ip + at + POINTER_OFFSET);
-        int quoted = upperLength - QUOTE_OFFSET;
-        boolean read = !read(s, ip + at + QUOTE_OFFSET, quoted).isDrop();
+        int quoted = upperLength - IcmpErrors.QUOTE_OFFSET;
+        boolean read = !read(s, ip + at + IcmpErrors.QUOTE_OFFSET, quoted).isDrop();
         return read && nonceBytes != 0 && pointer == optionOffset;
     }
 
