@@ -18,6 +18,7 @@ import io.sojourn.hypervisor.MigrationPilot;
 import io.sojourn.hypervisor.QemuLauncher;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpAddress;
+import io.sojourn.model.identity.MacAddress;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.rpc.ArmCorrespondent;
@@ -371,6 +372,7 @@ final class Commands {
                 socket(migration, "out"),
                 parameters(destination, arm.getLimits().getBandwidthBytesPerS()),
                 new MigrationPilot.Limits(arm.getLimits().getMaxPauseMs(), MAX_PASSES),
+                entry.nics.stream().map(nic -> new MacAddress(nic.mac())).toList(),
                 ports(entry, hosted),
                 reports,
                 guests::left);

@@ -10,6 +10,7 @@ import io.sojourn.hypervisor.MigrationPilot;
 import io.sojourn.hypervisor.MigrationPilot.Decision;
 import io.sojourn.hypervisor.MigrationProgress;
 import io.sojourn.hypervisor.PathFacts;
+import io.sojourn.model.identity.MacAddress;
 import io.sojourn.rpc.MigrationReport;
 import io.sojourn.rpc.Progress;
 import io.sojourn.transfer.CarrierEvents;
@@ -48,6 +49,7 @@ final class Departure implements GuestSide {
     private final StreamToken token;
     private final Path socket;
     private final StreamParameters parameters;
+    private final List<MacAddress> macs;
     private final List<Integer> ports;
     private final Consumer<MigrationReport.Builder> reports;
     private final Consumer<HostedGuest> left;
@@ -55,6 +57,7 @@ final class Departure implements GuestSide {
     private final ExecutorService hand;
     private final MigrationPilot pilot;
     private volatile @Nullable SourceCarrier carrier;
+    private volatile @Nullable GivenFrames given;
     private volatile boolean copying;
     private volatile boolean parked;
     private volatile long bytesBeforePause;
@@ -70,6 +73,7 @@ final class Departure implements GuestSide {
             Path socket,
             StreamParameters parameters,
             MigrationPilot.Limits limits,
+            List<MacAddress> macs,
             List<Integer> ports,
             Consumer<MigrationReport.Builder> reports,
             Consumer<HostedGuest> left) {
@@ -80,6 +84,7 @@ final class Departure implements GuestSide {
         this.token = token;
         this.socket = socket;
         this.parameters = parameters;
+        this.macs = macs;
         this.ports = ports;
         this.reports = reports;
         this.left = left;
@@ -190,6 +195,7 @@ final class Departure implements GuestSide {
             carrier = c;
             forwarder.post(() -> forwarder.streams().attach(c, destination));
             copying = true;
+            given = GivenFrames.of(hosted.guest(), macs, ports);
             hosted.guest().startMigration(socket);
             pilot(c);
         } catch (RuntimeException e) {
@@ -264,8 +270,18 @@ final class Departure implements GuestSide {
     }
 
     @Override
-    public void stopGuest() {
-        hypervisor("stop", () -> hosted.guest().stop());
+    public void stopGuest(boolean asksGiven) {
+        hypervisor("stop", () -> {
+            GivenFrames asked = asksGiven ? given : null;
+            if (asked == null) {
+                hosted.guest().stop();
+                return;
+            }
+            asked.beforeStop();
+            hosted.guest().stop();
+            List<GivenFrames.Given> got = asked.afterStop();
+            forwarder.post(() -> forwarder.handoffs().given(migration, got));
+        });
     }
 
     @Override

@@ -15,7 +15,8 @@ interface GuestSide {
 
     default void cancelCopy() {}
 
-    default void stopGuest() {}
+    /** @param asksGiven also what the guest has got of what waits in its ports; answered by {@link Handoffs#given} after the guest is said to have stopped */
+    default void stopGuest(boolean asksGiven) {}
 
     default void releaseStream() {}
 

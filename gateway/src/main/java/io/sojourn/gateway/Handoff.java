@@ -52,6 +52,8 @@ final class Handoff {
     final Map<Counter, Long> counts = new EnumMap<>(Counter.class);
     /** Source: the guest's ports, watched from the start of the copy so that HOLD knows when they are empty. */
     private @Nullable QueueWatch queue;
+    /** Source: what the guest left unread is rescued when its hypervisor has said what it got. */
+    boolean asksGiven;
     /** When the guest last stopped or resumed by its hypervisor's clock; 0: it has not. */
     long guestEventUs;
     /** What it does and counts; for the certificate. */

@@ -56,9 +56,15 @@ final class Handoffs {
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(Handoffs.class);
+    /** A hypervisor that has just stopped its guest answers within a millisecond; what is redirected waits for it. */
+    private static final long GIVEN_ANSWER_NS = TimeUnit.MILLISECONDS.toNanos(20);
+
     private static final long DIRECT_FOR_NS = TimeUnit.MILLISECONDS.toNanos(500);
 
     private record TimerKey(MigrationId migration, Timer timer) {}
+
+    /** Of the question what a guest has got. */
+    private record GivenKey(MigrationId migration) {}
 
     /** Of a VM's direct ways to its ports. */
     private record DirectKey(VmId vm) {}
@@ -182,9 +188,24 @@ final class Handoffs {
         if (handoff != null) {
             handoff.guestEventUs = atUs;
             if (handoff.isLeaving()) {
-                rescueUnread(handoff);
+                if (handoff.asksGiven) {
+                    timers.set(
+                            new GivenKey(id),
+                            System.nanoTime() + GIVEN_ANSWER_NS,
+                            () -> rescueUnread(handoff, List.of()));
+                } else {
+                    rescueUnread(handoff, List.of());
+                }
             }
             apply(handoff, new HandoffEvent.GuestStopped(atNs));
+        }
+    }
+
+    /** What the stopped guest had got of what its hypervisor had read from its ports. */
+    void given(MigrationId id, List<GivenFrames.Given> given) {
+        Handoff handoff = active.get(id);
+        if (handoff != null && handoff.queue() != null) {
+            rescueUnread(handoff, given);
         }
     }
 
@@ -366,7 +387,11 @@ final class Handoffs {
                 h.guest.startCopy();
             }
             case HandoffAction.CancelCopy() -> h.guest.cancelCopy();
-            case HandoffAction.StopGuest() -> h.guest.stopGuest();
+            case HandoffAction.StopGuest() -> {
+                QueueWatch queue = h.queue();
+                h.asksGiven = queue != null && !queue.isEmpty();
+                h.guest.stopGuest(h.asksGiven);
+            }
             case HandoffAction.ReleaseStream() -> h.guest.releaseStream();
             case HandoffAction.ResumeGuest() -> h.guest.continueGuest();
             case HandoffAction.ContinueGuest() -> h.guest.continueGuest();
@@ -489,12 +514,15 @@ final class Handoffs {
     }
 
     /** A stopped guest has left frames unread: they follow it, before anything that is redirected. */
-    private void rescueUnread(Handoff h) {
+    private void rescueUnread(Handoff h, List<GivenFrames.Given> given) {
+        timers.cancel(new GivenKey(h.plan.migration()));
         Peer to = table.peer(h.plan.destination());
         QueueWatch queue = h.queue();
         if (queue != null && to != null) {
-            queue.forEachUnread(
-                    frame -> path.rescue(h.vm, to, frame, h.plan.epoch().number()));
+            queue.rescueUnread(
+                    given,
+                    (frame, isNowhereElse) ->
+                            path.rescue(h.vm, to, frame, h.plan.epoch().number(), isNowhereElse));
         }
         h.queue(null);
         long nowNs = System.nanoTime();
@@ -544,6 +572,7 @@ final class Handoffs {
     private void finish(Handoff h) {
         active.remove(h.plan.migration());
         timers.cancelIf(key -> key instanceof TimerKey k && k.migration().equals(h.plan.migration()));
+        timers.cancel(new GivenKey(h.plan.migration()));
         h.queue(null);
         h.vm.onMove = isMoving(h.vm.id);
         h.vm.watched = h.vm.onMove;

@@ -173,15 +173,17 @@ final class LocalDelivery {
         hold.begun();
     }
 
-    /** What a taken-back source delivers at once: all but the first {@code from} frames of the run. */
-    void writeRest(LanPort port, VmEntry vm, FrameRun run, int from) {
-        if (from == 0) {
+    /** What a taken-back source delivers at once: the run but its frames {@code from} to {@code to}, the latter exclusive. */
+    void writeBut(LanPort port, VmEntry vm, FrameRun run, int from, int to) {
+        if (from == to) {
             write(port, vm, run);
             return;
         }
-        for (int i = from; i < run.count(); i++) {
-            int length = run.copySegment(i, rest, 0);
-            write(port, vm, one.frame(rest, 0, length, false));
+        for (int i = 0; i < run.count(); i++) {
+            if (i < from || i >= to) {
+                int length = run.copySegment(i, rest, 0);
+                write(port, vm, one.frame(rest, 0, length, false));
+            }
         }
     }
 

@@ -495,11 +495,13 @@ final class Outside {
                 if (!returned) {
                     delivery.keep(vm, run, mac);
                 } else if (port != null) {
-                    int twice = (int) Math.min(vm.rescuedHere, run.count());
+                    int nowhere = (int) Math.min(vm.readInVain, run.count());
+                    int twice = (int) Math.min(vm.rescuedHere, run.count() - nowhere);
+                    vm.readInVain -= nowhere;
                     vm.rescuedHere -= twice;
                     Ethernet.putDestination(run.memory(), run.frameAt(), mac);
                     Ethernet.putSource(run.memory(), run.frameAt(), LanPort.ANYCAST_MAC);
-                    delivery.writeRest(port, vm, run, twice);
+                    delivery.writeBut(port, vm, run, nowhere, nowhere + twice);
                 }
                 return;
             }

@@ -95,11 +95,15 @@ final class PacketPath {
     }
 
     /** A frame that the guest has left unread goes before all that is redirected. */
-    void rescue(VmEntry vm, Peer to, MemorySegment frame, long epoch) {
+    void rescue(VmEntry vm, Peer to, MemorySegment frame, long epoch, boolean isNowhereElse) {
         VmEntry.Nic nic = vm.nicWithMac(Ethernet.destination(frame, 0));
         if (nic != null) {
             wan.sendCopy(to, frame, 0, (int) frame.byteSize(), nic.network().vni, epoch);
-            vm.rescuedHere++;
+            if (isNowhereElse) {
+                vm.readInVain++;
+            } else {
+                vm.rescuedHere++;
+            }
             vm.counts.rescued++;
             counters.add(Counters.Kind.RESCUED);
         } else {
@@ -155,6 +159,7 @@ final class PacketPath {
         vm.local = true;
         vm.gateway = table.self();
         vm.returnTo = null;
+        vm.readInVain = 0;
         vm.rescuedHere = 0;
         KeptFrames kept = vm.kept;
         if (kept == null || kept.isEmpty()) {

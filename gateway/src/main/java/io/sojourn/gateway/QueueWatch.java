@@ -4,7 +4,9 @@ package io.sojourn.gateway;
 import io.sojourn.linux.TapQueue;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
@@ -51,12 +53,33 @@ final class QueueWatch implements AutoCloseable {
         }
     }
 
-    /** The frames themselves, each port's oldest first; valid during the call only. */
-    void forEachUnread(Consumer<MemorySegment> frame) {
+    /** What becomes of a frame that the guest never got; it is valid during the call only. */
+    interface Rescue {
+        void frame(MemorySegment frame, boolean isNowhereElse);
+    }
+
+    /**
+     * The frames themselves: first those that are nowhere else, then each port's, oldest first.
+     *
+     * @param given what is known of how much the guest got
+     */
+    void rescueUnread(List<GivenFrames.Given> given, Rescue rescue) {
+        Set<TapQueue> lacking = new HashSet<>();
+        for (TapQueue queue : queues) {
+            for (GivenFrames.Given port : given) {
+                if (port.port() == queue.ifindex()) {
+                    queue.readInVainAfter(port.frames());
+                    if (port.lost() && queue.poll() > 0 && queue.unreadCount() > 0) {
+                        rescue.frame(queue.unread(0), true);
+                        lacking.add(queue);
+                    }
+                }
+            }
+        }
         for (TapQueue queue : queues) {
             if (queue.poll() > 0) {
-                for (int i = 0; i < queue.unreadCount(); i++) {
-                    frame.accept(queue.unread(i));
+                for (int i = lacking.contains(queue) ? 1 : 0; i < queue.unreadCount(); i++) {
+                    rescue.frame(queue.unread(i), false);
                 }
             }
         }

@@ -134,7 +134,7 @@ final class Recovery {
         }
 
         @Override
-        public void stopGuest() {
+        public void stopGuest(boolean asksGiven) {
             background(() -> {
                 guests.require(vm).guest().stop();
                 post(new HandoffEvent.GuestStopped(System.nanoTime()));

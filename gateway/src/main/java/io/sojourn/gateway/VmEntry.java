@@ -73,7 +73,9 @@ final class VmEntry extends Whereabouts {
     /** Source, taking back: whose marked packets are the returned ones. */
     @Nullable
     GatewayId returnsFrom;
-    /** Source, taking back: so many of those that are returned first still wait in the port's queue as well. */
+    /** Source, taking back: so many of those that are returned first are nowhere else ({@link io.sojourn.hypervisor.ReceiveQueues}). */
+    long readInVain;
+    /** Source, taking back: so many of those that are returned next still wait in the port's queue as well. */
     long rescuedHere;
     /** Destination, aborted: where packets marked with {@code returnEpoch} go at once. */
     @Nullable

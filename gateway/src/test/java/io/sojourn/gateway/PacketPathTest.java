@@ -103,7 +103,7 @@ class PacketPathTest {
         int length = PathStage.udp(a.wan.frames(), at, 9, 1, 1);
         PathStage.toMac(a.wan.frames(), at, 1);
         byte[] unread = a.wan.frames().asSlice(at, length).toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
-        a.path.rescue(atA, a.peer(b), PathStage.copy(unread), 2);
+        a.path.rescue(atA, a.peer(b), PathStage.copy(unread), 2, false);
         a.path.letGo(atA, epoch(2));
         a.fromLan(9, 1, 4);
         a.wan.flush();
@@ -127,6 +127,21 @@ class PacketPathTest {
         settle(a);
 
         assertThat(a.delivered(1)).containsExactly(3, 4);
+    }
+
+    @Test
+    void whatTheHypervisorHadReadInVainAndComesBackIsGiven() {
+        VmEntry atA = a.vm(1);
+        a.path.redirectOn(atA, epoch(2), b.id, epoch(2), false);
+        atA.readInVain = 1;
+        atA.rescuedHere = 2;
+        a.path.redirectOff(atA, epoch(2), b.id, epoch(2), BOUND);
+        for (int number = 1; number <= 4; number++) {
+            b.toWan(a, 2, 1, number, 2);
+        }
+        settle(a);
+
+        assertThat(a.delivered(1)).containsExactly(1, 4);
     }
 
     @Test

@@ -122,6 +122,11 @@ public final class QemuGuest implements Guest {
         }
     }
 
+    /** Finds the receive queues of its NICs, to ask them when it has been stopped. */
+    public ReceiveQueues receiveQueues() {
+        return ReceiveQueues.of(qmp);
+    }
+
     /** The connection below, for commands that only QEMU knows. */
     public QmpClient qmp() {
         return qmp;

@@ -15,7 +15,7 @@ import org.awaitility.core.ConditionTimeoutException;
 
 /**
  * A real Linux guest for system tests: Debian's cloud kernel and a busybox initramfs of one script, made once under {@code target/guest}. It counts
- * on its console ten times a second ({@code tick N}) and writes {@code dirty=N} KiB to memory in a loop if asked.
+ * on its console ten times a second ({@code tick N}), writes {@code dirty=N} KiB to memory in a loop if asked, and brings its NIC up if told {@code net}.
  */
 final class TestGuest {
     static final String UP = "SOJOURN-GUEST-UP";
@@ -92,13 +92,15 @@ final class TestGuest {
     }
 
     static synchronized Path initrd() {
+        kernel(); // its modules are in there
         Path initrd = DIRECTORY.resolve("initrd.gz");
         if (!Files.exists(initrd)) {
             try {
                 Files.createDirectories(DIRECTORY.resolve("ird"));
                 Files.writeString(DIRECTORY.resolve("ird/init"), INIT);
                 sh(
-                        "cd ird && chmod 755 init && mkdir -p bin proc sys dev tmp && cp /bin/busybox bin/"
+                        "cd ird && chmod 755 init && mkdir -p bin proc sys dev tmp modules && cp /bin/busybox bin/"
+                                + " && cp $(find ../root/lib/modules -name '*virtio_[pnr]*.ko' -o -name virtio.ko -o -name '*failover.ko') modules/"
                                 + " && find . | busybox cpio -o -H newc | gzip -1 > ../initrd.part && mv ../initrd.part ../initrd.gz");
             } catch (IOException e) {
                 throw new IllegalStateException(e);
@@ -112,7 +114,12 @@ final class TestGuest {
             /bin/busybox --install -s /bin
             mount -t proc p /proc; mount -t sysfs s /sys; mount -t devtmpfs d /dev; mount -t tmpfs -o size=80% t /tmp
             DIRTY=0
-            for w in $(cat /proc/cmdline); do case $w in dirty=*) DIRTY=${w#dirty=};; esac; done
+            NET=
+            for w in $(cat /proc/cmdline); do case $w in dirty=*) DIRTY=${w#dirty=};; net) NET=yes;; esac; done
+            if [ $NET ]; then
+              for round in 1 2 3; do for m in /modules/*; do insmod $m 2>/dev/null; done; done # each after what it needs
+              ip link set eth0 up
+            fi
             echo SOJOURN-GUEST-UP
             ( i=0; while true; do i=$((i+1)); echo tick $i; sleep 0.1; done ) &
             if [ $DIRTY -gt 0 ]; then

@@ -26,8 +26,8 @@ import java.util.EnumSet;
  * One thread owns this; it must poll often enough that the socket's buffer of 8 MiB does not overflow (such frames are counted, but not kept).
  */
 public final class TapQueue implements AutoCloseable {
-    /** How many frames can be given back. */
-    public static final int KEPT_FRAMES = 1024;
+    /** How many frames can be given back: as many as the queue of a guest's tap takes. */
+    public static final int KEPT_FRAMES = 4096;
 
     /** The longest frame that can be given back; longer ones (super-frames) are counted only. */
     public static final int KEPT_BYTES = 2048;
@@ -51,6 +51,7 @@ public final class TapQueue implements AutoCloseable {
     private long read;
     private long dropped;
     private long waitingBefore;
+    private long readOfUse = Long.MAX_VALUE;
     private int unreadCount;
 
     private TapQueue(int ifindex) {
@@ -70,12 +71,22 @@ public final class TapQueue implements AutoCloseable {
         return new TapQueue(ifindex);
     }
 
+    /** The tap that is watched. */
+    public int ifindex() {
+        return ifindex;
+    }
+
+    /** Whatever QEMU has read of the tap after its first {@code frames} (by {@code tx_packets}) the guest has never got: from now on it counts as unread. */
+    public void readInVainAfter(long frames) {
+        readOfUse = frames;
+    }
+
     /** Takes note of what has been queued and read since the last poll; returns {@link #depth}. */
     public long poll() {
         // Counters first: what they count has been seen by the socket for sure, so depth never comes out too small.
         LinkStats stats = links.stats(ifindex);
         long newlyDropped = stats.txDropped() - droppedBefore - dropped;
-        read = stats.txPackets() - readBefore;
+        read = Math.min(stats.txPackets(), readOfUse) - readBefore;
         dropped += newlyDropped;
         while (true) {
             int bytes = socket.receive(received, 0, VNET + KEPT_BYTES);
