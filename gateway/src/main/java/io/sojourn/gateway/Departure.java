@@ -5,6 +5,7 @@ import io.sojourn.handoff.HandoffEvent;
 import io.sojourn.handoff.MigrationId;
 import io.sojourn.hypervisor.GuestEvent;
 import io.sojourn.hypervisor.GuestState;
+import io.sojourn.hypervisor.HypervisorException;
 import io.sojourn.hypervisor.MigrationPhase;
 import io.sojourn.hypervisor.MigrationPilot;
 import io.sojourn.hypervisor.MigrationPilot.Decision;
@@ -23,6 +24,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -118,8 +120,7 @@ final class Departure implements GuestSide {
             case GuestEvent.MigrationStatus(MigrationPhase phase, long atUs, long receivedNs) -> {
                 LOG.debug("VM {}: migration {}", hosted.vm, phase);
                 if (phase == MigrationPhase.FAILED) {
-                    copying = false;
-                    post(new HandoffEvent.StreamFailed("QEMU at the source gave the migration up"));
+                    copyFailed("QEMU at the source gave the migration up");
                 }
             }
             case GuestEvent.Disconnected(String reason, long receivedNs) -> {
@@ -128,6 +129,28 @@ final class Departure implements GuestSide {
             }
             case GuestEvent.MigrationPass(int pass, long atUs, long receivedNs) -> passBegan(pass);
             case GuestEvent.ShutDown s -> {}
+        }
+    }
+
+    /** Says so at once if the guest may stand still, else with what QEMU has to say of it. */
+    private void copyFailed(String reason) {
+        copying = false;
+        if (parked) {
+            post(new HandoffEvent.StreamFailed(reason));
+            return;
+        }
+        try {
+            hand.execute(() -> post(new HandoffEvent.StreamFailed(reason + qemuError())));
+        } catch (RejectedExecutionException e) {
+            LOG.debug("VM {}: {}, after the end of its handoff", hosted.vm, reason);
+        }
+    }
+
+    private String qemuError() {
+        try {
+            return hosted.guest().progress().error().map(why -> ": " + why).orElse("");
+        } catch (HypervisorException e) {
+            return ""; // it is gone, or has no time
         }
     }
 
@@ -187,8 +210,7 @@ final class Departure implements GuestSide {
 
                         @Override
                         public void failed(String reason) {
-                            copying = false;
-                            post(new HandoffEvent.StreamFailed(reason));
+                            copyFailed(reason);
                         }
                     },
                     forwarder::wake);

@@ -88,8 +88,10 @@ public final class Child {
             command.add("-XX:TieredStopAtLevel=1");
         }
         if (arguments[0].equals("gateway")) {
-            // As the script gives them: no speculation that the first packets of a move would prove wrong.
-            command.addAll(List.of("-XX:PerMethodTrapLimit=0", "-XX:-UseTypeSpeculation"));
+            // As the script gives them: no speculation that the first packets of a move would prove wrong, and room for
+            // the streams of several guests.
+            command.addAll(
+                    List.of("-XX:PerMethodTrapLimit=0", "-XX:-UseTypeSpeculation", "-XX:MaxDirectMemorySize=1g"));
         }
         String aotCache = System.getProperty("sojourn.aot", "");
         if (!aotCache.isEmpty()) {

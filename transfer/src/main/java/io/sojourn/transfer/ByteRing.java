@@ -33,6 +33,7 @@ public final class ByteRing {
     private final @Nullable MemorySegment[] chunks;
     private final @Nullable ByteBuffer[] views;
     private final AtomicInteger users = new AtomicInteger(2);
+    private final Runnable left;
 
     private volatile long published;
     private volatile long released;
@@ -46,6 +47,12 @@ public final class ByteRing {
 
     /** An empty ring of {@code capacityBytes}, a power of two of at least 256 KiB. */
     public ByteRing(int capacityBytes) {
+        this(capacityBytes, () -> {});
+    }
+
+    /** @param left told once when both sides have closed, on the thread of the second */
+    ByteRing(int capacityBytes, Runnable left) {
+        this.left = left;
         if (Integer.bitCount(capacityBytes) != 1 || capacityBytes < CHUNK_BYTES) {
             throw new IllegalArgumentException(
                     "a ring of " + capacityBytes + " B is not a power of two of at least 256 KiB");
@@ -301,6 +308,7 @@ public final class ByteRing {
                     SPARE.giveBack(chunk);
                 }
             }
+            left.run();
         }
     }
 

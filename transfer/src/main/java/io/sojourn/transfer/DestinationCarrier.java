@@ -34,7 +34,7 @@ public final class DestinationCarrier implements StreamEnd {
 
     private DestinationCarrier(
             StreamToken token, Path socket, StreamParameters parameters, CarrierEvents events, Runnable wake) {
-        ring = new ByteRing(parameters.ringBytes());
+        ring = RingBudget.OF_PROCESS.ring(parameters.ringBytes());
         receiver = new StreamReceiver(token, ring);
         this.socket = socket;
         this.events = events;

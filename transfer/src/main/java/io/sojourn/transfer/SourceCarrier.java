@@ -63,7 +63,7 @@ public final class SourceCarrier implements StreamEnd {
             StreamParameters parameters,
             CarrierEvents events,
             Runnable wake) {
-        ring = new ByteRing(parameters.ringBytes());
+        ring = RingBudget.OF_PROCESS.ring(parameters.ringBytes());
         sender = new StreamSender(token, ring, parameters);
         this.socket = socket;
         this.server = server;
@@ -113,6 +113,8 @@ public final class SourceCarrier implements StreamEnd {
             // close() or fail(), which have said why
         } catch (IOException e) {
             sender.fail("QEMU's migration connection at the source broke: " + e.getMessage());
+        } catch (TransferException e) {
+            sender.fail(String.valueOf(e.getMessage()));
         } finally {
             removeSocket();
             ring.closeProducer();

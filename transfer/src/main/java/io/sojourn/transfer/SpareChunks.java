@@ -25,11 +25,16 @@ final class SpareChunks {
         this.most = most;
     }
 
-    /** With whatever its last user left in it. */
+    /** With whatever its last user left in it. @throws TransferException if there is no memory */
     MemorySegment take() {
         MemorySegment chunk = spare.poll();
         if (chunk == null) {
-            return Arena.ofAuto().allocate(chunkBytes, 64);
+            try {
+                return Arena.ofAuto().allocate(chunkBytes, 64);
+            } catch (OutOfMemoryError e) {
+                throw new TransferException(
+                        "no memory for a stream: " + e.getMessage() + "; raise -XX:MaxDirectMemorySize", e);
+            }
         }
         count.decrementAndGet();
         return chunk;

@@ -154,7 +154,12 @@ public final class StreamReceiver implements StreamEnd {
         if (from > cumulative && !held.add(from, upTo)) {
             return false;
         }
-        ring.place(from, in, payloadAt + (from - offset), fresh);
+        try {
+            ring.place(from, in, payloadAt + (from - offset), fresh);
+        } catch (TransferException e) {
+            fail(String.valueOf(e.getMessage()));
+            return true;
+        }
         highest = Math.max(highest, upTo);
         if (from == cumulative) {
             long next = upTo;
