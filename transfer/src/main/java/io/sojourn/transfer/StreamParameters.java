@@ -34,6 +34,7 @@ public record StreamParameters(
     public static final long UNCAPPED_BYTES_PER_S = Long.MAX_VALUE / 4;
 
     private static final int MIB = 1 << 20;
+    private static final int FLOOR_OF_CAP = 50;
 
     public StreamParameters {
         if (maxPayloadBytes < 256 || maxPayloadBytes > 65_000) {
@@ -68,14 +69,16 @@ public record StreamParameters(
                 30_000);
     }
 
+    /** Who says what the path may be used for has said as well that a little of it is no harm: delays of a host that is short of processors are not the path's. */
     public StreamParameters withCapBytesPerS(long bytesPerS) {
+        long littleBytesPerS = bytesPerS < UNCAPPED_BYTES_PER_S ? bytesPerS / FLOOR_OF_CAP : 0;
         return new StreamParameters(
                 maxPayloadBytes,
                 ringBytes,
                 initialBytesPerS,
                 bytesPerS,
                 copyBytesPerS,
-                Math.min(floorBytesPerS, bytesPerS),
+                Math.min(Math.max(floorBytesPerS, littleBytesPerS), bytesPerS),
                 targetQueueMs,
                 lossPercent,
                 extraCopies,
