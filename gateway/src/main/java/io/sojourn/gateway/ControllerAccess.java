@@ -7,6 +7,9 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.nio.NioEventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslProvider;
 import io.grpc.util.AdvancedTlsX509KeyManager;
@@ -28,6 +31,7 @@ import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
@@ -66,6 +70,7 @@ final class ControllerAccess implements AutoCloseable {
     private final AdvancedTlsX509KeyManager keys = new AdvancedTlsX509KeyManager();
     private @Nullable Credentials credentials;
     private @Nullable ManagedChannel channel;
+    private @Nullable EventLoopGroup loop;
     private boolean renewalFailed;
 
     /** @param sealKey the public one, which the controller is to tell other gateways */
@@ -225,11 +230,16 @@ final class ControllerAccess implements AutoCloseable {
             enrol();
             Credentials now = credentials();
             show(now);
+            EventLoopGroup hand = new NioEventLoopGroup(1, (ThreadFactory) Hands::thread);
+            loop = hand;
             channel = builder(SslContextBuilder.forClient().keyManager(keys).trustManager(now.authority))
                     .keepAliveTime(KEEP_ALIVE_S, TimeUnit.SECONDS)
                     .keepAliveTimeout(KEEP_ALIVE_S, TimeUnit.SECONDS)
                     .keepAliveWithoutCalls(true)
                     .maxInboundMessageSize(BIGGEST_TABLE_BYTES)
+                    .channelType(NioSocketChannel.class)
+                    // A command may be what every packet waits for.
+                    .eventLoopGroup(hand)
                     .build();
         }
         return channel;
@@ -289,6 +299,9 @@ final class ControllerAccess implements AutoCloseable {
     public synchronized void close() {
         if (channel != null) {
             channel.shutdownNow();
+        }
+        if (loop != null) {
+            loop.shutdownGracefully(0, 1, TimeUnit.SECONDS);
         }
     }
 }

@@ -10,7 +10,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Threads that stand ready to give a hypervisor its command at the moment of a move, and to hear what it says: nothing is started or loaded then, and neither a guest nor
+ * Threads that stand ready to give a hypervisor its command at the moment of a move, to hear what it says, and what the controller says: nothing is started or loaded then, and neither a guest nor
  * a compiler goes before them.
  */
 final class Hands {

@@ -30,8 +30,8 @@ import java.util.concurrent.locks.LockSupport;
  * command, and nothing is copied. As in a move, time runs from the moment at which the new place has the VM, which here is when the command comes to it, until the correspondent's
  * edge sends by the new rule; the announcement goes straight from one to the other.
  *
- * <p>Both are seen from outside, by the WAN emulator's clock: the command as the first octets that the controller sends to the new place, before anything there has looked at them; the
- * new rule in the first packet by it that enters the WAN. The correspondent sends one every quarter of a millisecond, so the figure is up to that much too long.
+ * <p>Both are seen from outside, by the WAN emulator's clock: the command as the first octets that the controller sends to the new place, before anything there has looked at them, and that
+ * are as many as those of most commands, as it also sends the time and acknowledges reports; the new rule in the first packet by it that enters the WAN. The correspondent sends one every quarter of a millisecond, so the figure is up to that much too long.
  *
  * <pre>
  *   manager ── controller ──TLS──▶ new place ──announcement──▶ correspondent's edge ──▶ packets by the new rule
@@ -55,6 +55,9 @@ final class RuleSwitch extends Scenario {
 
     private static final double ALLOWED_MEAN_MS = 2;
     private static final double ALLOWED_P99_MS = 10;
+    /** Numbers in a command take more octets as they grow. */
+    private static final int OCTETS_DIFFER = 6;
+
     private static final int FILE_HEADER_BYTES = 24;
     private static final int RECORD_HEADER_BYTES = 16;
 
@@ -113,19 +116,22 @@ final class RuleSwitch extends Scenario {
             } catch (IOException e) {
                 throw new LabException("the rule's switching broke off: " + e.getMessage(), e);
             }
-            List<long[]> heard = new ArrayList<>();
+            List<Said> heard = new ArrayList<>();
             for (Topology.Site place : List.of(a, b)) {
                 heard.add(fromController(arrivals(lab, place)));
             }
             long[] beganNs = new long[times];
+            long[] soonestNs = new long[times];
             double[] floorMs = new double[times];
             for (int i = 0; i < times; i++) {
-                int which = i % 2 == 0 ? 1 : 0;
-                Topology.Site to = which == 1 ? b : a;
+                Topology.Site to = i % 2 == 0 ? b : a;
                 floorMs[i] = topology.oneWayMs(to.name(), edge.name());
-                beganNs[i] = firstAfter(
-                        heard.get(which),
-                        commandedNs[i] + Math.round(topology.oneWayMs(Topology.CONTROLLER, to.name()) * 1e6));
+                soonestNs[i] = commandedNs[i] + Math.round(topology.oneWayMs(Topology.CONTROLLER, to.name()) * 1e6);
+            }
+            int usual = usualOctets(heard, soonestNs);
+            for (int i = 0; i < times; i++) {
+                long untilNs = i + 1 < times ? soonestNs[i + 1] : Long.MAX_VALUE;
+                beganNs[i] = heard.get(i % 2 == 0 ? 1 : 0).firstBetween(soonestNs[i], untilNs, usual);
             }
             judge(stage, seen(pcap, a, b, beganNs), floorMs, findings);
             return false;
@@ -217,10 +223,46 @@ final class RuleSwitch extends Scenario {
         return answer.substring(end + 4).getBytes(StandardCharsets.UTF_8).length >= length;
     }
 
-    /** When TCP segments with something in them came from the controller. */
-    private static long[] fromController(Path pcap) {
+    /** What came from the controller: when, and how many octets. */
+    private record Said(long[] atNs, int[] octets) {
+        private int indexAfter(long ns) {
+            int at = Arrays.binarySearch(atNs, ns);
+            return at < 0 ? -at - 1 : at;
+        }
+
+        /** Of what came no sooner, the octets of the first; 0 if nothing did. */
+        int firstOctets(long ns) {
+            int i = indexAfter(ns);
+            return i < octets.length ? octets[i] : 0;
+        }
+
+        /** When so many came, or nearly; if they did not, as they came together with something else, then the first. */
+        long firstBetween(long fromNs, long untilNs, int usualOctets) {
+            int first = indexAfter(fromNs);
+            for (int i = first; i < atNs.length && atNs[i] < untilNs; i++) {
+                if (Math.abs(octets[i] - usualOctets) <= OCTETS_DIFFER) {
+                    return atNs[i];
+                }
+            }
+            return first < atNs.length ? atNs[first] : Long.MAX_VALUE;
+        }
+    }
+
+    /** The median: nearly all are commands. */
+    private static int usualOctets(List<Said> heard, long[] soonestNs) {
+        int[] first = new int[soonestNs.length];
+        for (int i = 0; i < first.length; i++) {
+            first[i] = heard.get(i % 2 == 0 ? 1 : 0).firstOctets(soonestNs[i]);
+        }
+        Arrays.sort(first);
+        return first[first.length / 2];
+    }
+
+    /** TCP segments with something in them. */
+    private static Said fromController(Path pcap) {
         IpPrefix controller = IpPrefix.parse(Topology.wanAddress4(Topology.CONTROLLER_NUMBER) + "/32");
         List<Long> times = new ArrayList<>();
+        List<Integer> octets = new ArrayList<>();
         try (FileChannel channel = FileChannel.open(pcap)) {
             ByteBuffer file = channel.map(FileChannel.MapMode.READ_ONLY, 0, Files.size(pcap))
                     .order(ByteOrder.LITTLE_ENDIAN);
@@ -235,6 +277,7 @@ final class RuleSwitch extends Scenario {
                     int headers = 20 + 4 * (file.get(at + 20 + 12) >>> 4 & 0xf);
                     if (length > headers && controller.contains(IpAddress.of(source))) {
                         times.add(ns);
+                        octets.add(length - headers);
                     }
                 }
                 at += captured;
@@ -242,13 +285,9 @@ final class RuleSwitch extends Scenario {
         } catch (IOException e) {
             throw new LabException("cannot read " + pcap + ": " + e.getMessage(), e);
         }
-        return times.stream().mapToLong(Long::longValue).toArray();
-    }
-
-    private static long firstAfter(long[] times, long ns) {
-        int at = Arrays.binarySearch(times, ns);
-        int found = at < 0 ? -at - 1 : at;
-        return found < times.length ? times[found] : Long.MAX_VALUE;
+        return new Said(
+                times.stream().mapToLong(Long::longValue).toArray(),
+                octets.stream().mapToInt(Integer::intValue).toArray());
     }
 
     /** How long each took, in ms; NaN for one that was never seen. */

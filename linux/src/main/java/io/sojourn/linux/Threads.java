@@ -15,7 +15,7 @@ import java.nio.file.Path;
 public final class Threads {
     /** Who goes first among those that go before all ordinary threads; the constants stand in the order of their priority, lowest first. */
     public enum Rank {
-        /** Gives a hypervisor its command and hears its events: a millisecond now and then. */
+        /** Gives a hypervisor its command and hears its events, hears the controller: a millisecond now and then. */
         HAND,
         /** Carries packets. */
         PACKETS,
