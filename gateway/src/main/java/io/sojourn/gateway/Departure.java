@@ -149,7 +149,7 @@ final class Departure implements GuestSide {
     private String qemuError() {
         try {
             return hosted.guest().progress().error().map(why -> ": " + why).orElse("");
-        } catch (HypervisorException e) {
+        } catch (HypervisorException | GatewayException e) {
             return ""; // it is gone, or has no time
         }
     }

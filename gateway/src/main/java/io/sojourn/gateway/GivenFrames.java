@@ -5,6 +5,7 @@ import io.sojourn.hypervisor.HypervisorException;
 import io.sojourn.hypervisor.QemuGuest;
 import io.sojourn.hypervisor.ReceiveQueues;
 import io.sojourn.linux.Links;
+import io.sojourn.linux.SyscallException;
 import io.sojourn.model.identity.MacAddress;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -108,7 +109,7 @@ final class GivenFrames {
                     }
                 });
             }
-        } catch (HypervisorException e) {
+        } catch (HypervisorException | SyscallException e) {
             LOG.debug(
                     "what has been read in vain is not known: {}",
                     e.getMessage()); // the stop itself does not depend on it

@@ -66,14 +66,9 @@ final class QueueWatch implements AutoCloseable {
     void rescueUnread(List<GivenFrames.Given> given, Rescue rescue) {
         Set<TapQueue> lacking = new HashSet<>();
         for (TapQueue queue : queues) {
-            for (GivenFrames.Given port : given) {
-                if (port.port() == queue.ifindex()) {
-                    queue.readInVainAfter(port.frames());
-                    if (port.lost() && queue.poll() > 0 && queue.unreadCount() > 0) {
-                        rescue.frame(queue.unread(0), true);
-                        lacking.add(queue);
-                    }
-                }
+            if (lacksOne(queue, given) && queue.poll() > 0 && queue.unreadCount() > 0) {
+                rescue.frame(queue.unread(0), true);
+                lacking.add(queue);
             }
         }
         for (TapQueue queue : queues) {
@@ -83,6 +78,17 @@ final class QueueWatch implements AutoCloseable {
                 }
             }
         }
+    }
+
+    /** From now on the queue counts as unread what its guest has not got; true: the first of it is nowhere else. */
+    private static boolean lacksOne(TapQueue queue, List<GivenFrames.Given> given) {
+        for (GivenFrames.Given port : given) {
+            if (port.port() == queue.ifindex()) {
+                queue.readInVainAfter(port.frames());
+                return port.lost();
+            }
+        }
+        return false;
     }
 
     @Override

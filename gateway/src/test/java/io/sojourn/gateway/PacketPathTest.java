@@ -117,31 +117,29 @@ class PacketPathTest {
 
     @Test
     void whatWasRescuedAndComesBackIsNotGivenTwice() {
-        VmEntry atA = a.vm(1);
-        a.path.redirectOn(atA, epoch(2), b.id, epoch(2), false);
-        atA.rescuedHere = 2;
-        a.path.redirectOff(atA, epoch(2), b.id, epoch(2), BOUND);
-        for (int number = 1; number <= 4; number++) {
-            b.toWan(a, 2, 1, number, 2);
-        }
-        settle(a);
+        fourComeBack(0, 2);
 
         assertThat(a.delivered(1)).containsExactly(3, 4);
     }
 
     @Test
     void whatTheHypervisorHadReadInVainAndComesBackIsGiven() {
+        fourComeBack(1, 2);
+
+        assertThat(a.delivered(1)).containsExactly(1, 4);
+    }
+
+    /** The move is undone when so many frames had been rescued. */
+    private void fourComeBack(long readInVain, long stillInPort) {
         VmEntry atA = a.vm(1);
         a.path.redirectOn(atA, epoch(2), b.id, epoch(2), false);
-        atA.readInVain = 1;
-        atA.rescuedHere = 2;
+        atA.readInVain = readInVain;
+        atA.rescuedHere = stillInPort;
         a.path.redirectOff(atA, epoch(2), b.id, epoch(2), BOUND);
         for (int number = 1; number <= 4; number++) {
             b.toWan(a, 2, 1, number, 2);
         }
         settle(a);
-
-        assertThat(a.delivered(1)).containsExactly(1, 4);
     }
 
     @Test
