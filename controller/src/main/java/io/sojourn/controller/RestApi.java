@@ -15,6 +15,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.function.Function;
 
 /** What each path of openapi.yaml does. The document is the contract; a test holds the two against each other. */
@@ -283,12 +286,31 @@ final class RestApi {
 
     private Resource.ItemList<Resource.Migration> migrateTogether(Resource.GangRequest request) {
         long revision = views.revision();
-        List<MovePlanner.Plan> plans = new ArrayList<>();
-        for (String vm : MovePlanner.gang(request)) {
-            plans.add(plan(request.of(vm)));
-        }
+        List<MovePlanner.Plan> plans = planTogether(request);
         planner.checkRoomForAll(plans);
         return new Resource.ItemList<>(revision, orchestrator.begin(plans));
+    }
+
+    /** At the same time, as each asks a gateway far away, and that one a hypervisor. The refusal is that of the first VM that has one. */
+    private List<MovePlanner.Plan> planTogether(Resource.GangRequest request) {
+        try (ExecutorService hands = Executors.newVirtualThreadPerTaskExecutor()) {
+            List<Future<MovePlanner.Plan>> asked = MovePlanner.gang(request).stream()
+                    .map(vm -> hands.submit(() -> plan(request.of(vm))))
+                    .toList();
+            List<MovePlanner.Plan> plans = new ArrayList<>();
+            for (Future<MovePlanner.Plan> plan : asked) {
+                plans.add(plan.get());
+            }
+            return plans;
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RefusalException refusal) {
+                throw refusal;
+            }
+            throw new IllegalStateException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("the controller stops", e);
+        }
     }
 
     static String document() {
