@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.cli;
 
+import ch.qos.logback.classic.AsyncAppender;
 import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.encoder.JsonEncoder;
 import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.Configurator;
 import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.Appender;
 import ch.qos.logback.core.ConsoleAppender;
 import ch.qos.logback.core.encoder.Encoder;
 import ch.qos.logback.core.spi.ContextAwareBase;
@@ -20,6 +23,9 @@ public final class Logging extends ContextAwareBase implements Configurator {
     private static final String FOR_PEOPLE = "sojourn: %msg%n%nopex";
     private static final String FOR_PROCESSES =
             "%d{yyyy-MM-dd'T'HH:mm:ss.SSS} %-5level %-28logger{28} %msg%n%rEx{short}";
+
+    /** Lines; more than that are lost, which takes a writer that stands still for a long time. */
+    private static final int MOST_WAITING = 8_192;
 
     private enum Form {
         PEOPLE,
@@ -43,17 +49,42 @@ public final class Logging extends ContextAwareBase implements Configurator {
 
     @Override
     public ExecutionStatus configure(LoggerContext context) {
-        ConsoleAppender<ILoggingEvent> appender = new ConsoleAppender<>();
-        appender.setContext(context);
-        appender.setName("stderr");
-        appender.setTarget("System.err");
-        appender.setEncoder(encoder(context));
-        appender.start();
-        var root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+        Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
         root.setLevel(Level.WARN);
-        root.addAppender(appender);
+        root.addAppender(form == Form.PEOPLE ? stderr(context) : deferred(context, root));
         context.getLogger("io.sojourn").setLevel(level);
         return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
+    }
+
+    private static Appender<ILoggingEvent> stderr(LoggerContext context) {
+        ConsoleAppender<ILoggingEvent> stderr = new ConsoleAppender<>();
+        stderr.setContext(context);
+        stderr.setName("stderr");
+        stderr.setTarget("System.err");
+        stderr.setEncoder(encoder(context));
+        stderr.start();
+        return stderr;
+    }
+
+    /**
+     * Written by a thread of its own. Whoever has something to say in a move stands between two packets: a line is most of a millisecond there, and a disk that stands
+     * still would be an outage. When the process ends, what waits is written, and from then on each line at once.
+     */
+    private static Appender<ILoggingEvent> deferred(LoggerContext context, Logger root) {
+        AsyncAppender deferred = new AsyncAppender();
+        deferred.setContext(context);
+        deferred.setName("deferred");
+        deferred.setQueueSize(MOST_WAITING);
+        deferred.setDiscardingThreshold(0);
+        deferred.setNeverBlock(true);
+        deferred.addAppender(stderr(context));
+        deferred.start();
+        Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(() -> {
+            root.addAppender(stderr(context));
+            root.detachAppender(deferred);
+            deferred.stop();
+        }));
+        return deferred;
     }
 
     private static Encoder<ILoggingEvent> encoder(LoggerContext context) {

@@ -47,8 +47,11 @@ final class Claims {
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(Claims.class);
-    /** A guest that has arrived and keeps silent is claimed by its RARP alone, for want of anything better. */
-    private static final long SILENT_NS = TimeUnit.SECONDS.toNanos(1);
+    /**
+     * A guest that has arrived and keeps silent is claimed by its RARP alone. That names no address, so a moment is left for something better; no longer, because a guest to
+     * which nothing comes has little reason to speak, and whether it has left its old place is decided there.
+     */
+    private static final long SILENT_NS = TimeUnit.MILLISECONDS.toNanos(25);
     /** Between two claims of one VM; doubles up to the second figure while they are refused, so that a forger costs little. */
     private static final long LEAST_PAUSE_NS = TimeUnit.MILLISECONDS.toNanos(250);
 

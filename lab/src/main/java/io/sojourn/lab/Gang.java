@@ -27,7 +27,7 @@ final class Gang extends Scenario {
 
     @Override
     Traffic.Load load() {
-        return Traffic.Load.LIGHT;
+        return Traffic.Load.SPARSE;
     }
 
     @Override

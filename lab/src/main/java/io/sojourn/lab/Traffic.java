@@ -28,7 +28,7 @@ final class Traffic implements AutoCloseable {
         static final Load FULL = new Load(1000, 100, 50, Duration.ofSeconds(5));
         /** For several guests on one machine, and for matrices, in which a cell says whether, not how fast. */
         static final Load LIGHT = new Load(100, 20, 12, Duration.ofSeconds(2));
-        /** For five guests or more that are all under way, where emulated processors have no more to give. */
+        /** For four guests or more that are all under way, where emulated processors have no more to give. */
         static final Load SPARSE = new Load(50, 10, 8, Duration.ofSeconds(2));
     }
 
