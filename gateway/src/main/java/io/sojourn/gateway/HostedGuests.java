@@ -5,6 +5,7 @@ import io.sojourn.hypervisor.GuestEvent;
 import io.sojourn.hypervisor.GuestState;
 import io.sojourn.hypervisor.HypervisorException;
 import io.sojourn.hypervisor.LaunchedGuest;
+import io.sojourn.hypervisor.QemuGuest;
 import io.sojourn.hypervisor.QemuLauncher;
 import io.sojourn.model.identity.VmId;
 import io.sojourn.rpc.HostedVm;
@@ -172,7 +173,7 @@ final class HostedGuests {
 
     /**
      * At the start of a gateway, before anything is commanded: of guests that were on their way in when the last process died, those that no handoff will take up
-     * are ended, with all that was made for them.
+     * are ended, with all that was made for them. Not so one that has been continued: its handoff was over before that had been remembered here, and it runs nowhere else.
      *
      * @param takenUp VMs whose handoff at this destination was not over
      */
@@ -180,6 +181,11 @@ final class HostedGuests {
         launcher.running(); // which removes the files of the dead
         for (GuestFiles.Remembered file : files.arriving()) {
             if (file.qmp().isPresent() && takenUp.contains(file.vm())) {
+                continue;
+            }
+            if (file.qmp().isPresent() && hasBegun(file.qmp().get())) {
+                LOG.info("VM {}: it had arrived, and stays", file.vm());
+                files.settle(file);
                 continue;
             }
             LOG.info("VM {}: its arrival was cut short before it was under way; what was made for it goes", file.vm());
@@ -191,6 +197,25 @@ final class HostedGuests {
             }
             GuestTaps.remove(file.taps());
             files.forgetArrival(file.vm());
+        }
+    }
+
+    /** Only what has arrived is continued. A hypervisor that does not answer is given the benefit of the doubt: a guest too many can be ended by hand, one too few is lost. */
+    private static boolean hasBegun(Path qmp) {
+        if (!Files.exists(qmp)) {
+            return false;
+        }
+        try (QemuGuest guest = QemuGuest.attach(qmp, ATTACH_PATIENCE, event -> {})) {
+            return switch (guest.status()) {
+                case INCOMING, PAUSED, GONE -> false;
+                case RUNNING, FINISHING, POSTMIGRATE, SHUT_DOWN, BROKEN -> true;
+            };
+        } catch (HypervisorException e) {
+            boolean lives = listens(qmp);
+            if (lives) {
+                LOG.warn("{}: {}; whether its guest has begun here is not known, so it stays", qmp, e.getMessage());
+            }
+            return lives;
         }
     }
 
