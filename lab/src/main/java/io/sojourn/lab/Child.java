@@ -76,7 +76,8 @@ public final class Child {
                 "-XX:MetaspaceSize=64m",
                 "-Xms128m",
                 "-Xmx256m",
-                "-XX:-UsePerfData"));
+                "-XX:-UsePerfData",
+                "-XX:-UseTypeSpeculation")); // the AOT cache was made so, and is refused otherwise
         if (!arguments[0].equals("controller")) {
             // Who carries packets stands still while the collector copies, and a page that it touches for the first
             // time costs it more than the copy: 10 us each on a virtualised host, 11 MB of them in one collection.
@@ -90,8 +91,7 @@ public final class Child {
         if (arguments[0].equals("gateway")) {
             // As the script gives them: no speculation that the first packets of a move would prove wrong, and room for
             // the streams of several guests.
-            command.addAll(
-                    List.of("-XX:PerMethodTrapLimit=0", "-XX:-UseTypeSpeculation", "-XX:MaxDirectMemorySize=1g"));
+            command.addAll(List.of("-XX:PerMethodTrapLimit=0", "-XX:MaxDirectMemorySize=1g"));
         }
         String aotCache = System.getProperty("sojourn.aot", "");
         if (!aotCache.isEmpty()) {
