@@ -10,6 +10,7 @@ import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
+import io.grpc.netty.shaded.io.netty.handler.ssl.OpenSsl;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslProvider;
 import io.grpc.util.AdvancedTlsX509KeyManager;
@@ -55,6 +56,9 @@ final class ControllerAccess implements AutoCloseable {
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(ControllerAccess.class);
+    /** Commands are short and seldom, and a packet may wait for one: code of the JDK's that runs so little stays interpreted. */
+    private static final SslProvider PROVIDER = OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK;
+
     private static final int PATIENCE_S = 5;
     private static final int BIGGEST_TABLE_BYTES = 64 << 20;
     private static final int KEEP_ALIVE_S = 5;
@@ -214,7 +218,7 @@ final class ControllerAccess implements AutoCloseable {
             return NettyChannelBuilder.forAddress(
                             config.controller().address().getHostAddress(),
                             config.controller().port())
-                    .sslContext(GrpcSslContexts.configure(tls, SslProvider.JDK)
+                    .sslContext(GrpcSslContexts.configure(tls, PROVIDER)
                             .protocols("TLSv1.3")
                             .build())
                     // Who, not where: the controller's certificate names it so wherever it runs.

@@ -275,7 +275,10 @@ public final class GatewayProcess implements AutoCloseable {
         Optional<TableUpdate> lastKnown = process.tableFile.read();
         // Whoever is waited for, by packets or by a move, is back soon rather than fast.
         boolean isWaitedFor = lastKnown.isPresent() || !process.unfinished.isEmpty();
-        WarmUp.run(isWaitedFor ? SHORT_REHEARSAL_NS : REHEARSAL_NS, () -> process.refusal != null);
+        WarmUp.run(
+                !config.page().isNone(),
+                isWaitedFor ? SHORT_REHEARSAL_NS : REHEARSAL_NS,
+                () -> process.refusal != null);
         process.throwRefusal();
         StreamRehearsal.run(config.stateDir(), REHEARSED_BYTES);
         process.forwarder.offloads(OffloadSelfTest.run(config.transport().offloads()));

@@ -69,6 +69,7 @@ final class Handoffs {
     /** Of a VM's direct ways to its ports. */
     private record DirectKey(VmId vm) {}
 
+    private final Consumer<Runnable> later;
     private final ForwardingTable table;
     private final LocalDelivery delivery;
     private final PacketPath path;
@@ -91,6 +92,7 @@ final class Handoffs {
             Timers timers,
             Counters counters,
             Surroundings surroundings) {
+        this.later = later;
         this.table = table;
         this.delivery = delivery;
         this.signals = new SignalPort(table, wan, counters, later, new Ear());
@@ -353,8 +355,11 @@ final class Handoffs {
         Optional<Binding> proof = signal.proves();
         if (vm != null && proof.isPresent() && proof.get().epoch().isAfter(vm.epoch) && !isMoving(vm.id)) {
             table.bind(vm, proof.get().gateway(), proof.get().epoch());
-            surroundings.followed(proof.get());
-            LOG.info("VM {}: {} by {}", vm.id, proof.get(), signal.sender());
+            // Packets wait for the binding, and not for this.
+            later.accept(() -> {
+                surroundings.followed(proof.get());
+                LOG.info("VM {}: {} by {}", vm.id, proof.get(), signal.sender());
+            });
         }
     }
 

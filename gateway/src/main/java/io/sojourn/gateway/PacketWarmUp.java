@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Frames and super-frames through two gateways that exist only here, by the code that will do it in earnest: from a tap, over
- * loopback, sealed and plain, to another tap. What the first stream meets is then as fast as what the thousandth does.
+ * loopback, sealed and plain, and by pages, to another tap. What the first stream meets is then as fast as what the thousandth does.
  *
  * <p>It ends when HotSpot's compilers have nothing to do any more, or its time is over: from the moment that a gateway is ready they
  * run on idle processors only, and a host under load has none.
@@ -46,13 +46,18 @@ final class PacketWarmUp {
     private PacketWarmUp() {}
 
     /**
+     * @param natively by pages, too
      * @param boundNs it takes no longer, whatever else this host does
      * @param inVain true as soon as there is nothing to rehearse for
      */
-    static long run(long boundNs, BooleanSupplier inVain) {
+    static long run(boolean natively, long boundNs, BooleanSupplier inVain) {
         try (WarmUpStage near = new WarmUpStage("near");
                 WarmUpStage far = new WarmUpStage("far");
                 Arena arena = Arena.ofConfined()) {
+            if (natively) {
+                near.openPage();
+                far.openPage();
+            }
             near.meet(far);
             far.meet(near);
             near.connect(far);
@@ -66,6 +71,9 @@ final class PacketWarmUp {
                 boolean plain = batch % 4 == 3;
                 near.plain(plain);
                 far.plain(plain);
+                boolean paged = natively && batch % 2 == 0;
+                near.pages(paged, far);
+                far.pages(paged, near);
                 near.counts(batch % 4 == 1, far);
                 far.counts(batch % 4 == 1, near);
                 if (batch % MOVE_EVERY == MOVE_EVERY - 1) {
@@ -144,7 +152,9 @@ final class PacketWarmUp {
             seldom(near, far, back, i);
         }
         near.turn();
+        near.carryTo(far);
         far.turn();
+        far.carryTo(near);
         near.turn();
     }
 

@@ -25,7 +25,7 @@ final class PagePort {
     private static final String LABELS_NAME = "sjlabel";
     private static final String OUTSIDE_NAME = "sjout";
     /** Whatever the underlay carries fits: 65,535 octets with the Ethernet header. */
-    private static final int MTU_BYTES = 65_521;
+    static final int MTU_BYTES = 65_521;
 
     private static final Path SETTINGS = Path.of("/proc/sys/net");
 

@@ -41,12 +41,13 @@ final class WarmUp {
     /**
      * Returns something that depends on all of it, so that none of it can be optimised away.
      *
+     * @param natively packets may go by pages here
      * @param packetBoundNs how long packets may be rehearsed at most
      * @param inVain true as soon as there is nothing to rehearse for; it is over soon after that
      */
-    static long run(long packetBoundNs, BooleanSupplier inVain) {
+    static long run(boolean natively, long packetBoundNs, BooleanSupplier inVain) {
         long sum = frames() + moves() + SealWarmUp.run(inVain);
-        return inVain.getAsBoolean() ? sum : sum + PacketWarmUp.run(packetBoundNs, inVain);
+        return inVain.getAsBoolean() ? sum : sum + PacketWarmUp.run(natively, packetBoundNs, inVain);
     }
 
     private static long frames() {

@@ -10,6 +10,7 @@ import io.sojourn.linux.Tap;
 import io.sojourn.linux.Tap.Offload;
 import io.sojourn.mechanism.Mechanism;
 import io.sojourn.mechanism.Overlay;
+import io.sojourn.mechanism.Page;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.MacAddress;
@@ -54,6 +55,13 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
     private static final int TOO_LONG_BYTES = 65_520;
 
     private static final byte[] NOTHING = new byte[0];
+    /** What is written to a page's device is addressed to it, which is not the device's: this host's kernel takes it for somebody else's. */
+    private static final long NOBODYS_MAC = 0x0200_0000_00FDL;
+
+    private static final int FIRST_PAGE_NUMBER = 64;
+
+    /** Its page, and what carries native packets to the other's. */
+    private record Underlay(PagePath path, Tap tap, PacketSocket wire, MemorySegment frame) {}
 
     final Counters counters = new Counters();
     private final int number;
@@ -73,8 +81,10 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
     private final MemorySegment request = Arena.ofAuto().allocate(128, 8);
     private final Shares shares = new Shares();
     private final Accounts accounts;
+    private final Witness witness = new Witness();
     private boolean counting;
     private @Nullable FlowPath world;
+    private @Nullable Underlay underlay;
 
     WarmUpStage(String name) {
         number = name.equals("near") ? 1 : 2;
@@ -100,11 +110,60 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         path = new PacketPath(table, wan, delivery, outside, counters, marker -> {});
         inside.sharedBy(shares);
         accounts = new Accounts(table, new Timers(), counters, account -> {});
-        Witness witness = new Witness();
         witness.accounts(accounts);
         wan.watchedBy(witness);
         outside.watchedBy(witness);
         delivery.watchedBy(witness);
+    }
+
+    /** From now on its VM can go by paging, too: by a device behind which there is no kernel's routing, as frames on it are for somebody else. Before {@link #meet}. */
+    void openPage() {
+        Tap device = Tap.openTap("sjwarmp%d", Set.of(Tap.Flag.VNET_HDR));
+        BridgedTap.superFrames(device, true);
+        links.setMtu(device.ifindex(), PagePort.MTU_BYTES);
+        links.setTxQueueLength(device.ifindex(), PagePort.QUEUE_FRAMES);
+        links.noArp(device.ifindex());
+        links.up(device.ifindex());
+        PacketSocket wire =
+                PacketSocket.open(device.ifindex(), PacketSocket.WHOLE_FRAMES, Set.of(PacketSocket.Flag.VNET_HDR));
+        PagePort.Opened port = new PagePort.Opened(new BridgedTap(0, device, fdb), NOBODYS_MAC);
+        PagePath pages = new PagePath(table, new PageTable(Page.parse(page4(), page6())), port, outside, counters);
+        pages.watchedBy(witness);
+        wan.bypassedBy(pages);
+        outside.inOrderWith(List.of(pages.underlay()));
+        underlay = new Underlay(pages, device, wire, Arena.ofAuto().allocate(WanPort.frameBytes(), 8));
+    }
+
+    /** Of the addresses for measurements (RFC 2544); the IPv6 ones are for documentation. */
+    private String page4() {
+        return "198." + (17 + number) + ".0.0/16";
+    }
+
+    private String page6() {
+        return "2001:db8:" + number + "::/48";
+    }
+
+    /** What has been sent natively gets to the other; nothing if there is no page. */
+    void carryTo(WarmUpStage other) {
+        Underlay from = underlay;
+        Underlay to = other.underlay;
+        if (from == null || to == null) {
+            return;
+        }
+        for (int i = 0; i < PagePort.QUEUE_FRAMES; i++) {
+            int bytes = from.wire.receive(from.frame, 0, (int) from.frame.byteSize());
+            if (bytes <= 0) {
+                return;
+            }
+            to.wire.send(from.frame, 0, bytes);
+        }
+    }
+
+    /** Both VMs go by their pages, or by the overlay. */
+    void pages(boolean natively, WarmUpStage other) {
+        for (VmId vm : List.of(resident(), other.resident())) {
+            entry(vm).mechanism = natively ? VirtualNetwork.PAGING : VirtualNetwork.OVERLAY;
+        }
     }
 
     // --- its stations: documentation addresses (RFC 5737, 3849), locally administered MACs
@@ -158,6 +217,8 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
                         .setName(other.id.name())
                         .setSite(other.id.name())
                         .setSealKey(other.key.publicKey().toString())
+                        .setPage4(other.page4())
+                        .setPage6(other.page6())
                         .setLocator(new Locator(address.getAddress(), address.getPort()).toString()))
                 .addNetworks(Network.newBuilder()
                         .setName(NETWORK)
@@ -169,6 +230,9 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
                 .build());
         sealing.peers(table.peers());
         outside.reindexPeers();
+        if (underlay != null) {
+            underlay.path.tableChanged();
+        }
         long now = System.nanoTime();
         port().neighbours.learn(false, 0, host4(), hostMac(), now);
         port().neighbours.learn(true, prefix6(), host6(), hostMac(), now);
@@ -192,11 +256,13 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
                         .setPrefix("192.0.2." + (number << 6) + "/26")
                         .setGatewayAddress("192.0.2." + (number << 6 | 1))
                         .setHomeSite(id.name())
+                        .setPageNumber(FIRST_PAGE_NUMBER * number)
                         .build(),
                 Subnet.newBuilder()
                         .setPrefix("2001:db8:0:" + number + "::/64")
                         .setGatewayAddress("2001:db8:0:" + number + "::1")
                         .setHomeSite(id.name())
+                        .setPageNumber(FIRST_PAGE_NUMBER * number)
                         .build());
     }
 
@@ -209,7 +275,9 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
                         .setMac(new MacAddress(vmMac()).toString())
                         .setNetwork(NETWORK)
                         .addAddresses("192.0.2." + (number << 6 | 20))
-                        .addAddresses("2001:db8:0:" + number + "::14"))
+                        .addAddresses("2001:db8:0:" + number + "::14")
+                        .addPageNumbers(number)
+                        .addPageNumbers(number))
                 .build();
     }
 
@@ -383,6 +451,9 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
                 UnderlayPort beyond = world.underlay();
                 work += beyond == null ? 0 : beyond.poll();
             }
+            if (underlay != null) {
+                work += underlay.path.underlay().poll();
+            }
             shares.turn(inside.mayHaveMore(), now);
             wan.flush();
             if (work == 0) {
@@ -406,6 +477,10 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
 
     @Override
     public void close() {
+        if (underlay != null) {
+            underlay.wire.close();
+            underlay.tap.close();
+        }
         wan.close();
         station.close();
         tap.close();
