@@ -81,6 +81,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     /** Null when this gateway has no page. */
     private @Nullable PagePath pages;
 
+    private @Nullable KernelPath kernelPath;
+
     /** Null when this gateway has no page. */
     private @Nullable Mappings mappings;
 
@@ -149,6 +151,12 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             pages.watchedBy(witness);
             wan.bypassedBy(pages);
             underlays.add(pages.underlay());
+            kernelPath = KernelPath.open(port, counters);
+            if (kernelPath != null) {
+                pages.offersTo(kernelPath);
+                inside.offersTo(kernelPath);
+                table.beforeChange(kernelPath::changed);
+            }
         }
         List<IpPrefix> ours = config.attachments().stream()
                 .flatMap(a -> a.locatorsHere().stream())
@@ -482,6 +490,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (!commands.isEmpty()) {
             return;
         }
+        if (kernelPath != null) {
+            kernelPath.settle(now);
+        }
         long until = Math.min(latestNs, Math.min(delivery.nextFlushNs(), streams.nextDueNs(now))) - now;
         until = Math.min(until, timers.untilNextNs(now));
         if (until <= 0 && ++idleTurns > 1) {
@@ -541,6 +552,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             network.port.superFrames(offloads.use().tap() != GatewayConfig.Offload.OFF);
             ports.add(network.port);
             watchPorts();
+            if (kernelPath != null) {
+                kernelPath.lan(network.port);
+            }
             LOG.info("network {}: on bridge {}", network, bridge);
         } catch (GatewayException | SyscallException e) {
             LOG.error("{}", e.getMessage());

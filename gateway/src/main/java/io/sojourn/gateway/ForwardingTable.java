@@ -64,6 +64,7 @@ final class ForwardingTable {
     private final GatewayId self;
     private final SiteId site;
     private final Changes changes;
+    private Runnable whenChanged = () -> {};
     private final Map<String, VirtualNetwork> networks = new TreeMap<>();
     private final Int2ObjectOpenHashMap<VirtualNetwork> byVni = new Int2ObjectOpenHashMap<>();
     private final Map<GatewayId, Peer> peers = new TreeMap<>();
@@ -160,7 +161,17 @@ final class ForwardingTable {
         return site.name().equals(homeSite);
     }
 
+    /** Who is told before anything changes in how packets go. */
+    void beforeChange(Runnable told) {
+        whenChanged = told;
+    }
+
+    void willChange() {
+        whenChanged.run();
+    }
+
     void apply(TableUpdate update) {
+        willChange();
         if (update.getWhole()) {
             removeWhatIsNotIn(update);
         }
@@ -361,6 +372,7 @@ final class ForwardingTable {
 
     /** Makes a binding the one that this gateway acts by. The caller has made sure that the epoch is the highest seen. */
     void bind(VmEntry vm, GatewayId gateway, Epoch epoch) {
+        willChange();
         if (!gateway.equals(vm.gateway)) {
             vm.cameFrom = vm.gateway;
             vm.movedNs = System.nanoTime();

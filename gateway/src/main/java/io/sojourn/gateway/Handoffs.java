@@ -140,6 +140,7 @@ final class Handoffs {
         active.put(handoff.plan.migration(), handoff);
         handoff.vm.watched = true;
         handoff.vm.onMove = true;
+        table.willChange();
         handoff.vm.highestEpoch =
                 Math.max(handoff.vm.highestEpoch, handoff.plan.epoch().number());
         handoff.account = accounts.begin(handoff);

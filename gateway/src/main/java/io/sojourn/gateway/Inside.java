@@ -71,6 +71,7 @@ final class Inside {
     private @Nullable FlowPath world;
     private @Nullable FlowGuard guard;
     private @Nullable GuestNames names;
+    private @Nullable KernelPath kernelPath;
     private boolean mayHaveMore;
     /** Of no meaning, but the compiler must not find that out. */
     private long touched;
@@ -105,6 +106,11 @@ final class Inside {
     /** Guests may ask for names. */
     void namedBy(GuestNames service) {
         names = service;
+    }
+
+    /** Streams may go by the kernel. */
+    void offersTo(KernelPath kernel) {
+        kernelPath = kernel;
     }
 
     /** Who says how much a station may send. */
@@ -619,6 +625,7 @@ final class Inside {
         Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
         if (run.longestIpBytes() <= PathFit.longestBytes(mtu, f.isV6())) {
             wan.send(peer, run, port.network.vni, epoch);
+            offer(port, peer, mtu);
             if (run.count() > 1 && s.equals(whole)) {
                 wan.flush(); // the next frame that is set aside must find its payload gone
             }
@@ -627,6 +634,23 @@ final class Inside {
             errors.tooBig(port, s, f, PathFit.longestBytes(mtu, f.isV6()), nowNs);
         } else {
             inPieces(peer, port.network, epoch, mtu);
+        }
+    }
+
+    /** The kernel may do to what follows what has just been done to this. */
+    private void offer(LanPort port, Peer peer, int mtu) {
+        KernelPath kernel = kernelPath;
+        if (kernel == null || f.isV6() || !shares.isOpen()) {
+            return;
+        }
+        VmEntry to = port.network.vmByAddress.get(false, 0, f.destinationLow());
+        VmEntry from = port.network.vmByAddress.get(false, 0, f.sourceLow());
+        if ((from != null || to != null)
+                && KernelPath.isPlain(from, port.network)
+                && KernelPath.isPlain(to, port.network)
+                && (from == null || from.local)
+                && (to == null || to.route == peer && to.routeEpoch == to.boundEpoch)) {
+            kernel.left(port, f, run, PathFit.longestBytes(mtu, false), nowNs);
         }
     }
 

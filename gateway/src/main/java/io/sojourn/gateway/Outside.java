@@ -446,6 +446,12 @@ final class Outside {
         }
     }
 
+    /** Whether anything has to do with the world outside, or with policies. */
+    boolean isWorldUsed() {
+        FlowPath path = world;
+        return path != null && path.isUsed();
+    }
+
     private boolean toWorld(
             @Nullable Peer peer, VirtualNetwork network, @Nullable Subnet subnet, boolean passedOn, FrameRun run) {
         FlowPath path = world;

@@ -9,6 +9,7 @@ import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
+import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv4;
 import io.sojourn.wire.Ipv6;
 import io.sojourn.wire.ParsedFrame;
@@ -40,6 +41,7 @@ final class PagePath implements Bypass {
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes(), 64);
     private Witness witness = new Witness();
     private @Nullable Mappings mappings;
+    private @Nullable KernelPath kernelPath;
 
     /** The last packet that was asked about: bulk has the same addresses many times over. */
     private @Nullable VirtualNetwork lastNetwork;
@@ -66,6 +68,11 @@ final class PagePath implements Bypass {
 
     void watchedBy(Witness w) {
         witness = w;
+    }
+
+    /** Streams may go by the kernel. */
+    void offersTo(KernelPath kernel) {
+        kernelPath = kernel;
     }
 
     UnderlayPort underlay() {
@@ -248,8 +255,41 @@ final class PagePath implements Bypass {
                 || source != null && source.network() != destination.network()) {
             return DropReason.UNKNOWN_PEER;
         }
+        long sourcePage = f.sourceLow();
+        long destinationPage = f.destinationLow();
+        boolean isStream = !f.isV6() && f.protocol() == IpProtocol.TCP;
         rewriteIn.rewrite(underlay.memory(), f, underlay.isPartial());
-        return arrived(peer, destination.network(), destination.mac(), epoch, passedOn);
+        DropReason result = arrived(peer, destination.network(), destination.mac(), epoch, passedOn);
+        KernelPath kernel = kernelPath;
+        if (kernel != null && isStream && peer != null && !passedOn && !result.isDrop()) {
+            offer(kernel, destination, source, sourcePage, destinationPage);
+        }
+        return result;
+    }
+
+    /** It stands as it went to its station, if it did. */
+    private void offer(
+            KernelPath kernel, Member destination, @Nullable Member source, long sourcePage, long destinationPage) {
+        VirtualNetwork network = destination.network();
+        LanPort port = network.port;
+        VmEntry to = destination.vm();
+        VmEntry from = source == null ? null : source.vm();
+        if (port == null
+                || to == null && from == null
+                || !KernelPath.isPlain(to, network)
+                || !KernelPath.isPlain(from, network)
+                || outside.isWorldUsed()) {
+            return;
+        }
+        MemorySegment s = arriving.memory();
+        long at = arriving.frameAt();
+        long mac = Ethernet.destination(s, at);
+        boolean delivered = to != null
+                ? to.local && mac == destination.mac()
+                : port.neighbours.isAt(false, 0, Ipv4.destination(s, at + Ethernet.HEADER_BYTES), mac);
+        if (delivered && Ethernet.source(s, at) == LanPort.ANYCAST_MAC) {
+            kernel.arrived(port, sourcePage, destinationPage, arriving, System.nanoTime());
+        }
     }
 
     /** Plain IP for a member's home address, from somebody who has no gateway: taken if ours is the way in for him. */

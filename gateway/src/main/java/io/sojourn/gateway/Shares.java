@@ -63,6 +63,11 @@ final class Shares {
         return share;
     }
 
+    /** Everybody may send what he likes. */
+    boolean isOpen() {
+        return limits == GatewayConfig.Limits.NONE && share == Long.MAX_VALUE;
+    }
+
     /**
      * Whether a station's run may go on.
      *

@@ -7,6 +7,7 @@ public enum Errno {
     EPERM(1, "operation not permitted (root or CAP_NET_ADMIN needed)"),
     ENOENT(2, "no such file, namespace or entry"),
     EINTR(4, "interrupted"),
+    E2BIG(7, "too large for the kernel"),
     EIO(5, "input/output error"),
     ENXIO(6, "no such device or address"),
     EBADF(9, "file descriptor is closed"),

@@ -22,6 +22,13 @@ public final class Syscalls {
     /** What non-blocking reads and writes of this module return for EAGAIN and EINTR. */
     public static final int AGAIN = -1;
 
+    static final int BPF_MAP_CREATE = 0;
+    static final int BPF_MAP_LOOKUP_ELEM = 1;
+    static final int BPF_MAP_UPDATE_ELEM = 2;
+    static final int BPF_MAP_DELETE_ELEM = 3;
+    static final int BPF_PROG_LOAD = 5;
+    private static final long SYS_BPF = System.getProperty("os.arch").equals("aarch64") ? 280 : 321;
+
     static final int EINTR = 4;
     static final int EAGAIN = 11;
 
@@ -53,6 +60,8 @@ public final class Syscalls {
     private static final MethodHandle SETNS = fixed("setns", JAVA_INT, JAVA_INT, JAVA_INT);
     private static final MethodHandle PRCTL =
             variadic("prctl", 1, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle SYSCALL =
+            variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle SCHED_SETAFFINITY =
             fixed("sched_setaffinity", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle SCHED_SETSCHEDULER =
@@ -233,6 +242,17 @@ public final class Syscalls {
         try {
             MemorySegment state = STATE.get();
             return result((int) PRCTL.invokeExact(state, option, argument, 0L, 0L, 0L), state);
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
+    /** {@code bpf(2)}, for which the C library has no wrapper. */
+    static int bpf(int command, long attributes, int bytes) {
+        try {
+            MemorySegment state = STATE.get();
+            return result(
+                    (int) (long) SYSCALL.invokeExact(state, SYS_BPF, (long) command, attributes, (long) bytes), state);
         } catch (Throwable thrown) {
             throw unexpected(thrown);
         }
