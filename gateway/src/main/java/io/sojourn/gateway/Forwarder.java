@@ -554,6 +554,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             watchPorts();
             if (kernelPath != null) {
                 kernelPath.lan(network.port);
+                network.port.neighbours.beforeMove(kernelPath::changed);
             }
             LOG.info("network {}: on bridge {}", network, bridge);
         } catch (GatewayException | SyscallException e) {

@@ -49,9 +49,16 @@ final class Neighbours {
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes());
     private final FrameRun one = new FrameRun();
 
+    private Runnable whenMoved = () -> {};
+
     Neighbours(LanPort port, Counters counters) {
         this.port = port;
         this.counters = counters;
+    }
+
+    /** Who is told when an address has gone to another station. */
+    void beforeMove(Runnable told) {
+        whenMoved = told;
     }
 
     /** Delivers to the station with this address, now or once it has answered. */
@@ -101,6 +108,9 @@ final class Neighbours {
             }
             n = new Neighbour(isV6, high, low);
             table.put(isV6, high, low, n);
+        }
+        if (n.mac >= 0 && n.mac != mac) {
+            whenMoved.run();
         }
         n.mac = mac;
         n.heardNs = nowNs;
