@@ -427,6 +427,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 LOG.error("the forwarder goes on after an error; please report it", e);
             }
         }
+        if (kernelPath != null) {
+            kernelPath.close();
+        }
         ports.forEach(LanPort::close);
         underlays.forEach(UnderlayPort::close);
         wan.close();

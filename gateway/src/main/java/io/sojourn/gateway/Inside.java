@@ -5,8 +5,6 @@ import io.sojourn.gateway.Counters.Kind;
 import io.sojourn.gateway.VirtualNetwork.Subnet;
 import io.sojourn.gateway.Whereabouts.Keeping;
 import io.sojourn.wire.ArpFrames;
-import io.sojourn.wire.BigEndian;
-import io.sojourn.wire.Checksum;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
@@ -288,7 +286,7 @@ final class Inside {
         run.frame(s, at, length, partial);
         if (run.isPartialInVain() && type == VirtioNetHeader.GSO_NONE) {
             // Neither TCP nor UDP, or not directly behind IP: the peers' rule covers those only.
-            if (!complete(s, at, length, header)) {
+            if (!VirtioNetHeader.complete(s, at, length, header)) {
                 return DropReason.BAD_TRANSPORT_LENGTH;
             }
             partial = false;
@@ -302,17 +300,6 @@ final class Inside {
             return DropReason.NONE;
         }
         return run.whole(s, f, segmentBytes) ? DropReason.NONE : DropReason.BAD_TRANSPORT_LENGTH;
-    }
-
-    /** Computes the checksum that a station has left to us (virtio_net_hdr csum_start, csum_offset). */
-    static boolean complete(MemorySegment s, long at, int length, long header) {
-        int start = VirtioNetHeader.checksumStart(s, header);
-        int field = start + VirtioNetHeader.checksumOffset(s, header);
-        if (field + 2 > length) {
-            return false;
-        }
-        BigEndian.putU16(s, at + field, Checksum.finish(Checksum.sum(s, at + start, length - start)));
-        return true;
     }
 
     /** RFC 826, and RFC 1027 (proxy ARP) for what is elsewhere. */
@@ -625,7 +612,9 @@ final class Inside {
         Ethernet.putSource(s, at, LanPort.ANYCAST_MAC);
         if (run.longestIpBytes() <= PathFit.longestBytes(mtu, f.isV6())) {
             wan.send(peer, run, port.network.vni, epoch);
-            offer(port, peer, mtu);
+            if (kernelPath != null && shares.isOpen()) {
+                kernelPath.sent(port, peer, f, run, mtu, nowNs);
+            }
             if (run.count() > 1 && s.equals(whole)) {
                 wan.flush(); // the next frame that is set aside must find its payload gone
             }
@@ -634,23 +623,6 @@ final class Inside {
             errors.tooBig(port, s, f, PathFit.longestBytes(mtu, f.isV6()), nowNs);
         } else {
             inPieces(peer, port.network, epoch, mtu);
-        }
-    }
-
-    /** The kernel may do to what follows what has just been done to this. */
-    private void offer(LanPort port, Peer peer, int mtu) {
-        KernelPath kernel = kernelPath;
-        if (kernel == null || f.isV6() || !shares.isOpen()) {
-            return;
-        }
-        VmEntry to = port.network.vmByAddress.get(false, 0, f.destinationLow());
-        VmEntry from = port.network.vmByAddress.get(false, 0, f.sourceLow());
-        if ((from != null || to != null)
-                && KernelPath.isPlain(from, port.network)
-                && KernelPath.isPlain(to, port.network)
-                && (from == null || from.local)
-                && (to == null || to.route == peer && to.routeEpoch == to.boundEpoch)) {
-            kernel.left(port, f, run, PathFit.longestBytes(mtu, false), nowNs);
         }
     }
 

@@ -218,6 +218,26 @@ final class KernelPath implements AutoCloseable {
     }
 
     /**
+     * A packet of ours has gone to a peer; if natively, the kernel may do the same to what follows it.
+     *
+     * @param f it as it came; the run's memory holds it as it went
+     */
+    void sent(LanPort port, Peer peer, ParsedFrame f, FrameRun run, int mtuBytes, long nowNs) {
+        if (f.isV6() || f.protocol() != IpProtocol.TCP) {
+            return;
+        }
+        VmEntry to = port.network.vmByAddress.get(false, 0, f.destinationLow());
+        VmEntry from = port.network.vmByAddress.get(false, 0, f.sourceLow());
+        if ((from != null || to != null)
+                && isPlain(from, port.network)
+                && isPlain(to, port.network)
+                && (from == null || from.local)
+                && (to == null || to.route == peer && to.routeEpoch == to.boundEpoch)) {
+            left(port, f, run, PathFit.longestBytes(mtuBytes, false), nowNs);
+        }
+    }
+
+    /**
      * A packet of ours has gone natively.
      *
      * @param f it as it came; its memory holds it as it went

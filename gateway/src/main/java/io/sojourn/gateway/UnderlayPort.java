@@ -163,7 +163,7 @@ final class UnderlayPort implements AutoCloseable {
         segmentBytes = VirtioNetHeader.gsoSize(in, header);
         partial = (VirtioNetHeader.flags(in, header) & VirtioNetHeader.NEEDS_CHECKSUM) != 0;
         if (!superFrame && partial && one.frame(in, frameAt, length, true).isPartialInVain()) {
-            if (!Inside.complete(in, frameAt, length, header)) {
+            if (!VirtioNetHeader.complete(in, frameAt, length, header)) {
                 return DropReason.BAD_TRANSPORT_LENGTH;
             }
             partial = false;

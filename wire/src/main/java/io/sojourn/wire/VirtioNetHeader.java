@@ -85,4 +85,15 @@ public final class VirtioNetHeader {
         s.set(NATIVE_SHORT, at + CHECKSUM_START_OFFSET, (short) checksumStart);
         s.set(NATIVE_SHORT, at + CHECKSUM_OFFSET_OFFSET, (short) checksumOffset);
     }
+
+    /** Computes the checksum that the frame's sender has left to others (csum_start, csum_offset); false if it would lie behind the frame. */
+    public static boolean complete(MemorySegment s, long at, int length, long header) {
+        int start = checksumStart(s, header);
+        int field = start + checksumOffset(s, header);
+        if (field + 2 > length) {
+            return false;
+        }
+        BigEndian.putU16(s, at + field, Checksum.finish(Checksum.sum(s, at + start, length - start)));
+        return true;
+    }
 }
