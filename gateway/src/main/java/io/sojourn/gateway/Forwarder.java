@@ -155,7 +155,6 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             if (kernelPath != null) {
                 pages.offersTo(kernelPath);
                 inside.offersTo(kernelPath);
-                table.beforeChange(kernelPath::changed);
             }
         }
         List<IpPrefix> ours = config.attachments().stream()
@@ -537,6 +536,13 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     }
 
     // --- ForwardingTable.Changes
+
+    @Override
+    public void willChange() {
+        if (kernelPath != null) {
+            kernelPath.changed();
+        }
+    }
 
     @Override
     public void networkAdded(VirtualNetwork network) {

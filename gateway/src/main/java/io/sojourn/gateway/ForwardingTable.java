@@ -51,6 +51,9 @@ final class ForwardingTable {
 
     /** Told of what a table update changed that somebody must act upon. */
     interface Changes {
+        /** Before anything changes in how packets go. */
+        default void willChange() {}
+
         /** The controller's binding of a VM, whenever an update mentions the VM. */
         void tableSays(VmEntry vm, GatewayId gateway, Epoch epoch);
 
@@ -64,7 +67,6 @@ final class ForwardingTable {
     private final GatewayId self;
     private final SiteId site;
     private final Changes changes;
-    private Runnable whenChanged = () -> {};
     private final Map<String, VirtualNetwork> networks = new TreeMap<>();
     private final Int2ObjectOpenHashMap<VirtualNetwork> byVni = new Int2ObjectOpenHashMap<>();
     private final Map<GatewayId, Peer> peers = new TreeMap<>();
@@ -161,13 +163,9 @@ final class ForwardingTable {
         return site.name().equals(homeSite);
     }
 
-    /** Who is told before anything changes in how packets go. */
-    void beforeChange(Runnable told) {
-        whenChanged = told;
-    }
-
+    /** Something else than an update or a binding is about to change how packets go. */
     void willChange() {
-        whenChanged.run();
+        changes.willChange();
     }
 
     void apply(TableUpdate update) {

@@ -7,7 +7,9 @@ import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Tap;
 import io.sojourn.mechanism.Page;
 import io.sojourn.model.identity.IpPrefix;
+import io.sojourn.wire.BigEndian;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -25,7 +27,7 @@ final class PagePort {
     private static final String LABELS_NAME = "sjlabel";
     private static final String OUTSIDE_NAME = "sjout";
     /** Whatever the underlay carries fits: 65,535 octets with the Ethernet header. */
-    static final int MTU_BYTES = 65_521;
+    private static final int MTU_BYTES = 65_521;
 
     private static final Path SETTINGS = Path.of("/proc/sys/net");
 
@@ -91,23 +93,15 @@ final class PagePort {
 
     private static Opened open(String name, boolean v6, Links links, BridgeFdb fdb, IntConsumer routes) {
         try {
-            Tap tap = Tap.openTap(name, Set.of(Tap.Flag.VNET_HDR));
-            BridgedTap.superFrames(tap, true);
+            Tap tap = make(name, links);
             int ifindex = tap.ifindex();
-            links.setMtu(ifindex, MTU_BYTES);
-            links.setTxQueueLength(ifindex, QUEUE_FRAMES);
-            // Behind it is nobody to ask for an address: the kernel sends everything to the device's own.
-            links.noArp(ifindex);
             if (v6) {
                 set("ipv6/conf/" + name + "/addr_gen_mode", "1"); // no link-local address, no announcements
                 set("ipv6/conf/" + name + "/disable_ipv6", "0");
             }
             links.up(ifindex);
             routes.accept(ifindex);
-            long mac = 0;
-            for (byte octet : links.mac(ifindex)) {
-                mac = mac << 8 | octet & 0xFF;
-            }
+            long mac = BigEndian.u48(MemorySegment.ofArray(links.mac(ifindex)), 0);
             return new Opened(new BridgedTap(0, tap, fdb), mac);
         } catch (SyscallException e) {
             throw new GatewayException(
@@ -115,6 +109,16 @@ final class PagePort {
                             + "); run as root, and see that no other gateway runs on this host",
                     e);
         }
+    }
+
+    /** A device for native packets, not up yet. Behind it is nobody to ask for an address: the kernel sends everything to the device's own. */
+    static Tap make(String name, Links links) {
+        Tap tap = Tap.openTap(name, Set.of(Tap.Flag.VNET_HDR));
+        BridgedTap.superFrames(tap, true);
+        links.setMtu(tap.ifindex(), MTU_BYTES);
+        links.setTxQueueLength(tap.ifindex(), QUEUE_FRAMES);
+        links.noArp(tap.ifindex());
+        return tap;
     }
 
     /** The first address of the page, which is nobody's, with the prefix: that is the route. */

@@ -118,11 +118,7 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
 
     /** From now on its VM can go by paging, too: by a device behind which there is no kernel's routing, as frames on it are for somebody else. Before {@link #meet}. */
     void openPage() {
-        Tap device = Tap.openTap("sjwarmp%d", Set.of(Tap.Flag.VNET_HDR));
-        BridgedTap.superFrames(device, true);
-        links.setMtu(device.ifindex(), PagePort.MTU_BYTES);
-        links.setTxQueueLength(device.ifindex(), PagePort.QUEUE_FRAMES);
-        links.noArp(device.ifindex());
+        Tap device = PagePort.make("sjwarmp%d", links);
         links.up(device.ifindex());
         PacketSocket wire =
                 PacketSocket.open(device.ifindex(), PacketSocket.WHOLE_FRAMES, Set.of(PacketSocket.Flag.VNET_HDR));

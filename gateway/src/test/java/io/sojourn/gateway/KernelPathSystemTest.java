@@ -81,7 +81,7 @@ class KernelPathSystemTest {
             BridgeFdb fdb = new BridgeFdb();
             Tap toLan = tap("kplan", links);
             Tap toPage = tap("kppage", links);
-            long mac = mac(links.mac(toPage.ifindex()));
+            long mac = BigEndian.u48(MemorySegment.ofArray(links.mac(toPage.ifindex())), 0);
             LanPort onLan = LanPort.detached(network, toLan, fdb, counters);
             KernelPath opened = KernelPath.open(new PagePort.Opened(new BridgedTap(0, toPage, fdb), mac), counters);
             if (opened == null) {
@@ -123,14 +123,6 @@ class KernelPathSystemTest {
         Process process = new ProcessBuilder(line).inheritIO().start();
         assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
         assertThat(process.exitValue()).isZero();
-    }
-
-    private static long mac(byte[] octets) {
-        long mac = 0;
-        for (byte octet : octets) {
-            mac = mac << 8 | octet & 0xFF;
-        }
-        return mac;
     }
 
     // --- frames

@@ -59,8 +59,7 @@ public final class BpfAssembler {
     private static final int AND_IMMEDIATE = 0x57;
     private static final int SHIFT_RIGHT_IMMEDIATE = 0x77;
     private static final int JUMP = 0x05;
-    private static final int JUMP_64 = 0x05;
-    private static final int JUMP_32 = 0x06;
+    private static final int JUMP_WORD = 0x06;
     private static final int BY_REGISTER = 0x08;
     private static final int CALL = 0x85;
     private static final int EXIT = 0x95;
@@ -128,30 +127,30 @@ public final class BpfAssembler {
     }
 
     public BpfAssembler jump(String to) {
-        jumps.add(new Jump(next(), to));
-        return instruction(JUMP, 0, 0, 0, 0);
+        return jump(JUMP, 0, 0, 0, to);
     }
 
     /** By all of the register. @param value its sign goes on into the upper half */
     public BpfAssembler jumpIf(If when, int register, int value, String to) {
-        jumps.add(new Jump(next(), to));
-        return instruction(JUMP_64 | when.bits, register, 0, 0, value);
+        return jump(JUMP | when.bits, register, 0, value, to);
     }
 
     /** By the lower half of the register. */
     public BpfAssembler jumpIfWord(If when, int register, int value, String to) {
-        jumps.add(new Jump(next(), to));
-        return instruction(JUMP_32 | when.bits, register, 0, 0, value);
+        return jump(JUMP_WORD | when.bits, register, 0, value, to);
     }
 
     public BpfAssembler jumpIfRegister(If when, int register, int other, String to) {
-        jumps.add(new Jump(next(), to));
-        return instruction(JUMP_64 | BY_REGISTER | when.bits, register, other, 0, 0);
+        return jump(JUMP | BY_REGISTER | when.bits, register, other, 0, to);
     }
 
     public BpfAssembler jumpIfWordRegister(If when, int register, int other, String to) {
+        return jump(JUMP_WORD | BY_REGISTER | when.bits, register, other, 0, to);
+    }
+
+    private BpfAssembler jump(int opcode, int register, int other, int value, String to) {
         jumps.add(new Jump(next(), to));
-        return instruction(JUMP_32 | BY_REGISTER | when.bits, register, other, 0, 0);
+        return instruction(opcode, register, other, 0, value);
     }
 
     /** Where jumps of that name lead. */
