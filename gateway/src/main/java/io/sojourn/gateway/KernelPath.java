@@ -10,10 +10,12 @@ import io.sojourn.linux.BpfMap;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.TrafficProgram;
 import io.sojourn.wire.BigEndian;
+import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv4;
+import io.sojourn.wire.Ipv6;
 import io.sojourn.wire.ParsedFrame;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -31,8 +33,8 @@ import org.slf4j.LoggerFactory;
  * never copied. Such a stream costs this process one packet a second; all else, and each stream's beginning and end, comes here as ever.
  *
  * <pre>
- *   LAN's tap, on its way to us:  (MAC, IPv4 source, destination) known ──▶ addresses of the page, one hop less ──▶ as if we had written it to the page's device
- *   page's device, likewise:      (IPv4 source, destination)      known ──▶ members' own addresses              ──▶ as if we had written it to the LAN's tap
+ *   LAN's tap, on its way to us:  (MAC, source, destination) known ──▶ addresses of the page, one hop less ──▶ as if we had written it to the page's device
+ *   page's device, likewise:      (source, destination)      known ──▶ members' own addresses              ──▶ as if we had written it to the LAN's tap
  * </pre>
  *
  * <p>What is known is good for a second, and until {@link #changed}: whatever changes how packets go takes all of it back in one store, and a VM that moves has none of its
@@ -49,12 +51,14 @@ final class KernelPath implements AutoCloseable {
     private static final long GOOD_NS = TimeUnit.SECONDS.toNanos(1);
     private static final long SWEEP_NS = TimeUnit.SECONDS.toNanos(1);
     private static final int STREAMS = 1_024;
+    /** Knuth, The Art of Computer Programming, volume 3, section 6.4. */
+    private static final long GOLDEN = 0x9E37_79B9_7F4A_7C15L;
 
-    private record Flow(long mac, int source, int destination, int where) {}
+    /** As it comes. @param where its network, or {@link StreamProgram#INWARDS} */
+    private record Flow(long mac, AddressPair addresses, int where) {}
 
     /** What has been done to a packet, until it is told. */
-    private record Offer(
-            Flow flow, int toInterface, int newSource, int newDestination, long to, long from, int mostIpBytes) {}
+    private record Offer(Flow flow, int toInterface, AddressPair addresses, long to, long from, int mostIpBytes) {}
 
     private final LanDevice page;
     private final long pageMac;
@@ -65,7 +69,7 @@ final class KernelPath implements AutoCloseable {
     private final List<TrafficProgram> programs = new ArrayList<>();
     private final Map<Flow, Long> known = new LinkedHashMap<>();
     private final List<Offer> offers = new ArrayList<>();
-    /** Source and destination of super-frames, each where its hash says, and when one came last. */
+    /** Hashes of source and destination of super-frames, each where it says itself, and when one came last. */
     private final long[] streams = new long[STREAMS];
 
     private final long[] streamNs = new long[STREAMS];
@@ -127,22 +131,30 @@ final class KernelPath implements AutoCloseable {
 
     // --- what has been done to a packet
 
-    /** A super-frame, or what answers them; in one piece, and TCP by IPv4. */
-    private boolean isStream(FrameRun run, long source, long destination, long nowNs) {
+    /**
+     * A super-frame, or what answers them; in one piece, and TCP.
+     *
+     * @param stream {@link #hash} of its addresses of ours, not of the page
+     * @param back the same the other way
+     */
+    private boolean isStream(FrameRun run, long stream, long back, long nowNs) {
         if (run.count() > 1) {
-            long stream = source << 32 | destination;
             int at = slot(stream);
             streams[at] = stream;
             streamNs[at] = nowNs;
             return true;
         }
-        long answered = destination << 32 | source;
-        int at = slot(answered);
-        return streams[at] == answered && nowNs - streamNs[at] < 2 * GOOD_NS;
+        int at = slot(back);
+        return streams[at] == back && nowNs - streamNs[at] < 2 * GOOD_NS;
+    }
+
+    private static long hash(long sourceHigh, long sourceLow, long destinationHigh, long destinationLow) {
+        long source = (sourceHigh * GOLDEN + sourceLow) * GOLDEN;
+        return (source + destinationHigh) * GOLDEN + destinationLow * GOLDEN;
     }
 
     private static int slot(long stream) {
-        return (int) ((stream * 0x9E37_79B9_7F4A_7C15L) >>> 32) & STREAMS - 1;
+        return (int) (stream >>> 32) & STREAMS - 1;
     }
 
     /** Nothing but its binding says how packets from and to it go. Null: hosts. */
@@ -168,18 +180,17 @@ final class KernelPath implements AutoCloseable {
      * @param f it as it came; the run's memory holds it as it went
      */
     void sent(LanPort port, Peer peer, ParsedFrame f, FrameRun run, int mtuBytes, long nowNs) {
-        if (!f.isV6()
-                && f.protocol() == IpProtocol.TCP
+        if (f.protocol() == IpProtocol.TCP
                 && run.isInOnePiece()
                 && Ethernet.destination(run.memory(), run.frameAt()) == pageMac
                 && isPlain(port.network, f, peer)) {
-            left(port, f, run, PathFit.longestBytes(mtuBytes, false), nowNs);
+            left(port, f, run, PathFit.longestBytes(mtuBytes, f.isV6()), nowNs);
         }
     }
 
     private static boolean isPlain(VirtualNetwork network, ParsedFrame f, Peer peer) {
-        VmEntry to = network.vmByAddress.get(false, 0, f.destinationLow());
-        VmEntry from = network.vmByAddress.get(false, 0, f.sourceLow());
+        VmEntry to = network.vmByAddress.get(f.isV6(), f.destinationHigh(), f.destinationLow());
+        VmEntry from = network.vmByAddress.get(f.isV6(), f.sourceHigh(), f.sourceLow());
         return (from != null || to != null)
                 && isPlain(from, network)
                 && isPlain(to, network)
@@ -187,31 +198,42 @@ final class KernelPath implements AutoCloseable {
                 && (to == null || to.route == peer && to.routeEpoch == to.boundEpoch);
     }
 
-    /** A packet of ours, of TCP by IPv4, has gone natively. @param f and @param run as for {@link #sent} */
+    /** A packet of ours, of TCP, has gone natively. @param f and @param run as for {@link #sent} */
     void left(LanPort port, ParsedFrame f, FrameRun run, int mostIpBytes, long nowNs) {
-        if (offers.size() < OFFERED && isStream(run, f.sourceLow(), f.destinationLow(), nowNs)) {
-            Flow flow = new Flow(f.sourceMac(), (int) f.sourceLow(), (int) f.destinationLow(), port.network.vni);
+        long stream = hash(f.sourceHigh(), f.sourceLow(), f.destinationHigh(), f.destinationLow());
+        long back = hash(f.destinationHigh(), f.destinationLow(), f.sourceHigh(), f.sourceLow());
+        if (offers.size() < OFFERED && isStream(run, stream, back, nowNs)) {
+            Flow flow = new Flow(f.sourceMac(), AddressPair.of(f), port.network.vni);
             offer(flow, page.ifindex(), run.memory(), run.frameAt(), mostIpBytes);
         }
     }
 
-    /** A native packet of TCP by IPv4 has gone to a station. @param source and @param destination as it came */
-    void arrived(LanPort port, long source, long destination, FrameRun run, long nowNs) {
+    /**
+     * A native packet of TCP has gone to a station.
+     *
+     * @param f it as it came; the run's memory holds it as it went
+     */
+    void arrived(LanPort port, ParsedFrame f, FrameRun run, long nowNs) {
         MemorySegment s = run.memory();
-        long at = run.frameAt();
-        long ip = at + Ethernet.HEADER_BYTES;
-        if (offers.size() < OFFERED && isStream(run, Ipv4.source(s, ip), Ipv4.destination(s, ip), nowNs)) {
-            offer(new Flow(0, (int) source, (int) destination, StreamProgram.INWARDS), port.ifindex(), s, at, 0xFFFF);
+        long ip = run.frameAt() + Ethernet.HEADER_BYTES;
+        boolean v6 = f.isV6();
+        long sourceHigh = v6 ? Ipv6.sourceHigh(s, ip) : 0;
+        long sourceLow = v6 ? Ipv6.sourceLow(s, ip) : Ipv4.source(s, ip);
+        long destinationHigh = v6 ? Ipv6.destinationHigh(s, ip) : 0;
+        long destinationLow = v6 ? Ipv6.destinationLow(s, ip) : Ipv4.destination(s, ip);
+        long stream = hash(sourceHigh, sourceLow, destinationHigh, destinationLow);
+        long back = hash(destinationHigh, destinationLow, sourceHigh, sourceLow);
+        if (offers.size() < OFFERED && isStream(run, stream, back, nowNs)) {
+            Flow flow = new Flow(0, AddressPair.of(f), StreamProgram.INWARDS);
+            offer(flow, port.ifindex(), s, run.frameAt(), 0xFFFF);
         }
     }
 
     private void offer(Flow flow, int toInterface, MemorySegment s, long at, int mostIpBytes) {
-        long ip = at + Ethernet.HEADER_BYTES;
         offers.add(new Offer(
                 flow,
                 toInterface,
-                (int) Ipv4.source(s, ip),
-                (int) Ipv4.destination(s, ip),
+                AddressPair.read(s, at + Ethernet.HEADER_BYTES),
                 Ethernet.destination(s, at),
                 Ethernet.source(s, at),
                 mostIpBytes));
@@ -235,8 +257,7 @@ final class KernelPath implements AutoCloseable {
         value.set(JAVA_INT, StreamProgram.GENERATION, generation);
         value.set(JAVA_INT, StreamProgram.TO_INTERFACE, offer.toInterface);
         value.set(JAVA_LONG, StreamProgram.GOOD_UNTIL, nowNs + GOOD_NS);
-        BigEndian.putU32(value, StreamProgram.NEW_SOURCE, offer.newSource);
-        BigEndian.putU32(value, StreamProgram.NEW_DESTINATION, offer.newDestination);
+        offer.addresses.put(value, StreamProgram.NEW_ADDRESSES);
         Ethernet.putDestination(value, StreamProgram.NEW_MACS, offer.to);
         Ethernet.putSource(value, StreamProgram.NEW_MACS, offer.from);
         value.set(JAVA_INT, StreamProgram.MOST_IP_BYTES, offer.mostIpBytes);
@@ -249,8 +270,8 @@ final class KernelPath implements AutoCloseable {
     private boolean find(Flow flow) {
         MemorySegment key = flows.key().fill((byte) 0);
         BigEndian.putU48(key, 0, flow.mac);
-        BigEndian.putU32(key, StreamProgram.KEY_SOURCE, flow.source);
-        BigEndian.putU32(key, StreamProgram.KEY_DESTINATION, flow.destination);
+        BigEndian.putU16(key, StreamProgram.KEY_TYPE, flow.addresses.v6() ? EtherType.IPV6 : EtherType.IPV4);
+        flow.addresses.put(key, StreamProgram.KEY_ADDRESSES);
         key.set(JAVA_INT, StreamProgram.KEY_WHERE, flow.where);
         return flows.get();
     }

@@ -255,21 +255,17 @@ final class PagePath implements Bypass {
                 || source != null && source.network() != destination.network()) {
             return DropReason.UNKNOWN_PEER;
         }
-        long sourcePage = f.sourceLow();
-        long destinationPage = f.destinationLow();
-        boolean isStream = !f.isV6() && f.protocol() == IpProtocol.TCP;
         rewriteIn.rewrite(underlay.memory(), f, underlay.isPartial());
         DropReason result = arrived(peer, destination.network(), destination.mac(), epoch, passedOn);
         KernelPath kernel = kernelPath;
-        if (kernel != null && isStream && peer != null && !passedOn && !result.isDrop()) {
-            offer(kernel, destination, source, sourcePage, destinationPage);
+        if (kernel != null && f.protocol() == IpProtocol.TCP && peer != null && !passedOn && !result.isDrop()) {
+            offer(kernel, destination, source);
         }
         return result;
     }
 
     /** It stands as it went to its station, if it did. */
-    private void offer(
-            KernelPath kernel, Member destination, @Nullable Member source, long sourcePage, long destinationPage) {
+    private void offer(KernelPath kernel, Member destination, @Nullable Member source) {
         VirtualNetwork network = destination.network();
         LanPort port = network.port;
         VmEntry to = destination.vm();
@@ -284,12 +280,17 @@ final class PagePath implements Bypass {
         MemorySegment s = arriving.memory();
         long at = arriving.frameAt();
         long mac = Ethernet.destination(s, at);
-        boolean delivered = to != null
-                ? to.local && mac == destination.mac()
-                : port.neighbours.isAt(false, 0, Ipv4.destination(s, at + Ethernet.HEADER_BYTES), mac);
-        if (delivered && Ethernet.source(s, at) == LanPort.ANYCAST_MAC) {
-            kernel.arrived(port, sourcePage, destinationPage, arriving, System.nanoTime());
+        if (Ethernet.source(s, at) == LanPort.ANYCAST_MAC
+                && (to != null ? to.local && mac == destination.mac() : isHost(port, s, at, mac))) {
+            kernel.arrived(port, f, arriving, System.nanoTime());
         }
+    }
+
+    private static boolean isHost(LanPort port, MemorySegment s, long at, long mac) {
+        long ip = at + Ethernet.HEADER_BYTES;
+        return Ipv4.version(s, ip) == 4
+                ? port.neighbours.isAt(false, 0, Ipv4.destination(s, ip), mac)
+                : port.neighbours.isAt(true, Ipv6.destinationHigh(s, ip), Ipv6.destinationLow(s, ip), mac);
     }
 
     /** Plain IP for a member's home address, from somebody who has no gateway: taken if ours is the way in for him. */

@@ -9,8 +9,13 @@ import io.sojourn.linux.BpfAssembler.If;
 import io.sojourn.linux.BpfAssembler.Size;
 import io.sojourn.linux.BpfMap;
 import io.sojourn.linux.TrafficProgram;
+import io.sojourn.wire.BigEndian;
+import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.IpProtocol;
+import io.sojourn.wire.Ipv4;
+import io.sojourn.wire.Ipv6;
+import io.sojourn.wire.Tcp;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -21,22 +26,21 @@ final class StreamProgram {
     /** In place of a network: the way in, from the page's device. */
     static final int INWARDS = -1;
 
-    // The key: u8 MAC[6] | u16 0 | u8 source[4] | u8 destination[4] | u32 network, or INWARDS
-    static final int KEY_BYTES = 20;
-    static final int KEY_SOURCE = 8;
-    static final int KEY_DESTINATION = 12;
-    static final int KEY_WHERE = 16;
+    // The key: u8 MAC[6], 0 inwards | u16 EtherType | addresses as of AddressPair | u32 network, or INWARDS
+    static final int KEY_BYTES = 44;
+    static final int KEY_TYPE = 6;
+    static final int KEY_ADDRESSES = 8;
+    static final int KEY_WHERE = 40;
 
     // The value.
-    static final int VALUE_BYTES = 48;
+    static final int VALUE_BYTES = 72;
     static final int GENERATION = 0;
     static final int TO_INTERFACE = 4;
     static final int GOOD_UNTIL = 8;
-    static final int NEW_SOURCE = 16;
-    static final int NEW_DESTINATION = 20;
-    static final int NEW_MACS = 24;
-    static final int MOST_IP_BYTES = 36;
-    static final int PACKETS = 40;
+    static final int NEW_ADDRESSES = 16;
+    static final int NEW_MACS = 48;
+    static final int MOST_IP_BYTES = 60;
+    static final int PACKETS = 64;
 
     // struct __sk_buff
     private static final int SKB_LENGTH = 0;
@@ -53,131 +57,73 @@ final class StreamProgram {
     private static final int L3_CHECKSUM = 10;
     private static final int L4_CHECKSUM = 11;
     private static final int REDIRECT = 23;
+    private static final int CHECKSUM_CHANGE = 28;
     private static final int INGRESS = 1;
     private static final int PSEUDO_HEADER = 0x10;
 
-    // Ethernet, IPv4 without options, TCP.
-    private static final int AT_TTL = 22;
-    private static final int AT_PROTOCOL = 23;
-    private static final int AT_IP_CHECKSUM = 24;
-    private static final int AT_SOURCE = 26;
-    private static final int AT_DESTINATION = 30;
-    private static final int AT_TCP_LENGTH = 46;
-    private static final int AT_TCP_FLAGS = 47;
-    private static final int AT_TCP_CHECKSUM = 50;
-    private static final int HEADERS = 54;
+    // IPv4 without options or IPv6 without extension headers, and TCP; from the Ethernet header on.
+    private static final int IPV4 = Ethernet.HEADER_BYTES;
+    private static final int TCP_OVER_IPV4 = IPV4 + Ipv4.HEADER_BYTES;
+    private static final int IPV6 = Ethernet.HEADER_BYTES;
+    private static final int TCP_OVER_IPV6 = IPV6 + Ipv6.HEADER_BYTES;
     /** FIN, SYN, RST, URG. */
     private static final int NOT_FLOWING = 0x27;
+
+    // The frame: what it is looked up by, and what it has of hops before and after.
+    private static final int KEY = -48;
+    private static final int KEY_SOURCE = KEY + KEY_ADDRESSES;
+    private static final int KEY_DESTINATION = KEY_SOURCE + AddressPair.BYTES / 2;
+    private static final int SLOT = -52;
+    private static final int HOPS = -56;
+    private static final int LESS_HOPS = -58;
 
     private StreamProgram() {}
 
     /** The same for both ways; out of a LAN it also asks whose a packet is, whether it is for the gateway, and takes one from its hops. */
     static BpfAssembler of(BpfMap flows, BpfMap generations, int where) {
         boolean out = where != INWARDS;
-        int key = -24;
-        int slot = -28;
-        int ttl = -32;
-        int lessTtl = -34;
-        BpfAssembler p = new BpfAssembler()
-                .move(6, 1)
+        BpfAssembler p = new BpfAssembler();
+        p.move(6, 1)
                 .load(Size.WORD, 2, 6, SKB_DATA)
                 .load(Size.WORD, 3, 6, SKB_DATA_END)
                 .move(4, 2)
-                .add(4, HEADERS)
+                .add(4, TCP_OVER_IPV4 + Tcp.HEADER_BYTES)
                 .jumpIfRegister(If.GREATER, 4, 3, "pass")
                 .load(Size.WORD, 5, 6, SKB_VLAN)
-                .jumpIf(If.NOT_EQUAL, 5, 0, "pass")
-                .load(Size.HALF, 5, 2, 12)
-                .jumpIf(If.NOT_EQUAL, 5, 0x0008, "pass")
-                .load(Size.BYTE, 5, 2, 14)
-                .jumpIf(If.NOT_EQUAL, 5, 0x45, "pass")
-                .load(Size.HALF, 5, 2, 20)
-                .and(5, 0xFF3F)
-                .jumpIf(If.NOT_EQUAL, 5, 0, "pass") // a fragment
-                .load(Size.BYTE, 5, 2, AT_PROTOCOL)
-                .jumpIf(If.NOT_EQUAL, 5, IpProtocol.TCP, "pass")
-                .load(Size.BYTE, 5, 2, AT_TCP_FLAGS)
-                .jumpIf(If.ANY_BIT, 5, NOT_FLOWING, "pass")
-                .load(Size.BYTE, 5, 2, AT_TTL)
-                .jumpIf(If.LESS, 5, 2, "pass");
-        if (out) {
-            MemorySegment mac = MemorySegment.ofArray(new byte[6]);
-            Ethernet.putDestination(mac, 0, LanPort.ANYCAST_MAC);
-            p.load(Size.WORD, 5, 2, 0)
-                    .jumpIfWord(If.NOT_EQUAL, 5, mac.get(JAVA_INT_UNALIGNED, 0), "pass")
-                    .load(Size.HALF, 5, 2, 4)
-                    .jumpIf(If.NOT_EQUAL, 5, Short.toUnsignedInt(mac.get(JAVA_SHORT_UNALIGNED, 4)), "pass")
-                    .load(Size.WORD, 5, 2, 6)
-                    .store(Size.WORD, 10, key, 5)
-                    .load(Size.HALF, 5, 2, 10)
-                    .store(Size.HALF, 10, key + 4, 5)
-                    .storeValue(Size.HALF, 10, key + 6, 0);
-        } else {
-            p.storeValue(Size.DOUBLE, 10, key, 0);
-        }
-        // The longest packet of it: its headers and a segment, or all of it.
-        p.load(Size.BYTE, 7, 2, AT_TCP_LENGTH)
-                .and(7, 0xF0)
-                .shiftRight(7, 2)
-                .add(7, 20)
-                .load(Size.WORD, 8, 6, SKB_SEGMENT_BYTES)
-                .jumpIf(If.NOT_EQUAL, 8, 0, "super")
-                .load(Size.WORD, 8, 6, SKB_LENGTH)
-                .add(8, -Ethernet.HEADER_BYTES)
-                .jump("sized")
-                .label("super")
-                .addRegister(8, 7)
-                .label("sized")
-                .load(Size.HALF, 5, 2, AT_TTL)
-                .store(Size.HALF, 10, ttl, 5)
-                .add(5, -1)
-                .store(Size.HALF, 10, lessTtl, 5)
-                .load(Size.WORD, 5, 2, AT_SOURCE)
-                .store(Size.WORD, 10, key + KEY_SOURCE, 5)
-                .load(Size.WORD, 5, 2, AT_DESTINATION)
-                .store(Size.WORD, 10, key + KEY_DESTINATION, 5)
-                .storeValue(Size.WORD, 10, key + KEY_WHERE, where)
-                .loadMap(1, flows)
-                .move(2, 10)
-                .add(2, key)
-                .call(LOOKUP)
-                .jumpIf(If.EQUAL, 0, 0, "pass")
-                .move(9, 0)
-                .storeValue(Size.WORD, 10, slot, 0)
-                .loadMap(1, generations)
-                .move(2, 10)
-                .add(2, slot)
-                .call(LOOKUP)
-                .jumpIf(If.EQUAL, 0, 0, "pass")
-                .load(Size.WORD, 1, 0, 0)
-                .load(Size.WORD, 2, 9, GENERATION)
-                .jumpIfWordRegister(If.NOT_EQUAL, 1, 2, "pass")
-                .call(CLOCK)
-                .load(Size.DOUBLE, 1, 9, GOOD_UNTIL)
-                .jumpIfRegister(If.GREATER, 0, 1, "pass")
-                .load(Size.WORD, 1, 9, MOST_IP_BYTES)
-                .jumpIfRegister(If.GREATER, 8, 1, "pass")
-                .load(Size.WORD, 1, 6, SKB_SEGMENTS)
+                .jumpIf(If.NOT_EQUAL, 5, 0, "pass");
+        stations(p, out);
+        p.load(Size.HALF, 5, 2, Ethernet.TYPE_OFFSET)
+                .store(Size.HALF, 10, KEY + KEY_TYPE, 5)
+                .jumpIf(If.EQUAL, 5, asLoaded(EtherType.IPV6), "IPv6")
+                .jumpIf(If.NOT_EQUAL, 5, asLoaded(EtherType.IPV4), "pass");
+        readIpv4(p);
+        p.jump("read").label("IPv6");
+        readIpv6(p);
+        p.label("read");
+        size(p);
+        p.storeValue(Size.WORD, 10, KEY + KEY_WHERE, where);
+        find(p, flows, generations);
+        p.load(Size.WORD, 1, 6, SKB_SEGMENTS)
                 .jumpIf(If.NOT_EQUAL, 1, 0, "several")
                 .set(1, 1)
                 .label("several")
-                .addAtomically(9, PACKETS, 1);
-        checksum(p, L4_CHECKSUM, AT_TCP_CHECKSUM, key + KEY_SOURCE, NEW_SOURCE, PSEUDO_HEADER | 4);
-        checksum(p, L4_CHECKSUM, AT_TCP_CHECKSUM, key + KEY_DESTINATION, NEW_DESTINATION, PSEUDO_HEADER | 4);
-        checksum(p, L3_CHECKSUM, AT_IP_CHECKSUM, key + KEY_SOURCE, NEW_SOURCE, 4);
-        checksum(p, L3_CHECKSUM, AT_IP_CHECKSUM, key + KEY_DESTINATION, NEW_DESTINATION, 4);
-        store(p, AT_SOURCE, 9, NEW_SOURCE, 8);
-        if (out) {
-            p.move(1, 6)
-                    .set(2, AT_IP_CHECKSUM)
-                    .load(Size.HALF, 3, 10, ttl)
-                    .load(Size.HALF, 4, 10, lessTtl)
-                    .set(5, 2)
-                    .call(L3_CHECKSUM)
-                    .jumpIf(If.NOT_EQUAL, 0, 0, "shot");
-            store(p, AT_TTL, 10, lessTtl, 1);
-        }
-        store(p, 0, 9, NEW_MACS, 12);
+                .addAtomically(9, PACKETS, 1)
+                .move(1, 10)
+                .add(1, KEY_SOURCE)
+                .set(2, AddressPair.BYTES)
+                .move(3, 9)
+                .add(3, NEW_ADDRESSES)
+                .set(4, AddressPair.BYTES)
+                .set(5, 0)
+                .call(CHECKSUM_CHANGE)
+                .move(7, 0)
+                .load(Size.HALF, 1, 10, KEY + KEY_TYPE)
+                .jumpIf(If.EQUAL, 1, asLoaded(EtherType.IPV6), "to IPv6");
+        writeIpv4(p, out);
+        p.jump("written").label("to IPv6");
+        writeIpv6(p, out);
+        p.label("written");
+        store(p, 0, 9, NEW_MACS, Ethernet.TYPE_OFFSET);
         return p.load(Size.WORD, 1, 9, TO_INTERFACE)
                 .set(2, INGRESS)
                 .call(REDIRECT)
@@ -190,14 +136,139 @@ final class StreamProgram {
                 .exit();
     }
 
-    private static void checksum(BpfAssembler p, int helper, int at, int oldAt, int newAt, int flags) {
-        p.move(1, 6)
-                .set(2, at)
-                .load(Size.WORD, 3, 10, oldAt)
-                .load(Size.WORD, 4, 9, newAt)
-                .set(5, flags)
-                .call(helper)
-                .jumpIf(If.NOT_EQUAL, 0, 0, "shot");
+    private static void stations(BpfAssembler p, boolean out) {
+        if (!out) {
+            p.storeValue(Size.DOUBLE, 10, KEY, 0);
+            return;
+        }
+        MemorySegment mac = MemorySegment.ofArray(new byte[Ethernet.SOURCE_OFFSET]);
+        Ethernet.putDestination(mac, 0, LanPort.ANYCAST_MAC);
+        p.load(Size.WORD, 5, 2, 0)
+                .jumpIfWord(If.NOT_EQUAL, 5, mac.get(JAVA_INT_UNALIGNED, 0), "pass")
+                .load(Size.HALF, 5, 2, 4)
+                .jumpIf(If.NOT_EQUAL, 5, Short.toUnsignedInt(mac.get(JAVA_SHORT_UNALIGNED, 4)), "pass")
+                .load(Size.WORD, 5, 2, 6)
+                .store(Size.WORD, 10, KEY, 5)
+                .load(Size.HALF, 5, 2, 10)
+                .store(Size.HALF, 10, KEY + 4, 5);
+    }
+
+    private static void readIpv4(BpfAssembler p) {
+        p.load(Size.BYTE, 5, 2, IPV4)
+                .jumpIf(If.NOT_EQUAL, 5, 0x45, "pass")
+                .load(Size.HALF, 5, 2, IPV4 + Ipv4.FRAGMENT_OFFSET)
+                .and(5, asLoaded(Ipv4.MORE_FRAGMENTS | Ipv4.FRAGMENT_OFFSET_MASK))
+                .jumpIf(If.NOT_EQUAL, 5, 0, "pass");
+        readTcp(p, IPV4 + Ipv4.PROTOCOL_OFFSET, IPV4 + Ipv4.TTL_OFFSET, TCP_OVER_IPV4);
+        p.load(Size.HALF, 5, 2, IPV4 + Ipv4.TTL_OFFSET)
+                .store(Size.HALF, 10, HOPS, 5)
+                .add(5, -1)
+                .store(Size.HALF, 10, LESS_HOPS, 5);
+        for (int at = KEY_SOURCE; at < KEY_SOURCE + AddressPair.BYTES; at += 8) {
+            p.storeValue(Size.DOUBLE, 10, at, 0);
+        }
+        p.load(Size.WORD, 5, 2, IPV4 + Ipv4.SOURCE_OFFSET)
+                .store(Size.WORD, 10, KEY_SOURCE + 12, 5)
+                .load(Size.WORD, 5, 2, IPV4 + Ipv4.DESTINATION_OFFSET)
+                .store(Size.WORD, 10, KEY_DESTINATION + 12, 5);
+    }
+
+    private static void readIpv6(BpfAssembler p) {
+        p.move(4, 2)
+                .add(4, TCP_OVER_IPV6 + Tcp.HEADER_BYTES)
+                .jumpIfRegister(If.GREATER, 4, 3, "pass")
+                .load(Size.BYTE, 5, 2, IPV6)
+                .and(5, 0xF0)
+                .jumpIf(If.NOT_EQUAL, 5, 0x60, "pass");
+        readTcp(p, IPV6 + Ipv6.NEXT_HEADER_OFFSET, IPV6 + Ipv6.HOP_LIMIT_OFFSET, TCP_OVER_IPV6);
+        p.storeValue(Size.HALF, 10, HOPS, 0)
+                .load(Size.BYTE, 5, 2, IPV6 + Ipv6.HOP_LIMIT_OFFSET)
+                .add(5, -1)
+                .store(Size.HALF, 10, LESS_HOPS, 5);
+        for (int at = 0; at < AddressPair.BYTES; at += 8) {
+            p.load(Size.DOUBLE, 5, 2, IPV6 + Ipv6.SOURCE_OFFSET + at).store(Size.DOUBLE, 10, KEY_SOURCE + at, 5);
+        }
+    }
+
+    /** Register 7: octets of its headers, IP and TCP. */
+    private static void readTcp(BpfAssembler p, int protocol, int hops, int tcp) {
+        p.load(Size.BYTE, 5, 2, protocol)
+                .jumpIf(If.NOT_EQUAL, 5, IpProtocol.TCP, "pass")
+                .load(Size.BYTE, 5, 2, tcp + Tcp.FLAGS_OFFSET)
+                .jumpIf(If.ANY_BIT, 5, NOT_FLOWING, "pass")
+                .load(Size.BYTE, 5, 2, hops)
+                .jumpIf(If.LESS, 5, 2, "pass")
+                .load(Size.BYTE, 7, 2, tcp + Tcp.DATA_OFFSET_OFFSET)
+                .and(7, 0xF0)
+                .shiftRight(7, 2)
+                .add(7, tcp - Ethernet.HEADER_BYTES);
+    }
+
+    /** Register 8: octets of the longest packet of it, which is its headers and a segment, or all of it. */
+    private static void size(BpfAssembler p) {
+        p.load(Size.WORD, 8, 6, SKB_SEGMENT_BYTES)
+                .jumpIf(If.NOT_EQUAL, 8, 0, "super-frame")
+                .load(Size.WORD, 8, 6, SKB_LENGTH)
+                .add(8, -Ethernet.HEADER_BYTES)
+                .jump("sized")
+                .label("super-frame")
+                .addRegister(8, 7)
+                .label("sized");
+    }
+
+    /** Register 9: its value, which is good. */
+    private static void find(BpfAssembler p, BpfMap flows, BpfMap generations) {
+        p.loadMap(1, flows)
+                .move(2, 10)
+                .add(2, KEY)
+                .call(LOOKUP)
+                .jumpIf(If.EQUAL, 0, 0, "pass")
+                .move(9, 0)
+                .storeValue(Size.WORD, 10, SLOT, 0)
+                .loadMap(1, generations)
+                .move(2, 10)
+                .add(2, SLOT)
+                .call(LOOKUP)
+                .jumpIf(If.EQUAL, 0, 0, "pass")
+                .load(Size.WORD, 1, 0, 0)
+                .load(Size.WORD, 2, 9, GENERATION)
+                .jumpIfWordRegister(If.NOT_EQUAL, 1, 2, "pass")
+                .call(CLOCK)
+                .load(Size.DOUBLE, 1, 9, GOOD_UNTIL)
+                .jumpIfRegister(If.GREATER, 0, 1, "pass")
+                .load(Size.WORD, 1, 9, MOST_IP_BYTES)
+                .jumpIfRegister(If.GREATER, 8, 1, "pass");
+    }
+
+    // Register 7: by how much the sum of the addresses changes.
+
+    private static void writeIpv4(BpfAssembler p, boolean out) {
+        checksum(p, L4_CHECKSUM, TCP_OVER_IPV4 + Tcp.CHECKSUM_OFFSET, PSEUDO_HEADER);
+        checksum(p, L3_CHECKSUM, IPV4 + Ipv4.CHECKSUM_OFFSET, 0);
+        store(p, IPV4 + Ipv4.SOURCE_OFFSET, 9, NEW_ADDRESSES + 12, 4);
+        store(p, IPV4 + Ipv4.DESTINATION_OFFSET, 9, NEW_ADDRESSES + AddressPair.BYTES / 2 + 12, 4);
+        if (out) {
+            p.move(1, 6)
+                    .set(2, IPV4 + Ipv4.CHECKSUM_OFFSET)
+                    .load(Size.HALF, 3, 10, HOPS)
+                    .load(Size.HALF, 4, 10, LESS_HOPS)
+                    .set(5, 2)
+                    .call(L3_CHECKSUM)
+                    .jumpIf(If.NOT_EQUAL, 0, 0, "shot");
+            store(p, IPV4 + Ipv4.TTL_OFFSET, 10, LESS_HOPS, 1);
+        }
+    }
+
+    private static void writeIpv6(BpfAssembler p, boolean out) {
+        checksum(p, L4_CHECKSUM, TCP_OVER_IPV6 + Tcp.CHECKSUM_OFFSET, PSEUDO_HEADER);
+        store(p, IPV6 + Ipv6.SOURCE_OFFSET, 9, NEW_ADDRESSES, AddressPair.BYTES);
+        if (out) {
+            store(p, IPV6 + Ipv6.HOP_LIMIT_OFFSET, 10, LESS_HOPS, 1);
+        }
+    }
+
+    private static void checksum(BpfAssembler p, int helper, int at, int flags) {
+        p.move(1, 6).set(2, at).set(3, 0).move(4, 7).set(5, flags).call(helper).jumpIf(If.NOT_EQUAL, 0, 0, "shot");
     }
 
     private static void store(BpfAssembler p, int at, int base, int from, int bytes) {
@@ -209,5 +280,12 @@ final class StreamProgram {
                 .set(5, 0)
                 .call(STORE_BYTES)
                 .jumpIf(If.NOT_EQUAL, 0, 0, "shot");
+    }
+
+    /** Sixteen bits of a packet as the kernel's machine, whose octets are in the processor's order, has them in a register. */
+    private static int asLoaded(int bits) {
+        MemorySegment half = MemorySegment.ofArray(new byte[2]);
+        BigEndian.putU16(half, 0, bits);
+        return Short.toUnsignedInt(half.get(JAVA_SHORT_UNALIGNED, 0));
     }
 }

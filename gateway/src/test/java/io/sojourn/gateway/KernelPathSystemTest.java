@@ -15,36 +15,45 @@ import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv4;
+import io.sojourn.wire.Ipv6;
 import io.sojourn.wire.ParsedFrame;
 import io.sojourn.wire.Tcp;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The kernel's own program between two real taps. What it does to a packet is judged by what comes out of the other, octet by octet. */
 @Tag("system")
+@ParameterizedClass(name = "IPv6: {0}")
+@ValueSource(booleans = {false, true})
 class KernelPathSystemTest {
     private static final String NAMESPACE =
             "t-kernelpath-" + ProcessHandle.current().pid();
     private static final int PAYLOAD = 400;
-    private static final int HEADERS = 54;
     private static final int MTU = 1_400;
     private static final long STATION = 0x0200_0000_0001L;
     private static final long OTHER = 0x0200_0000_0002L;
-    private static final long HOME_SOURCE = 0xC000_0201L;
-    private static final long HOME_DESTINATION = 0xC000_0202L;
-    private static final long PAGE_SOURCE = 0xC612_0502L;
-    private static final long PAGE_DESTINATION = 0xC613_0522L;
+    private static final long DOCUMENTATION = 0x2001_0DB8_0000_0000L;
+    private static final long BENCHMARKING = 0x2001_0002_0000_0000L;
 
     private final MemorySegment memory = Arena.ofAuto().allocate(4_096, 8);
     private final Counters counters = new Counters();
     private final ParsedFrame f = new ParsedFrame();
     private final VirtualNetwork network = new VirtualNetwork("blue", 7, 1_500);
 
+    private final AddressPair home;
+    private final AddressPair paged;
+    private final int tcpAt;
+    private final int headers;
     private final Tap lan;
     private final Tap page;
     private final long pageMac;
@@ -62,7 +71,15 @@ class KernelPathSystemTest {
             LanPort port,
             KernelPath kernel) {}
 
-    KernelPathSystemTest() throws Exception {
+    KernelPathSystemTest(boolean v6) throws Exception {
+        home = v6
+                ? new AddressPair(true, DOCUMENTATION, 0x201, DOCUMENTATION + 1, 0x202)
+                : new AddressPair(false, 0, 0xC000_0201L, 0, 0xC000_0202L);
+        paged = v6
+                ? new AddressPair(true, BENCHMARKING, 0x502, BENCHMARKING + 1, 0xFFFF_0000_0522L)
+                : new AddressPair(false, 0, 0xC612_0502L, 0, 0xC613_0522L);
+        tcpAt = Ethernet.HEADER_BYTES + (v6 ? Ipv6.HEADER_BYTES : Ipv4.HEADER_BYTES);
+        headers = tcpAt + Tcp.HEADER_BYTES;
         ip("netns", "add", NAMESPACE);
         Devices made = Netns.call(NAMESPACE, this::make);
         lan = made.lan;
@@ -76,7 +93,13 @@ class KernelPathSystemTest {
         drain(page);
     }
 
-    private Devices make() {
+    private static AddressPair back(AddressPair p) {
+        return new AddressPair(p.v6(), p.destinationHigh(), p.destinationLow(), p.sourceHigh(), p.sourceLow());
+    }
+
+    private Devices make() throws IOException {
+        Files.writeString(
+                Path.of("/proc/sys/net/ipv6/conf/default/disable_ipv6"), "1"); // the kernel itself says nothing
         try (Links links = new Links()) {
             BridgeFdb fdb = new BridgeFdb();
             Tap toLan = tap("kplan", links);
@@ -127,81 +150,104 @@ class KernelPathSystemTest {
 
     // --- frames
 
-    private record Packet(
-            long to, long from, long source, long destination, int ttl, int flags, int fragment, int payload) {
-        static Packet home() {
-            return new Packet(
-                    LanPort.ANYCAST_MAC,
-                    STATION,
-                    HOME_SOURCE,
-                    HOME_DESTINATION,
-                    64,
-                    Tcp.ACK,
-                    Ipv4.DONT_FRAGMENT,
-                    PAYLOAD);
-        }
-
+    private record Packet(long to, long from, AddressPair addresses, int ttl, int flags, int fragment, int payload) {
         Packet withTtl(int hops) {
-            return new Packet(to, from, source, destination, hops, flags, fragment, payload);
+            return new Packet(to, from, addresses, hops, flags, fragment, payload);
         }
 
         Packet withFlags(int tcp) {
-            return new Packet(to, from, source, destination, ttl, tcp, fragment, payload);
+            return new Packet(to, from, addresses, ttl, tcp, fragment, payload);
         }
 
         Packet withFragment(int field) {
-            return new Packet(to, from, source, destination, ttl, flags, field, payload);
+            return new Packet(to, from, addresses, ttl, flags, field, payload);
         }
 
         Packet withPayload(int octets) {
-            return new Packet(to, from, source, destination, ttl, flags, fragment, octets);
+            return new Packet(to, from, addresses, ttl, flags, fragment, octets);
         }
 
         Packet from(long mac) {
-            return new Packet(to, mac, source, destination, ttl, flags, fragment, payload);
+            return new Packet(to, mac, addresses, ttl, flags, fragment, payload);
         }
 
         Packet to(long mac) {
-            return new Packet(mac, from, source, destination, ttl, flags, fragment, payload);
+            return new Packet(mac, from, addresses, ttl, flags, fragment, payload);
         }
 
-        Packet between(long a, long b) {
-            return new Packet(to, from, a, b, ttl, flags, fragment, payload);
+        Packet between(AddressPair others) {
+            return new Packet(to, from, others, ttl, flags, fragment, payload);
         }
     }
 
-    /** With all its sums made; its length. */
+    private Packet fromHome() {
+        return new Packet(LanPort.ANYCAST_MAC, STATION, home, 64, Tcp.ACK, Ipv4.DONT_FRAGMENT, PAYLOAD);
+    }
+
+    /** With all its sums made; its length. A fragment by IPv6 has no more of it than the next header's number. */
     private int write(Packet p) {
-        int length = HEADERS + p.payload;
+        AddressPair a = p.addresses;
+        int length = headers + p.payload;
+        int tcp = length - tcpAt;
         memory.fill((byte) 0);
         Ethernet.putDestination(memory, 0, p.to);
         Ethernet.putSource(memory, 0, p.from);
-        BigEndian.putU16(memory, 12, EtherType.IPV4);
-        Ipv4.write(memory, 14, 0, length - 14, p.fragment, p.ttl, IpProtocol.TCP, p.source, p.destination);
-        BigEndian.putU8(memory, 34 + Tcp.DATA_OFFSET_OFFSET, 5 << 4);
-        BigEndian.putU8(memory, 34 + Tcp.FLAGS_OFFSET, p.flags);
-        for (int i = HEADERS; i < length; i++) {
+        if (a.v6()) {
+            int next = p.fragment == Ipv4.DONT_FRAGMENT ? IpProtocol.TCP : IpProtocol.FRAGMENT;
+            BigEndian.putU16(memory, Ethernet.TYPE_OFFSET, EtherType.IPV6);
+            Ipv6.write(
+                    memory,
+                    14,
+                    0,
+                    tcp,
+                    next,
+                    p.ttl,
+                    a.sourceHigh(),
+                    a.sourceLow(),
+                    a.destinationHigh(),
+                    a.destinationLow());
+        } else {
+            BigEndian.putU16(memory, Ethernet.TYPE_OFFSET, EtherType.IPV4);
+            Ipv4.write(
+                    memory, 14, 0, length - 14, p.fragment, p.ttl, IpProtocol.TCP, a.sourceLow(), a.destinationLow());
+        }
+        BigEndian.putU8(memory, tcpAt + Tcp.DATA_OFFSET_OFFSET, 5 << 4);
+        BigEndian.putU8(memory, tcpAt + Tcp.FLAGS_OFFSET, p.flags);
+        for (int i = headers; i < length; i++) {
             BigEndian.putU8(memory, i, i & 0xFF);
         }
-        int tcp = length - 34;
-        long sum = Checksum.pseudoHeader4(p.source, p.destination, IpProtocol.TCP, tcp) + Checksum.sum(memory, 34, tcp);
-        BigEndian.putU16(memory, 34 + Tcp.CHECKSUM_OFFSET, Checksum.finish(sum));
+        BigEndian.putU16(memory, tcpAt + Tcp.CHECKSUM_OFFSET, Checksum.finish(transportSum(a, tcp)));
         return length;
     }
 
+    private long transportSum(AddressPair a, int tcp) {
+        long pseudo = a.v6()
+                ? Checksum.pseudoHeader6(
+                        a.sourceHigh(), a.sourceLow(), a.destinationHigh(), a.destinationLow(), IpProtocol.TCP, tcp)
+                : Checksum.pseudoHeader4(a.sourceLow(), a.destinationLow(), IpProtocol.TCP, tcp);
+        return pseudo + Checksum.sum(memory, tcpAt, tcp);
+    }
+
     private void assertIntact(int length) {
-        assertThat(Checksum.isIntact(Checksum.sum(memory, 14, 20)))
-                .as("IPv4 sum")
-                .isTrue();
-        int tcp = length - 34;
-        assertThat(Checksum.isIntact(Checksum.pseudoHeader4(
-                                Ipv4.source(memory, 14), Ipv4.destination(memory, 14), IpProtocol.TCP, tcp)
-                        + Checksum.sum(memory, 34, tcp)))
+        if (!home.v6()) {
+            assertThat(Checksum.isIntact(Checksum.sum(memory, 14, 20)))
+                    .as("IPv4 sum")
+                    .isTrue();
+        }
+        assertThat(Checksum.isIntact(transportSum(addresses(), length - tcpAt)))
                 .as("TCP sum")
                 .isTrue();
-        for (int i = HEADERS; i < length; i++) {
+        for (int i = headers; i < length; i++) {
             assertThat(BigEndian.u8(memory, i)).isEqualTo(i & 0xFF);
         }
+    }
+
+    private AddressPair addresses() {
+        return AddressPair.read(memory, Ethernet.HEADER_BYTES);
+    }
+
+    private int hops() {
+        return BigEndian.u8(memory, Ethernet.HEADER_BYTES + (home.v6() ? Ipv6.HOP_LIMIT_OFFSET : Ipv4.TTL_OFFSET));
     }
 
     /** Octets of the frame that comes to the gateway; 0 if none does. */
@@ -223,15 +269,16 @@ class KernelPathSystemTest {
     /** Of what comes out of a device on the kernel's side. */
     private int outOf(PacketSocket socket) {
         for (int n = socket.receive(memory, 0, 4_096); n > 0; n = socket.receive(memory, 0, 4_096)) {
-            if (socket.packetType() != PacketSocket.OUTGOING && Ethernet.type(memory, 0) == EtherType.IPV4) {
+            if (socket.packetType() != PacketSocket.OUTGOING
+                    && Ethernet.type(memory, 0) == (home.v6() ? EtherType.IPV6 : EtherType.IPV4)) {
                 return n;
             }
         }
         return 0;
     }
 
-    private FrameRun superFrame(long to, long from, long source, long destination) {
-        int length = write(new Packet(to, from, source, destination, 63, Tcp.ACK, Ipv4.DONT_FRAGMENT, PAYLOAD));
+    private FrameRun superFrame(long to, AddressPair addresses) {
+        int length = write(new Packet(to, LanPort.ANYCAST_MAC, addresses, 63, Tcp.ACK, Ipv4.DONT_FRAGMENT, PAYLOAD));
         f.parse(memory, 0, length);
         FrameRun run = new FrameRun();
         assertThat(run.whole(memory, f, PAYLOAD / 2)).isTrue();
@@ -246,8 +293,8 @@ class KernelPathSystemTest {
 
     private void offerOut() {
         ParsedFrame came = new ParsedFrame();
-        came.parse(memory, 0, write(Packet.home()));
-        FrameRun run = superFrame(pageMac, LanPort.ANYCAST_MAC, PAGE_SOURCE, PAGE_DESTINATION);
+        came.parse(memory, 0, write(fromHome()));
+        FrameRun run = superFrame(pageMac, paged);
         kernel.left(port, came, run, MTU, System.nanoTime());
     }
 
@@ -266,42 +313,41 @@ class KernelPathSystemTest {
 
     @Test
     void whatFollowsIsDoneToAsToTheFirst() {
-        comesToUs(Packet.home(), "nothing is known of it");
+        comesToUs(fromHome(), "nothing is known of it");
         leave();
-        goesByTheKernel(Packet.home());
-        assertThat(Ipv4.source(memory, 14)).isEqualTo(PAGE_SOURCE);
-        assertThat(Ipv4.destination(memory, 14)).isEqualTo(PAGE_DESTINATION);
+        goesByTheKernel(fromHome());
+        assertThat(addresses()).isEqualTo(paged);
         assertThat(Ethernet.destination(memory, 0)).isEqualTo(pageMac);
         assertThat(Ethernet.source(memory, 0)).isEqualTo(LanPort.ANYCAST_MAC);
-        assertThat(BigEndian.u8(memory, 22)).as("one hop less").isEqualTo(63);
-        assertIntact(HEADERS + PAYLOAD);
+        assertThat(hops()).as("one hop less").isEqualTo(63);
+        assertIntact(headers + PAYLOAD);
         assertThat(toGateway(lan)).isZero();
     }
 
     @Test
     void allElseComesToUs() {
         leave();
-        comesToUs(Packet.home().withFlags(Tcp.SYN), "a stream begins");
-        comesToUs(Packet.home().withFlags(Tcp.FIN | Tcp.ACK), "a stream ends");
-        comesToUs(Packet.home().withTtl(1), "its last hop");
-        comesToUs(Packet.home().withFragment(0x2000), "the first fragment");
-        comesToUs(Packet.home().withFragment(5), "a later fragment");
-        comesToUs(Packet.home().withPayload(MTU - 39), "too long for the path");
-        comesToUs(Packet.home().from(OTHER), "somebody else in its name");
-        comesToUs(Packet.home().to(OTHER), "not for the gateway");
-        comesToUs(Packet.home().between(HOME_DESTINATION, HOME_SOURCE), "the other way");
-        goesByTheKernel(Packet.home().withTtl(2));
-        goesByTheKernel(Packet.home().withPayload(MTU - 40));
+        comesToUs(fromHome().withFlags(Tcp.SYN), "a stream begins");
+        comesToUs(fromHome().withFlags(Tcp.FIN | Tcp.ACK), "a stream ends");
+        comesToUs(fromHome().withTtl(1), "its last hop");
+        comesToUs(fromHome().withFragment(0x2000), "the first fragment");
+        comesToUs(fromHome().withFragment(5), "a later fragment");
+        comesToUs(fromHome().withPayload(MTU - headers + Ethernet.HEADER_BYTES + 1), "too long for the path");
+        comesToUs(fromHome().from(OTHER), "somebody else in its name");
+        comesToUs(fromHome().to(OTHER), "not for the gateway");
+        comesToUs(fromHome().between(back(home)), "the other way");
+        goesByTheKernel(fromHome().withTtl(2));
+        goesByTheKernel(fromHome().withPayload(MTU - headers + Ethernet.HEADER_BYTES));
     }
 
     @Test
     void aChangeTakesAllOfItBack() {
         leave();
-        goesByTheKernel(Packet.home());
+        goesByTheKernel(fromHome());
         kernel.changed();
-        comesToUs(Packet.home(), "how packets go may have changed");
+        comesToUs(fromHome(), "how packets go may have changed");
         leave();
-        goesByTheKernel(Packet.home());
+        goesByTheKernel(fromHome());
     }
 
     @Test
@@ -309,31 +355,30 @@ class KernelPathSystemTest {
         offerOut();
         kernel.changed();
         kernel.settle(System.nanoTime());
-        comesToUs(Packet.home(), "it was offered before");
+        comesToUs(fromHome(), "it was offered before");
     }
 
     @Test
     void whatIsOldIsNoLongerKnown() {
         offerOut();
         kernel.settle(System.nanoTime() - TimeUnit.SECONDS.toNanos(2));
-        comesToUs(Packet.home(), "a second is over");
+        comesToUs(fromHome(), "a second is over");
     }
 
     @Test
     void inwardsLikewise_andWhatTheKernelCarriedIsCounted() {
-        FrameRun run = superFrame(STATION, LanPort.ANYCAST_MAC, HOME_DESTINATION, HOME_SOURCE);
-        kernel.arrived(port, PAGE_DESTINATION, PAGE_SOURCE, run, System.nanoTime());
+        ParsedFrame came = new ParsedFrame();
+        came.parse(memory, 0, write(fromHome().to(pageMac).between(back(paged))));
+        FrameRun run = superFrame(STATION, back(home));
+        kernel.arrived(port, came, run, System.nanoTime());
         kernel.settle(System.nanoTime());
-        int length = write(Packet.home().to(pageMac).between(PAGE_DESTINATION, PAGE_SOURCE));
+        int length = write(fromHome().to(pageMac).between(back(paged)));
         underlay.send(memory, 0, length);
         assertThat(outOf(stations)).isEqualTo(length);
-        assertThat(Ipv4.source(memory, 14)).isEqualTo(HOME_DESTINATION);
-        assertThat(Ipv4.destination(memory, 14)).isEqualTo(HOME_SOURCE);
+        assertThat(addresses()).isEqualTo(back(home));
         assertThat(Ethernet.destination(memory, 0)).isEqualTo(STATION);
         assertThat(Ethernet.source(memory, 0)).isEqualTo(LanPort.ANYCAST_MAC);
-        assertThat(BigEndian.u8(memory, 22))
-                .as("the routers on the way have counted")
-                .isEqualTo(64);
+        assertThat(hops()).as("the routers on the way have counted").isEqualTo(64);
         assertIntact(length);
         kernel.settle(System.nanoTime() + TimeUnit.SECONDS.toNanos(10));
         assertThat(counters.get(Counters.Kind.NATIVE_IN)).isEqualTo(1);
