@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 
@@ -60,8 +61,8 @@ final class FaultCell {
             await(STRIKE_BOUND, () -> watch.actedNs() != 0);
             struckNs = watch.actedNs();
         }
-        if (struckNs == 0) {
-            problems.add("the move never came to this step");
+        boolean came = struckNs != 0;
+        if (!came) {
             fault.strike();
             struckNs = System.nanoTime();
         }
@@ -72,6 +73,9 @@ final class FaultCell {
         JsonNode migration = end(before);
         long endedNs = System.nanoTime();
         String ended = migration.path("state").asString("");
+        if (!came) {
+            problems.add("the move never came to this step; it went: " + events(migration));
+        }
         if (ended.equals("DONE")) {
             mover.isAt(to);
         } else if (!ended.equals("ROLLED_BACK") && !ended.equals("REFUSED")) {
@@ -123,6 +127,15 @@ final class FaultCell {
                 orphans.left(),
                 migration.path("timeline"),
                 problems);
+    }
+
+    private static String events(JsonNode migration) {
+        return migration
+                .path("timeline")
+                .valueStream()
+                .map(entry -> entry.path("where").asString("") + " "
+                        + entry.path("event").asString(""))
+                .collect(Collectors.joining(", "));
     }
 
     /** In the background: a controller that dies over it never answers. */
