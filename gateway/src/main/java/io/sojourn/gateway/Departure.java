@@ -178,6 +178,7 @@ final class Departure implements GuestSide {
             SourceCarrier c = SourceCarrier.listen(
                     token,
                     socket,
+                    hosted.guest().streamGreeting(),
                     parameters,
                     new CarrierEvents() {
                         @Override

@@ -57,6 +57,11 @@ public interface Guest extends AutoCloseable {
      */
     void startMigration(Path unixSocket);
 
+    /** What the carrier writes to the hypervisor, once, as soon as the stream's connection stands; none where nothing is expected. */
+    default byte[] streamGreeting() {
+        return new byte[0];
+    }
+
     /** Cheap enough to be asked every 2 ms. Not answered while the hypervisor itself finishes ({@link GuestState#FINISHING}) and the carrier does not read. */
     MigrationProgress progress();
 

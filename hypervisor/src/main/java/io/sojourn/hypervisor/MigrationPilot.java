@@ -23,7 +23,7 @@ import java.time.Duration;
  *       {@value #TAIL_BYTES} bytes, as the last blocks of a PC are its ROMs, half a megabyte that is not zero.
  *   <li>A page that QEMU remembers and finds unchanged is written as nothing; so a pass can be held back only by what exceeds QEMU's memory of pages
  *       ({@code xbzrle-cache-size}). A pass that may fit into that is not begun.
- *   <li>A guest that dirties less than a burst between two looks is finished by QEMU itself: {@link GuestEvent.Stopped} comes unasked. That is not
+ *   <li>A guest that dirties less than a burst between two looks is finished by QEMU itself, before 8.1 (see {@link QemuGuest}): {@link GuestEvent.Stopped} comes unasked. That is not
  *       an error; the carrier must then read on <em>at once</em>, before any command: QEMU holds its main lock while it finishes, and answers nothing until it is read empty.
  *   <li>A guest that dirties faster than the path carries does not converge; the passes stop shrinking. It is then parked at a pass about as short as the
  *       shortest seen, if that fits the limit.

@@ -30,8 +30,11 @@ import tools.jackson.databind.JsonNode;
  *   <li>{@code events} on: MIGRATION and MIGRATION_PASS tell states and pass ends at once; {@code xbzrle} on: a page that is sent again goes as what has changed in it, mostly a few hundred bytes, so that
  *       little is left at the pause. Its cache is small: an unchanged page is written as nothing, so with all pages in it QEMU ran through whole passes of a guest that
  *       rewrites the same contents without ever blocking, and finished by itself (9 moves of 12 on a busy host). What is more than the cache holds goes in full, and can be made to wait; all other capabilities off: the stream must be one socket that
- *       the carrier can park (no multifd, no post-copy, no return path), the guest must not be slowed (no auto-converge), nobody stops before we
- *       say so (no pause-before-switchover).
+ *       the carrier can park (no multifd, no post-copy), the guest must not be slowed (no auto-converge).
+ *   <li>{@code switchover-ack} on where there is one (QEMU 8.1): QEMU then does not finish a running guest by itself, however little is left, before the destination has agreed; of one
+ *       that has been stopped it asks nothing (migration_can_switchover). The destination is not asked to agree, so the stop is the only way, and ours.
+ *       It needs {@code return-path}, on which nobody has anything to say: the carrier writes its last message, MIG_RP_MSG_SHUT without an error, at the beginning ({@link #streamGreeting}),
+ *       and what the destination writes there goes no further than its carrier.
  *   <li>{@code max-bandwidth} {@value #UNLIMITED_BYTES_PER_S} B/s: the carrier shapes by back-pressure. QEMU's own limiter works in windows of 100 ms.
  *   <li>{@code downtime-limit} {@value #DOWNTIME_LIMIT_MS} ms: QEMU ends the copy by itself when what remains is below (bandwidth of the last 100 ms) x
  *       (this limit), and looks at the dirty bitmap again only below that threshold. With 0 it would never look again and complete with the whole dirty set unsent;
@@ -40,6 +43,10 @@ import tools.jackson.databind.JsonNode;
  */
 public final class QemuGuest implements Guest {
     private static final Set<String> WANTED = Set.of("events", "xbzrle");
+    private static final String SWITCHOVER_ACK = "switchover-ack";
+    private static final Set<String> WANTED_OF_SOURCE = Set.of("events", "xbzrle", "return-path", SWITCHOVER_ACK);
+    /** u16 type, MIG_RP_MSG_SHUT | u16 length | u32 error (migration/migration.c). */
+    private static final byte[] SHUT = {0, 1, 0, 4, 0, 0, 0, 0};
     /** Of pages whose changes alone are sent: room for what an idle guest writes between two looks. A power of two (QEMU's rule). */
     static final long DELTA_CACHE_BYTES = 16L << 20;
 
@@ -239,8 +246,14 @@ public final class QemuGuest implements Guest {
     }
 
     @Override
+    public byte[] streamGreeting() {
+        return waitsForStop(capabilities()) ? SHUT.clone() : new byte[0];
+    }
+
+    @Override
     public void startMigration(Path unixSocket) {
-        setCapabilities();
+        Map<String, Boolean> capabilities = capabilities();
+        setCapabilities(capabilities, waitsForStop(capabilities) ? WANTED_OF_SOURCE : WANTED);
         Map<String, Object> parameters = new LinkedHashMap<>();
         parameters.put("max-bandwidth", UNLIMITED_BYTES_PER_S);
         parameters.put("downtime-limit", DOWNTIME_LIMIT_MS);
@@ -249,16 +262,29 @@ public final class QemuGuest implements Guest {
         qmp.execute("migrate", Map.of("uri", "unix:" + unixSocket));
     }
 
-    /** {@code events} and {@code xbzrle} on, all else off; only what differs is touched, as some of the capabilities cannot be named in every build. */
-    private void setCapabilities() {
-        List<Map<String, Object>> changes = new ArrayList<>();
+    private static boolean waitsForStop(Map<String, Boolean> capabilities) {
+        return capabilities.containsKey(SWITCHOVER_ACK);
+    }
+
+    /** Those that there are, and whether they are on. */
+    private Map<String, Boolean> capabilities() {
+        Map<String, Boolean> capabilities = new LinkedHashMap<>();
         for (JsonNode capability : qmp.execute("query-migrate-capabilities")) {
-            String name = capability.path("capability").asString("");
-            boolean wanted = WANTED.contains(name);
-            if (capability.path("state").asBoolean(false) != wanted) {
-                changes.add(Map.of("capability", name, "state", wanted));
-            }
+            capabilities.put(
+                    capability.path("capability").asString(""),
+                    capability.path("state").asBoolean(false));
         }
+        return capabilities;
+    }
+
+    /** All others off; only what differs is touched, as some of the capabilities cannot be named in every build. */
+    private void setCapabilities(Map<String, Boolean> capabilities, Set<String> wanted) {
+        List<Map<String, Object>> changes = new ArrayList<>();
+        capabilities.forEach((name, on) -> {
+            if (on != wanted.contains(name)) {
+                changes.add(Map.of("capability", name, "state", wanted.contains(name)));
+            }
+        });
         if (!changes.isEmpty()) {
             qmp.execute("migrate-set-capabilities", Map.of("capabilities", changes));
         }
@@ -302,7 +328,7 @@ public final class QemuGuest implements Guest {
 
     @Override
     public void listenForMigration(Path unixSocket) {
-        setCapabilities();
+        setCapabilities(capabilities(), WANTED);
         qmp.execute("migrate-incoming", Map.of("uri", "unix:" + unixSocket));
     }
 

@@ -2,6 +2,7 @@
 package io.sojourn.hypervisor;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -134,6 +135,8 @@ class MigrationSystemTest {
         MoveRig.Side here = rig.boot("dirty=0");
         MoveRig.Side there = rig.incoming(Map.of());
         try (StreamPump pump = rig.begin(here, there, 10 * GIGABIT)) {
+            awaitCarried(pump, 4 << 20);
+            here.guest().stop();
             there.events().awaitPhase(MigrationPhase.COMPLETED);
             here.events().awaitPhase(MigrationPhase.COMPLETED);
         }
@@ -168,6 +171,30 @@ class MigrationSystemTest {
         here.guest().cont();
         assertThat(here.guest().status()).isEqualTo(GuestState.RUNNING);
         TestGuest.awaitTick(here);
+        here.destroy();
+        there.destroy();
+    }
+
+    /** The idlest of guests on a path without end: nothing but the stop ends its copy. */
+    @Test
+    void qemuDoesNotStopTheGuestBeforeWeDo() throws IOException {
+        MoveRig.Side here = rig.boot("dirty=0");
+        assumeThat(here.guest().streamGreeting())
+                .as(
+                        "%s finishes an idle guest by itself: it has no switchover-ack",
+                        here.guest().version())
+                .isNotEmpty();
+        MoveRig.Side there = rig.incoming(Map.of());
+        try (StreamPump pump = rig.begin(here, there, 10 * GIGABIT)) {
+            here.events().await(event -> event instanceof GuestEvent.MigrationPass pass && pass.pass() > 100);
+            assertThat(here.guest().status()).isEqualTo(GuestState.RUNNING);
+            TestGuest.awaitTick(here);
+            here.guest().stop();
+            there.events().awaitPhase(MigrationPhase.COMPLETED);
+            here.events().awaitPhase(MigrationPhase.COMPLETED);
+        }
+        there.guest().cont();
+        TestGuest.awaitTick(there);
         here.destroy();
         there.destroy();
     }

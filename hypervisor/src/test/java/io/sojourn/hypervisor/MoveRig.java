@@ -82,7 +82,7 @@ final class MoveRig {
         Path in = socket();
         Path out = socket();
         destination.guest().listenForMigration(in);
-        StreamPump pump = new StreamPump(out, in, bytesPerS);
+        StreamPump pump = new StreamPump(out, source.guest().streamGreeting(), in, bytesPerS);
         source.guest().startMigration(out);
         return pump;
     }

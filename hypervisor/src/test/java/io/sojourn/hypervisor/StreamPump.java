@@ -23,6 +23,7 @@ final class StreamPump implements AutoCloseable {
     private static final int CHUNK_BYTES = 16 << 10;
 
     private final ServerSocketChannel server;
+    private final byte[] greeting;
     private final Path to;
     private final long bytesPerS;
     private final ReentrantLock lock = new ReentrantLock();
@@ -34,7 +35,8 @@ final class StreamPump implements AutoCloseable {
     private volatile @Nullable SocketChannel out;
     private final Thread thread;
 
-    StreamPump(Path from, Path to, long bytesPerS) throws IOException {
+    StreamPump(Path from, byte[] greeting, Path to, long bytesPerS) throws IOException {
+        this.greeting = greeting;
         this.to = to;
         this.bytesPerS = bytesPerS;
         server = ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(UnixDomainSocketAddress.of(from));
@@ -67,6 +69,7 @@ final class StreamPump implements AutoCloseable {
         try {
             SocketChannel in = server.accept();
             this.in = in;
+            in.write(ByteBuffer.wrap(greeting));
             SocketChannel out = SocketChannel.open(StandardProtocolFamily.UNIX);
             this.out = out;
             out.connect(UnixDomainSocketAddress.of(to));

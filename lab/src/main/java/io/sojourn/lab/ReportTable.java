@@ -171,6 +171,9 @@ public final class ReportTable {
                     report.cells().size(),
                     good);
         }
+        if (report.moves().isEmpty()) {
+            return String.format("%s%n", report.ok() ? "All is as it should be." : "NOT as it should be.");
+        }
         long probes = report.moves().stream()
                 .flatMap(move -> move.correspondents().stream())
                 .mapToLong(Report.Correspondent::sent)

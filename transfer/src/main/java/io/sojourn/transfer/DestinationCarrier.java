@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
@@ -106,6 +107,19 @@ public final class DestinationCarrier implements StreamEnd {
         if (ring.end() == ring.released()) {
             qemu.shutdownOutput();
             events.finished(ring.end());
+            awaitEnd(qemu);
+        }
+    }
+
+    /** What QEMU says on the return path is for nobody; but were it left unread, closing would break its connection and not end it. */
+    private static void awaitEnd(SocketChannel qemu) {
+        ByteBuffer said = ByteBuffer.allocate(256);
+        try {
+            while (qemu.read(said) >= 0) {
+                said.clear();
+            }
+        } catch (IOException e) {
+            // it has all of the stream, however it ends
         }
     }
 

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
@@ -41,6 +42,7 @@ public final class SourceCarrier implements StreamEnd {
     private final StreamSender sender;
     private final ByteRing ring;
     private final Path socket;
+    private final byte[] greeting;
     private final ServerSocketChannel server;
     private final CarrierEvents events;
     private final Runnable wake;
@@ -59,6 +61,7 @@ public final class SourceCarrier implements StreamEnd {
     private SourceCarrier(
             StreamToken token,
             Path socket,
+            byte[] greeting,
             ServerSocketChannel server,
             StreamParameters parameters,
             CarrierEvents events,
@@ -66,6 +69,7 @@ public final class SourceCarrier implements StreamEnd {
         ring = RingBudget.OF_PROCESS.ring(parameters.ringBytes());
         sender = new StreamSender(token, ring, parameters);
         this.socket = socket;
+        this.greeting = greeting;
         this.server = server;
         this.events = events;
         this.wake = wake;
@@ -75,11 +79,17 @@ public final class SourceCarrier implements StreamEnd {
     /**
      * Listens on {@code socket} for QEMU's one connection; the file is removed once QEMU is there, or on {@link #close()}.
      *
+     * @param greeting what QEMU is told as soon as it is there, against the stream's direction; less than its socket holds
      * @param wake makes the forwarder thread poll this end soon; any thread, cheap, may be called too often
      * @throws TransferException when the socket cannot be made
      */
     public static SourceCarrier listen(
-            StreamToken token, Path socket, StreamParameters parameters, CarrierEvents events, Runnable wake) {
+            StreamToken token,
+            Path socket,
+            byte[] greeting,
+            StreamParameters parameters,
+            CarrierEvents events,
+            Runnable wake) {
         try {
             ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
             try {
@@ -88,7 +98,7 @@ public final class SourceCarrier implements StreamEnd {
                 server.close();
                 throw e;
             }
-            SourceCarrier carrier = new SourceCarrier(token, socket, server, parameters, events, wake);
+            SourceCarrier carrier = new SourceCarrier(token, socket, greeting, server, parameters, events, wake);
             carrier.pump.start();
             return carrier;
         } catch (IOException e) {
@@ -106,6 +116,7 @@ public final class SourceCarrier implements StreamEnd {
                 SocketChannel qemu = accept(listening);
                 Selector selector = Selector.open()) {
             events.connected();
+            qemu.write(ByteBuffer.wrap(greeting));
             qemu.configureBlocking(false);
             qemu.register(selector, SelectionKey.OP_READ);
             pump(qemu, selector);

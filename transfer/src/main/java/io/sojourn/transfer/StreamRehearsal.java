@@ -59,7 +59,7 @@ public final class StreamRehearsal implements CarrierEvents {
             incoming.bind(UnixDomainSocketAddress.of(to), 1);
             Thread reader =
                     Thread.ofPlatform().daemon().name("rehearsal-reader").start(() -> read(incoming));
-            SourceCarrier source = SourceCarrier.listen(token, from, parameters, this, wake);
+            SourceCarrier source = SourceCarrier.listen(token, from, new byte[0], parameters, this, wake);
             DestinationCarrier destination = DestinationCarrier.connectTo(token, to, parameters, this, wake);
             Thread writer =
                     Thread.ofPlatform().daemon().name("rehearsal-writer").start(() -> write(from, bytes));

@@ -94,8 +94,8 @@ class QemuThroughCarriersTest {
         TestForwarder far = new TestForwarder(0);
         StreamToken token = StreamToken.random();
         StreamParameters parameters = StreamParameters.defaults().withCapBytesPerS(100_000_000);
-        SourceCarrier source =
-                SourceCarrier.listen(token, directory.resolve("out.sock"), parameters, atSource, near::wake);
+        SourceCarrier source = SourceCarrier.listen(
+                token, directory.resolve("out.sock"), new byte[0], parameters, atSource, near::wake);
         DestinationCarrier destination =
                 DestinationCarrier.connectTo(token, directory.resolve("in.sock"), parameters, atDestination, far::wake);
         Process from = qemu("source");
