@@ -89,9 +89,10 @@ public final class Child {
             command.add("-XX:TieredStopAtLevel=1");
         }
         if (arguments[0].equals("gateway")) {
-            // As the script gives them: no speculation that the first packets of a move would prove wrong, and room for
-            // the streams of several guests.
-            command.addAll(List.of("-XX:PerMethodTrapLimit=0", "-XX:MaxDirectMemorySize=1g"));
+            // As the script gives them: no speculation that the first packets of a move would prove wrong, room for
+            // the streams of several guests, and so much for young objects that a collection is rare.
+            command.addAll(List.of(
+                    "-Xms256m", "-Xmx512m", "-Xmn160m", "-XX:PerMethodTrapLimit=0", "-XX:MaxDirectMemorySize=1g"));
         }
         String aotCache = System.getProperty("sojourn.aot", "");
         if (!aotCache.isEmpty()) {
