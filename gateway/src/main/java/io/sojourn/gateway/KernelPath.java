@@ -276,7 +276,7 @@ final class KernelPath implements AutoCloseable {
         return flows.get();
     }
 
-    /** What the kernel has carried of it is counted as ours. */
+    /** What the kernel has carried of it is counted as ours. Its key stands in the table's then, for a {@code put} or {@code remove}. */
     private void account(Flow flow) {
         if (find(flow)) {
             long packets = flows.value().get(JAVA_LONG, StreamProgram.PACKETS);

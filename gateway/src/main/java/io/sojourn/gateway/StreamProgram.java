@@ -62,10 +62,9 @@ final class StreamProgram {
     private static final int PSEUDO_HEADER = 0x10;
 
     // IPv4 without options or IPv6 without extension headers, and TCP; from the Ethernet header on.
-    private static final int IPV4 = Ethernet.HEADER_BYTES;
-    private static final int TCP_OVER_IPV4 = IPV4 + Ipv4.HEADER_BYTES;
-    private static final int IPV6 = Ethernet.HEADER_BYTES;
-    private static final int TCP_OVER_IPV6 = IPV6 + Ipv6.HEADER_BYTES;
+    private static final int IP = Ethernet.HEADER_BYTES;
+    private static final int TCP_OVER_IPV4 = IP + Ipv4.HEADER_BYTES;
+    private static final int TCP_OVER_IPV6 = IP + Ipv6.HEADER_BYTES;
     /** FIN, SYN, RST, URG. */
     private static final int NOT_FLOWING = 0x27;
 
@@ -154,22 +153,22 @@ final class StreamProgram {
     }
 
     private static void readIpv4(BpfAssembler p) {
-        p.load(Size.BYTE, 5, 2, IPV4)
+        p.load(Size.BYTE, 5, 2, IP)
                 .jumpIf(If.NOT_EQUAL, 5, 0x45, "pass")
-                .load(Size.HALF, 5, 2, IPV4 + Ipv4.FRAGMENT_OFFSET)
+                .load(Size.HALF, 5, 2, IP + Ipv4.FRAGMENT_OFFSET)
                 .and(5, asLoaded(Ipv4.MORE_FRAGMENTS | Ipv4.FRAGMENT_OFFSET_MASK))
                 .jumpIf(If.NOT_EQUAL, 5, 0, "pass");
-        readTcp(p, IPV4 + Ipv4.PROTOCOL_OFFSET, IPV4 + Ipv4.TTL_OFFSET, TCP_OVER_IPV4);
-        p.load(Size.HALF, 5, 2, IPV4 + Ipv4.TTL_OFFSET)
+        readTcp(p, IP + Ipv4.PROTOCOL_OFFSET, IP + Ipv4.TTL_OFFSET, TCP_OVER_IPV4);
+        p.load(Size.HALF, 5, 2, IP + Ipv4.TTL_OFFSET)
                 .store(Size.HALF, 10, HOPS, 5)
                 .add(5, -1)
                 .store(Size.HALF, 10, LESS_HOPS, 5);
         for (int at = KEY_SOURCE; at < KEY_SOURCE + AddressPair.BYTES; at += 8) {
             p.storeValue(Size.DOUBLE, 10, at, 0);
         }
-        p.load(Size.WORD, 5, 2, IPV4 + Ipv4.SOURCE_OFFSET)
+        p.load(Size.WORD, 5, 2, IP + Ipv4.SOURCE_OFFSET)
                 .store(Size.WORD, 10, KEY_SOURCE + 12, 5)
-                .load(Size.WORD, 5, 2, IPV4 + Ipv4.DESTINATION_OFFSET)
+                .load(Size.WORD, 5, 2, IP + Ipv4.DESTINATION_OFFSET)
                 .store(Size.WORD, 10, KEY_DESTINATION + 12, 5);
     }
 
@@ -177,16 +176,16 @@ final class StreamProgram {
         p.move(4, 2)
                 .add(4, TCP_OVER_IPV6 + Tcp.HEADER_BYTES)
                 .jumpIfRegister(If.GREATER, 4, 3, "pass")
-                .load(Size.BYTE, 5, 2, IPV6)
+                .load(Size.BYTE, 5, 2, IP)
                 .and(5, 0xF0)
                 .jumpIf(If.NOT_EQUAL, 5, 0x60, "pass");
-        readTcp(p, IPV6 + Ipv6.NEXT_HEADER_OFFSET, IPV6 + Ipv6.HOP_LIMIT_OFFSET, TCP_OVER_IPV6);
-        p.storeValue(Size.HALF, 10, HOPS, 0)
-                .load(Size.BYTE, 5, 2, IPV6 + Ipv6.HOP_LIMIT_OFFSET)
+        readTcp(p, IP + Ipv6.NEXT_HEADER_OFFSET, IP + Ipv6.HOP_LIMIT_OFFSET, TCP_OVER_IPV6);
+        p.storeValue(Size.HALF, 10, HOPS, 0) // read for IPv4 only, but the verifier does not know
+                .load(Size.BYTE, 5, 2, IP + Ipv6.HOP_LIMIT_OFFSET)
                 .add(5, -1)
                 .store(Size.HALF, 10, LESS_HOPS, 5);
         for (int at = 0; at < AddressPair.BYTES; at += 8) {
-            p.load(Size.DOUBLE, 5, 2, IPV6 + Ipv6.SOURCE_OFFSET + at).store(Size.DOUBLE, 10, KEY_SOURCE + at, 5);
+            p.load(Size.DOUBLE, 5, 2, IP + Ipv6.SOURCE_OFFSET + at).store(Size.DOUBLE, 10, KEY_SOURCE + at, 5);
         }
     }
 
@@ -244,26 +243,26 @@ final class StreamProgram {
 
     private static void writeIpv4(BpfAssembler p, boolean out) {
         checksum(p, L4_CHECKSUM, TCP_OVER_IPV4 + Tcp.CHECKSUM_OFFSET, PSEUDO_HEADER);
-        checksum(p, L3_CHECKSUM, IPV4 + Ipv4.CHECKSUM_OFFSET, 0);
-        store(p, IPV4 + Ipv4.SOURCE_OFFSET, 9, NEW_ADDRESSES + 12, 4);
-        store(p, IPV4 + Ipv4.DESTINATION_OFFSET, 9, NEW_ADDRESSES + AddressPair.BYTES / 2 + 12, 4);
+        checksum(p, L3_CHECKSUM, IP + Ipv4.CHECKSUM_OFFSET, 0);
+        store(p, IP + Ipv4.SOURCE_OFFSET, 9, NEW_ADDRESSES + 12, 4);
+        store(p, IP + Ipv4.DESTINATION_OFFSET, 9, NEW_ADDRESSES + AddressPair.BYTES / 2 + 12, 4);
         if (out) {
             p.move(1, 6)
-                    .set(2, IPV4 + Ipv4.CHECKSUM_OFFSET)
+                    .set(2, IP + Ipv4.CHECKSUM_OFFSET)
                     .load(Size.HALF, 3, 10, HOPS)
                     .load(Size.HALF, 4, 10, LESS_HOPS)
                     .set(5, 2)
                     .call(L3_CHECKSUM)
                     .jumpIf(If.NOT_EQUAL, 0, 0, "shot");
-            store(p, IPV4 + Ipv4.TTL_OFFSET, 10, LESS_HOPS, 1);
+            store(p, IP + Ipv4.TTL_OFFSET, 10, LESS_HOPS, 1);
         }
     }
 
     private static void writeIpv6(BpfAssembler p, boolean out) {
         checksum(p, L4_CHECKSUM, TCP_OVER_IPV6 + Tcp.CHECKSUM_OFFSET, PSEUDO_HEADER);
-        store(p, IPV6 + Ipv6.SOURCE_OFFSET, 9, NEW_ADDRESSES, AddressPair.BYTES);
+        store(p, IP + Ipv6.SOURCE_OFFSET, 9, NEW_ADDRESSES, AddressPair.BYTES);
         if (out) {
-            store(p, IPV6 + Ipv6.HOP_LIMIT_OFFSET, 10, LESS_HOPS, 1);
+            store(p, IP + Ipv6.HOP_LIMIT_OFFSET, 10, LESS_HOPS, 1);
         }
     }
 

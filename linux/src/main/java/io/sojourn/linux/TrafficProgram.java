@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.linux;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -41,7 +42,7 @@ public final class TrafficProgram implements AutoCloseable {
         byte[] code = program.assemble();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment instructions = arena.allocate(code.length, 8);
-            MemorySegment.copy(code, 0, instructions, java.lang.foreign.ValueLayout.JAVA_BYTE, 0, code.length);
+            MemorySegment.copy(code, 0, instructions, JAVA_BYTE, 0, code.length);
             MemorySegment licence = arena.allocateFrom("Apache-2.0");
             MemorySegment log = arena.allocate(LOG_BYTES, 8);
             MemorySegment attributes = arena.allocate(64, 8);

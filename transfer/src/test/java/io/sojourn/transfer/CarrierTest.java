@@ -64,7 +64,7 @@ class CarrierTest {
     void carriesAStreamByteForByteAndParksInItsMiddle() throws Exception {
         long total = 200L * MB;
         SourceCarrier source = source();
-        CompletableFuture<Long> read = incomingQemu();
+        CompletableFuture<Long> read = incomingQemu(GREETING);
         DestinationCarrier destination = destination();
         start(source, destination);
         AtomicLong written = new AtomicLong();
@@ -174,7 +174,7 @@ class CarrierTest {
     }
 
     /** The destination's QEMU: reads to the end, checking each byte; the length, or less if a byte was wrong. */
-    private CompletableFuture<Long> incomingQemu() throws IOException {
+    private CompletableFuture<Long> incomingQemu(byte... says) throws IOException {
         ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
         server.bind(UnixDomainSocketAddress.of(directory.resolve("in.sock")));
         CompletableFuture<Long> read = new CompletableFuture<>();
@@ -182,7 +182,7 @@ class CarrierTest {
             long at = 0;
             try (server;
                     SocketChannel channel = server.accept()) {
-                channel.write(ByteBuffer.wrap(GREETING)); // on its return path, to nobody
+                channel.write(ByteBuffer.wrap(says)); // on its return path, to nobody
                 ByteBuffer buffer = ByteBuffer.allocate(128 << 10);
                 while (channel.read(buffer.clear()) >= 0) {
                     buffer.flip();
@@ -196,7 +196,7 @@ class CarrierTest {
                 }
                 read.complete(at);
             } catch (IOException e) {
-                read.complete(at); // a connection that is broken off has ended, too
+                read.completeExceptionally(e);
             }
         });
         return read;
