@@ -7,6 +7,7 @@ import io.sojourn.hypervisor.GuestEvent;
 import io.sojourn.hypervisor.GuestState;
 import io.sojourn.hypervisor.LaunchedGuest;
 import io.sojourn.hypervisor.MigrationPhase;
+import io.sojourn.linux.Threads;
 import io.sojourn.transfer.CarrierEvents;
 import io.sojourn.transfer.DestinationCarrier;
 import io.sojourn.transfer.StreamParameters;
@@ -36,7 +37,7 @@ final class Arrival implements GuestSide {
     private final Path socket;
     private final AtomicBoolean complete = new AtomicBoolean();
     private final ScheduledExecutorService hand;
-    private final FirstStrokes firstStrokes;
+    private volatile Spurt spurt;
 
     /** The incoming QEMU must already listen at {@code socket}. */
     Arrival(
@@ -56,13 +57,18 @@ final class Arrival implements GuestSide {
         this.gone = gone;
         this.socket = socket;
         hand = Hands.of(hosted);
-        firstStrokes = FirstStrokes.prepare(hosted.guest());
+        spurt = Spurt.atDestination(hosted.guest());
         hosted.hold(this::guestEvent);
         carrier = DestinationCarrier.connectTo(
                 token,
                 socket,
                 parameters,
                 new CarrierEvents() {
+                    @Override
+                    public void connected() {
+                        spurt = spurt.with(Threads.current());
+                    }
+
                     @Override
                     public void arrived(long streamBytes) {
                         seen(WallClock.nowUs(), "arrived");
@@ -135,10 +141,15 @@ final class Arrival implements GuestSide {
     }
 
     @Override
+    public void stoppedAtSource() {
+        spurt.begin(hand);
+    }
+
+    @Override
     public void continueGuest() {
         hand.execute(() -> {
             try {
-                firstStrokes.begin(hand);
+                spurt.begin(hand);
                 hosted.guest().cont();
                 if (hosted.guest().status() == GuestState.RUNNING) {
                     post(new HandoffEvent.GuestResumed(System.nanoTime()));

@@ -11,6 +11,7 @@ import io.sojourn.hypervisor.MigrationPilot;
 import io.sojourn.hypervisor.MigrationPilot.Decision;
 import io.sojourn.hypervisor.MigrationProgress;
 import io.sojourn.hypervisor.PathFacts;
+import io.sojourn.linux.Threads;
 import io.sojourn.model.identity.MacAddress;
 import io.sojourn.rpc.MigrationReport;
 import io.sojourn.rpc.Progress;
@@ -25,6 +26,7 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -56,10 +58,12 @@ final class Departure implements GuestSide {
     private final Consumer<MigrationReport.Builder> reports;
     private final Consumer<HostedGuest> left;
     private final ExecutorService thread;
-    private final ExecutorService hand;
+    private final ScheduledExecutorService hand;
     private final MigrationPilot pilot;
     private volatile @Nullable SourceCarrier carrier;
     private volatile @Nullable GivenFrames given;
+    private volatile int pump;
+    private volatile @Nullable Spurt spurt;
     private volatile boolean copying;
     private volatile boolean parked;
     private volatile long bytesBeforePause;
@@ -182,6 +186,11 @@ final class Departure implements GuestSide {
                     parameters,
                     new CarrierEvents() {
                         @Override
+                        public void connected() {
+                            pump = Threads.current();
+                        }
+
+                        @Override
                         public void drained() {
                             if (parked) {
                                 post(new HandoffEvent.StreamParked());
@@ -233,6 +242,9 @@ final class Departure implements GuestSide {
             MigrationProgress progress = hosted.guest().progress();
             if (progress.phase().ended()) {
                 return;
+            }
+            if (spurt == null && pump != 0) {
+                spurt = Spurt.atSource(hosted.guest()).with(pump); // its thread for the migration is there by now
             }
             report(progress, c.stats());
             switch (pilot.decide(progress)) {
@@ -313,6 +325,10 @@ final class Departure implements GuestSide {
         if (c != null) {
             LOG.debug("VM {}: stream let go: {}", hosted.vm, c.stats());
             bytesBeforePause = c.bytesRead();
+            Spurt s = spurt;
+            if (s != null) {
+                s.begin(hand);
+            }
             c.expedite();
         }
     }

@@ -20,6 +20,9 @@ interface GuestSide {
 
     default void releaseStream() {}
 
+    /** Destination: the guest has stopped at the source; the last of it is on its way. */
+    default void stoppedAtSource() {}
+
     /** Lets the processors run: at the source again, at the destination for the first time. */
     default void continueGuest() {}
 

@@ -313,6 +313,11 @@ final class Handoffs {
     private void heard(Signal signal, GatewayId from, long nowNs) {
         Handoff handoff = active.get(signal.migration());
         if (handoff != null) {
+            if (signal.body() instanceof Signal.EndMarker(GatewayId origin, Signal.Direction direction)
+                    && direction == Signal.Direction.OUTBOUND
+                    && origin.equals(handoff.plan.source())) {
+                handoff.guest.stoppedAtSource();
+            }
             apply(handoff, new HandoffEvent.SignalReceived(signal, from));
         } else {
             stranger(signal, nowNs);

@@ -36,7 +36,7 @@ final class HostedGuest {
             everyEvent.accept(event);
             holder.accept(event);
         });
-        FirstStrokes.end(guest); // of a gateway that was killed in the middle of a move
+        Spurt.end(guest); // of a gateway that was killed in the middle of a move
     }
 
     /** Whom events go to from now on. */

@@ -2,12 +2,24 @@
 package io.sojourn.gateway;
 
 import java.util.List;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Closes what the forwarder needs no more: giving shared memory back stops every thread for a moment, which is no time to be the forwarder. */
+/**
+ * Closes what the forwarder needs no more, when the moves of this moment are over: giving shared memory back stops every thread for a moment, and even to start a thread is
+ * to wait for it.
+ */
 final class Later {
     private static final Logger LOG = LoggerFactory.getLogger(Later.class);
+    private static final long LATER_MS = 1_000;
+    private static final ScheduledThreadPoolExecutor THREAD = new ScheduledThreadPoolExecutor(
+            1, r -> Thread.ofPlatform().name("closing").daemon().unstarted(r));
+
+    static {
+        THREAD.prestartAllCoreThreads();
+    }
 
     private Later() {}
 
@@ -15,14 +27,16 @@ final class Later {
         if (things.isEmpty()) {
             return;
         }
-        Thread.ofPlatform().name("closing").daemon().start(() -> {
-            for (AutoCloseable thing : things) {
-                try {
-                    thing.close();
-                } catch (Exception e) {
-                    LOG.warn("could not close {}: {}", thing, e.getMessage());
-                }
+        THREAD.schedule(() -> closeNow(things), LATER_MS, TimeUnit.MILLISECONDS);
+    }
+
+    private static void closeNow(List<? extends AutoCloseable> things) {
+        for (AutoCloseable thing : things) {
+            try {
+                thing.close();
+            } catch (Exception e) {
+                LOG.warn("could not close {}: {}", thing, e.getMessage());
             }
-        });
+        }
     }
 }

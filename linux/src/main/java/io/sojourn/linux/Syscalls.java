@@ -67,6 +67,7 @@ public final class Syscalls {
     private static final MethodHandle SCHED_SETSCHEDULER =
             fixed("sched_setscheduler", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle SCHED_GETSCHEDULER = fixed("sched_getscheduler", JAVA_INT, JAVA_INT);
+    private static final MethodHandle GETTID = fixed("gettid", JAVA_INT);
     private static final MethodHandle SETPRIORITY = fixed("setpriority", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
     private static final MethodHandle MMAP =
             fixed("mmap", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
@@ -253,6 +254,14 @@ public final class Syscalls {
             MemorySegment state = STATE.get();
             return result(
                     (int) (long) SYSCALL.invokeExact(state, SYS_BPF, (long) command, attributes, (long) bytes), state);
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
+    static int gettid() {
+        try {
+            return (int) GETTID.invokeExact(STATE.get()); // it cannot fail
         } catch (Throwable thrown) {
             throw unexpected(thrown);
         }

@@ -40,6 +40,11 @@ public final class Threads {
 
     private Threads() {}
 
+    /** The kernel's number of this thread (gettid(2)). */
+    public static int current() {
+        return Syscalls.gettid();
+    }
+
     /** Timers of this thread fire within 1 us of their time instead of the default 50 (PR_SET_TIMERSLACK). */
     public static void preciseTimers() {
         Syscalls.check(Syscalls.prctl(PR_SET_TIMERSLACK, 1_000), "set timer slack");
@@ -73,14 +78,15 @@ public final class Threads {
      * Lets a thread of whatever process run before all ordinary ones (SCHED_RR) until {@link #lower}. Only if it is an ordinary one now: who chose another policy for it
      * knows better. Needs root.
      *
+     * @param thread the kernel's number of it ({@link #current})
      * @return whether it was done; false also if there is no such thread
      */
-    public static boolean raise(int thread) {
+    public static boolean raise(int thread, Rank rank) {
         if (Syscalls.schedGetscheduler(thread) != SCHED_OTHER) {
             return false;
         }
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment priority = arena.allocateFrom(JAVA_INT, Rank.GUEST.priority());
+            MemorySegment priority = arena.allocateFrom(JAVA_INT, rank.priority());
             return Syscalls.schedSetscheduler(thread, SCHED_RR, priority.address()) == 0;
         }
     }
