@@ -1,31 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
-import io.sojourn.linux.BridgeFdb;
 import io.sojourn.linux.Gather;
 import io.sojourn.linux.Tap;
 import io.sojourn.linux.Tap.Offload;
-import io.sojourn.model.identity.MacAddress;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.VirtioNetHeader;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
-import java.util.Set;
 
 /** A tap on a bridge, a virtio_net_hdr before each frame: the kernel hands over what its stations have not divided or summed yet, and takes the same. */
 final class BridgedTap implements LanDevice {
     private final int bridgeIndex;
     private final Tap tap;
-    private final BridgeFdb fdb;
+    private final Stations stations;
     private final MemorySegment header = Arena.ofAuto().allocate(LanPort.VNET_BYTES, 8);
     private final Gather gather = new Gather(2 + FrameRun.COLLECTED_MAX);
 
     /** @param bridgeIndex 0: on no bridge, for a rehearsal */
-    BridgedTap(int bridgeIndex, Tap tap, BridgeFdb fdb) {
+    BridgedTap(int bridgeIndex, Tap tap, Stations stations) {
         this.bridgeIndex = bridgeIndex;
         this.tap = tap;
-        this.fdb = fdb;
+        this.stations = stations;
     }
 
     @Override
@@ -82,25 +79,25 @@ final class BridgedTap implements LanDevice {
     @Override
     public void captureStation(long mac) {
         if (bridgeIndex != 0) {
-            fdb.replace(tap.ifindex(), new MacAddress(mac).toBytes(), Set.of(BridgeFdb.Flag.STICKY));
+            stations.capture(tap.ifindex(), mac);
         }
     }
 
     @Override
     public void releaseStation(long mac) {
         if (bridgeIndex != 0) {
-            fdb.delete(tap.ifindex(), new MacAddress(mac).toBytes());
+            stations.release(tap.ifindex(), mac);
         }
     }
 
     @Override
     public void placeStation(int portIndex, long mac) {
-        fdb.replace(portIndex, new MacAddress(mac).toBytes(), Set.of());
+        stations.place(tap.ifindex(), portIndex, mac);
     }
 
     @Override
     public int portOf(long mac) {
-        return fdb.portOf(bridgeIndex, new MacAddress(mac).toBytes());
+        return stations.portOf(bridgeIndex, mac);
     }
 
     @Override

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
-import io.sojourn.linux.BridgeFdb;
 import io.sojourn.linux.Links;
 import io.sojourn.linux.PeerAddress;
 import io.sojourn.linux.SyscallException;
@@ -57,7 +56,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final Doorbell doorbell = new Doorbell();
     private final Timers timers = new Timers();
     private final Links links = new Links();
-    private final BridgeFdb fdb = new BridgeFdb();
+    private final Stations stations = new Stations();
     private final Mechanism mechanism = new Overlay();
     private final ForwardingTable table;
     private final WanPort wan;
@@ -143,7 +142,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         outside.watchedBy(witness);
         delivery.watchedBy(witness);
         if (!config.page().isNone()) {
-            PagePort.Opened port = PagePort.openPages(config.pages(), links, fdb);
+            PagePort.Opened port = PagePort.openPages(config.pages(), links, stations);
             PageTable numbers = new PageTable(config.pages());
             pages = new PagePath(table, numbers, port, outside, counters);
             mappings = new Mappings(table, numbers, new MappingUpdates(table, wan, counters), counters);
@@ -164,7 +163,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             locators = new LocatorPath(
                     table,
                     wan,
-                    PagePort.open(ours, links, fdb),
+                    PagePort.open(ours, links, stations),
                     attachments,
                     outside,
                     counters,
@@ -179,7 +178,8 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         List<IpPrefix> routed =
                 config.attachments().stream().flatMap(a -> a.routed().stream()).toList();
         if (!routed.isEmpty()) {
-            labels = new LabelPath(table, wan, PagePort.openRouted(routed, links, fdb), attachments, outside, counters);
+            labels = new LabelPath(
+                    table, wan, PagePort.openRouted(routed, links, stations), attachments, outside, counters);
             labels.watchedBy(witness);
             wan.bypassedBy(labels);
             outside.labelledBy(labels);
@@ -218,7 +218,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private PagePort.@Nullable Opened openWorld(GatewayConfig.Egress egress) {
         List<IpPrefix> prefixes = new ArrayList<>(egress.snat());
         prefixes.addAll(egress.floating());
-        return egress.isNone() ? null : PagePort.openOutside(prefixes, links, fdb);
+        return egress.isNone() ? null : PagePort.openOutside(prefixes, links, stations);
     }
 
     void start() {
@@ -557,7 +557,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 .toList();
         String bridge = attachment.bridge();
         try {
-            network.port = LanPort.open(network, bridge, links, fdb, counters);
+            network.port = LanPort.open(network, bridge, links, stations, counters);
             network.port.superFrames(offloads.use().tap() != GatewayConfig.Offload.OFF);
             ports.add(network.port);
             watchPorts();

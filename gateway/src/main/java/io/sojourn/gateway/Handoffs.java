@@ -405,7 +405,10 @@ final class Handoffs {
             }
             case HandoffAction.ReleaseStream() -> h.guest.releaseStream();
             case HandoffAction.ResumeGuest() -> h.guest.continueGuest();
-            case HandoffAction.ContinueGuest() -> h.guest.continueGuest();
+            case HandoffAction.ContinueGuest() -> {
+                h.guest.continueGuest();
+                path.lead(vm, move);
+            }
             case HandoffAction.QuitGuest() -> h.guest.quitGuest();
             case HandoffAction.RedirectOn(GatewayId to, Epoch epoch) -> {
                 QueueWatch queue = h.queue();

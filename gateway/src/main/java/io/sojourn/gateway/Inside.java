@@ -45,8 +45,8 @@ final class Inside {
     private static final int BURST_SEGMENTS = 128;
     /** Of so many a first-level cache holds what a packet needs. */
     private static final int CACHED_VMS = 1_000;
-    /** Longer than frames wait in our own tap. */
-    private static final long GIVEN_BACK_NS = 50_000_000;
+    /** Longer than the bridge takes to change its mind ({@link Stations}) and frames wait in our own tap. */
+    private static final long GIVEN_BACK_NS = 200_000_000;
 
     private final ForwardingTable table;
     private final WanPort wan;
@@ -206,8 +206,8 @@ final class Inside {
             return;
         }
         VmEntry sender = port.network.vmByMac.get(f.sourceMac());
-        if (sender != null && sender.flushing && f.isIp()) {
-            sender.hasAnswered = true;
+        if (sender != null && sender.answersDue > 0 && f.isIp()) {
+            sender.answersDue--; // whether it is one or not: what it had sent before it stopped comes out first
         }
         if (sender != null && (sender.watched || !sender.local)) {
             VmEntry.Nic nic = sender.nicIn(port.network, f.sourceMac());

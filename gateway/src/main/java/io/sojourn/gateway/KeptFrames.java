@@ -23,6 +23,9 @@ final class KeptFrames implements AutoCloseable {
 
     private static final long MIX = 0x9E37_79B9_7F4A_7C15L;
 
+    /** What the guest's port has been given, of which nobody knows yet whether the guest will run here; in case it does not, they are the first. */
+    private final HoldBuffer led;
+
     private final HoldBuffer oldest;
     private final HoldBuffer datagrams;
     private final HoldBuffer patient;
@@ -38,6 +41,7 @@ final class KeptFrames implements AutoCloseable {
     /** @param boundBytes of all together */
     KeptFrames(long boundBytes) {
         this.boundBytes = boundBytes;
+        led = new HoldBuffer(boundBytes);
         oldest = new HoldBuffer(boundBytes);
         datagrams = new HoldBuffer(boundBytes);
         patient = new HoldBuffer(boundBytes);
@@ -45,7 +49,8 @@ final class KeptFrames implements AutoCloseable {
 
     /** Copies a frame in; false when it does not fit. */
     boolean add(MemorySegment from, long at, int length) {
-        return oldest.bytes() + datagrams.bytes() + patient.bytes() + length + OVERHEAD_BYTES <= boundBytes
+        return led.bytes() + oldest.bytes() + datagrams.bytes() + patient.bytes() + length + OVERHEAD_BYTES
+                        <= boundBytes
                 && placeOf(from, at, length).add(from, at, length);
     }
 
@@ -78,11 +83,11 @@ final class KeptFrames implements AutoCloseable {
     }
 
     boolean isEmpty() {
-        return oldest.isEmpty() && datagrams.isEmpty() && patient.isEmpty();
+        return led.isEmpty() && oldest.isEmpty() && datagrams.isEmpty() && patient.isEmpty();
     }
 
     int count() {
-        return oldest.count() + datagrams.count() + patient.count();
+        return led.count() + oldest.count() + datagrams.count() + patient.count();
     }
 
     /** How many correspondents' oldest datagrams wait: they go at once, each has somebody waiting for its answer. */
@@ -90,8 +95,30 @@ final class KeptFrames implements AutoCloseable {
         return oldest.count();
     }
 
+    /** Where the datagram to lead with is the oldest; call only while {@link #pairsWaiting}. */
+    HoldBuffer nextToLead() {
+        return oldest;
+    }
+
+    /** The frame that {@link #nextToLead} gave is in the guest's port. */
+    void lead() {
+        if (led.add(oldest.frames(), oldest.frameAt(), oldest.frameLength())) {
+            oldest.remove();
+        }
+    }
+
+    /** The guest runs, and has what its port was given; how many that were. */
+    int forgetLed() {
+        int count = led.count();
+        led.close();
+        return count;
+    }
+
     /** Where the next frame to go out is the oldest; call only when not empty. */
     HoldBuffer next() {
+        if (!led.isEmpty()) {
+            return led;
+        }
         if (!oldest.isEmpty()) {
             return oldest;
         }
@@ -109,6 +136,7 @@ final class KeptFrames implements AutoCloseable {
     /** Gives the memory back; empty, it may be used again. */
     @Override
     public void close() {
+        led.close();
         oldest.close();
         datagrams.close();
         patient.close();

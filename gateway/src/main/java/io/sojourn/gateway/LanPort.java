@@ -2,7 +2,6 @@
 package io.sojourn.gateway;
 
 import io.sojourn.gateway.Counters.Kind;
-import io.sojourn.linux.BridgeFdb;
 import io.sojourn.linux.Links;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Tap;
@@ -52,7 +51,7 @@ final class LanPort implements AutoCloseable {
     }
 
     /** Makes the tap, hangs it on the bridge and brings it up. */
-    static LanPort open(VirtualNetwork network, String bridge, Links links, BridgeFdb fdb, Counters counters) {
+    static LanPort open(VirtualNetwork network, String bridge, Links links, Stations stations, Counters counters) {
         if (!Links.exists(bridge)) {
             throw new GatewayException("network " + network.name + ": no bridge " + bridge
                     + " on this host; make it with: ip link add " + bridge + " type bridge && ip link set " + bridge
@@ -74,8 +73,8 @@ final class LanPort implements AutoCloseable {
         links.setMaster(tap.ifindex(), bridgeIndex);
         links.up(tap.ifindex());
         // Not the tap's own address: a bridge takes its ports' addresses for its host's and would keep the frames.
-        fdb.replace(tap.ifindex(), new MacAddress(ANYCAST_MAC).toBytes(), Set.of(BridgeFdb.Flag.STATIC));
-        return new LanPort(network, new BridgedTap(bridgeIndex, tap, fdb), counters);
+        stations.pin(tap.ifindex(), ANYCAST_MAC);
+        return new LanPort(network, new BridgedTap(bridgeIndex, tap, stations), counters);
     }
 
     /** Whether the kernel may hand over what its stations have not divided or summed yet. */
@@ -84,8 +83,8 @@ final class LanPort implements AutoCloseable {
     }
 
     /** A port on no bridge, for a rehearsal. */
-    static LanPort detached(VirtualNetwork network, Tap tap, BridgeFdb fdb, Counters counters) {
-        return new LanPort(network, new BridgedTap(0, tap, fdb), counters);
+    static LanPort detached(VirtualNetwork network, Tap tap, Stations stations, Counters counters) {
+        return new LanPort(network, new BridgedTap(0, tap, stations), counters);
     }
 
     int fd() {

@@ -40,10 +40,10 @@ final class LocalDelivery {
 
     private static final int MOST_PAIRS_PER_TURN = 16;
     /**
-     * So long the second turn waits for the guest's answer to the first. Its driver hands out answers when it has dealt with all that it found: what costs it milliseconds while it is cold
+     * So long the second turn waits for the guest's answers to the first. Its driver hands out answers when it has dealt with all that it found: what costs it milliseconds while it is cold
      * must not stand beside what it answers at once.
      */
-    private static final long FIRST_ANSWER_NS = TimeUnit.MILLISECONDS.toNanos(8);
+    private static final long FIRST_ANSWERS_NS = TimeUnit.MILLISECONDS.toNanos(12);
 
     private static final long FLUSH_EVERY_NS = 1_000_000;
     /**
@@ -211,13 +211,39 @@ final class LocalDelivery {
         }
     }
 
+    /**
+     * A guest is about to be resumed: the first turn of the flush waits in its port, so that it finds there what it is to answer first, and not milliseconds later, when we have heard that it
+     * runs. All that stays kept as well, for a guest that never runs here has had none of it.
+     */
+    void lead(VmEntry vm) {
+        KeptFrames kept = vm.kept;
+        if (kept == null || vm.flushing || guard != null && vm.guarded()) {
+            return; // who judges must be asked about each frame once
+        }
+        vm.answersDue = 0;
+        for (int i = 0; i < MOST_PAIRS_PER_TURN && kept.pairsWaiting() > 0; i++) {
+            HoldBuffer next = kept.nextToLead();
+            long mac = Ethernet.destination(next.frames(), next.frameAt());
+            LanPort port = portFor(vm, mac);
+            if (port == null || !vm.direct.containsKey(mac)) {
+                return;
+            }
+            write(port, vm, one.frame(next.frames(), next.frameAt(), next.frameLength(), false));
+            kept.lead();
+            vm.answersDue++;
+        }
+    }
+
     /** Begins to give the guest what is kept for it. */
     void startFlush(VmEntry vm, long nowNs) {
         if (!vm.flushing && vm.kept != null) {
             vm.flushing = true;
-            vm.flushTurns = 0;
-            vm.hasAnswered = vm.kept.pairsWaiting() == 0;
-            vm.answerDueNs = nowNs + FIRST_ANSWER_NS;
+            int led = vm.kept.forgetLed();
+            vm.counts.flushed += led;
+            counters.add(Kind.FLUSHED, led);
+            vm.flushTurns = led == 0 || vm.kept.pairsWaiting() > 0 ? 0 : 1;
+            vm.answersDue = led == 0 ? 0 : vm.answersDue;
+            vm.answersDueNs = nowNs + FIRST_ANSWERS_NS;
             double turnsWaited = Math.max(1, (double) (nowNs - vm.keptSinceNs) / FLUSH_EVERY_NS);
             vm.framesPerTurn = Math.max(LEAST_FRAMES_PER_TURN, Math.ceil(CATCH_UP * vm.kept.count() / turnsWaited));
             flushing.add(vm);
@@ -238,7 +264,7 @@ final class LocalDelivery {
         int given = 0;
         for (int i = flushing.size() - 1; i >= 0; i--) {
             VmEntry vm = flushing.get(i);
-            if (vm.flushTurns > 0 && !vm.hasAnswered && vm.answerDueNs - nowNs > 0) {
+            if (vm.flushTurns > 0 && vm.answersDue > 0 && vm.answersDueNs - nowNs > 0) {
                 continue;
             }
             given += give(vm);
@@ -269,9 +295,9 @@ final class LocalDelivery {
             return 0;
         }
         int pairs = Math.min(kept.pairsWaiting(), MOST_PAIRS_PER_TURN);
-        int turn = vm.flushTurns == 0 && pairs > 0
-                ? pairs
-                : (int) Math.min(vm.framesPerTurn, FIRST_TURN_FRAMES + vm.flushTurns);
+        boolean isFirst = vm.flushTurns == 0 && pairs > 0;
+        int turn = isFirst ? pairs : (int) Math.min(vm.framesPerTurn, FIRST_TURN_FRAMES + vm.flushTurns);
+        vm.answersDue += isFirst ? pairs : 0;
         vm.flushTurns++;
         int given = 0;
         for (; given < turn && !kept.isEmpty(); given++) {

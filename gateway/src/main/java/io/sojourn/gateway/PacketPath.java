@@ -146,6 +146,13 @@ final class PacketPath {
         keepIn(vm, boundBytes);
     }
 
+    /** The guest is about to be resumed here. */
+    void lead(VmEntry vm, Epoch move) {
+        if (vm.keeping == Keeping.MARKED && takes(vm, move)) {
+            delivery.lead(vm);
+        }
+    }
+
     void flushBuffer(VmEntry vm, Epoch move, long nowNs) {
         if (takes(vm, move)) {
             delivery.startFlush(vm, nowNs);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
-import io.sojourn.linux.BridgeFdb;
 import io.sojourn.linux.Links;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Tap;
@@ -37,19 +36,19 @@ final class PagePort {
     private PagePort() {}
 
     /** @param pages at least one */
-    static Opened openPages(List<Page> pages, Links links, BridgeFdb fdb) {
+    static Opened openPages(List<Page> pages, Links links, Stations stations) {
         List<IpPrefix> v4 = pages.stream().flatMap(page -> page.v4().stream()).toList();
         List<IpPrefix> v6 = pages.stream().flatMap(page -> page.v6().stream()).toList();
         v4.forEach(prefix -> requireForwarding(prefix, "ipv4/ip_forward", "net.ipv4.ip_forward"));
         v6.forEach(prefix -> requireForwarding(prefix, "ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding"));
-        return open(NAME, !v6.isEmpty(), links, fdb, ifindex -> {
+        return open(NAME, !v6.isEmpty(), links, stations, ifindex -> {
             v4.forEach(prefix -> address(links, ifindex, prefix));
             v6.forEach(prefix -> address(links, ifindex, prefix));
         });
     }
 
     /** The same for locators: every identifier is a node's, so the device has no address of its own behind them. */
-    static Opened open(List<IpPrefix> locators, Links links, BridgeFdb fdb) {
+    static Opened open(List<IpPrefix> locators, Links links, Stations stations) {
         locators.stream()
                 .limit(1)
                 .forEach(locator ->
@@ -58,22 +57,22 @@ final class PagePort {
                 LOCATORS_NAME,
                 true,
                 links,
-                fdb,
+                stations,
                 ifindex -> locators.forEach(
                         locator -> links.addRoute(ifindex, locator.address().toBytes(), locator.length())));
     }
 
     /** The same for what the world outside knows VMs by. */
-    static Opened openOutside(List<IpPrefix> prefixes, Links links, BridgeFdb fdb) {
-        return open(OUTSIDE_NAME, prefixes, links, fdb);
+    static Opened openOutside(List<IpPrefix> prefixes, Links links, Stations stations) {
+        return open(OUTSIDE_NAME, prefixes, links, stations);
     }
 
     /** The same for prefixes of networks, whose addresses are all members'. */
-    static Opened openRouted(List<IpPrefix> routed, Links links, BridgeFdb fdb) {
-        return open(LABELS_NAME, routed, links, fdb);
+    static Opened openRouted(List<IpPrefix> routed, Links links, Stations stations) {
+        return open(LABELS_NAME, routed, links, stations);
     }
 
-    private static Opened open(String name, List<IpPrefix> prefixes, Links links, BridgeFdb fdb) {
+    private static Opened open(String name, List<IpPrefix> prefixes, Links links, Stations stations) {
         boolean v6 = prefixes.stream().anyMatch(p -> p.address().isV6());
         for (IpPrefix prefix : prefixes) {
             if (prefix.address().isV6()) {
@@ -86,12 +85,12 @@ final class PagePort {
                 name,
                 v6,
                 links,
-                fdb,
+                stations,
                 ifindex -> prefixes.forEach(
                         prefix -> links.addRoute(ifindex, prefix.address().toBytes(), prefix.length())));
     }
 
-    private static Opened open(String name, boolean v6, Links links, BridgeFdb fdb, IntConsumer routes) {
+    private static Opened open(String name, boolean v6, Links links, Stations stations, IntConsumer routes) {
         try {
             Tap tap = make(name, links);
             int ifindex = tap.ifindex();
@@ -102,7 +101,7 @@ final class PagePort {
             links.up(ifindex);
             routes.accept(ifindex);
             long mac = BigEndian.u48(MemorySegment.ofArray(links.mac(ifindex)), 0);
-            return new Opened(new BridgedTap(0, tap, fdb), mac);
+            return new Opened(new BridgedTap(0, tap, stations), mac);
         } catch (SyscallException e) {
             throw new GatewayException(
                     "cannot make the device " + name + " (" + e.getMessage()

@@ -89,10 +89,10 @@ final class VmEntry extends Whereabouts {
 
     double framesPerTurn;
     int flushTurns;
-    /** It has said something since the flush began; until then, and until {@link #answerDueNs}, it is given no more than the first turn. */
-    boolean hasAnswered;
+    /** So much it has still to say to have answered the first turn; until then, or until {@link #answersDueNs}, it is given no more than that. */
+    int answersDue;
 
-    long answerDueNs;
+    long answersDueNs;
     /** To the VM: straight from this gateway's side (our own LAN under our own name). */
     final Map<GatewayId, Hold> holds = new HashMap<>();
     /** From the VM: what comes from this gateway. */

@@ -3,7 +3,6 @@ package io.sojourn.gateway;
 
 import io.sojourn.handoff.HandoffPlan;
 import io.sojourn.handoff.SourceHandoff;
-import io.sojourn.linux.BridgeFdb;
 import io.sojourn.linux.Links;
 import io.sojourn.linux.PacketSocket;
 import io.sojourn.linux.Tap;
@@ -77,7 +76,7 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
     private final Links links = new Links();
     private final Tap tap;
     private final PacketSocket station;
-    private final BridgeFdb fdb = new BridgeFdb();
+    private final Stations stations = new Stations();
     private final MemorySegment request = Arena.ofAuto().allocate(128, 8);
     private final Shares shares = new Shares();
     private final Accounts accounts;
@@ -122,7 +121,7 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         links.up(device.ifindex());
         PacketSocket wire =
                 PacketSocket.open(device.ifindex(), PacketSocket.WHOLE_FRAMES, Set.of(PacketSocket.Flag.VNET_HDR));
-        PagePort.Opened port = new PagePort.Opened(new BridgedTap(0, device, fdb), NOBODYS_MAC);
+        PagePort.Opened port = new PagePort.Opened(new BridgedTap(0, device, stations), NOBODYS_MAC);
         PagePath pages = new PagePath(table, new PageTable(Page.parse(page4(), page6())), port, outside, counters);
         pages.watchedBy(witness);
         wan.bypassedBy(pages);
@@ -429,7 +428,7 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
     FlowBook openWorld(Tap device, long mac, GatewayConfig.Egress egress) {
         FlowBook book = new FlowBook(table, egress.flows());
         FlowGuard guard = new FlowGuard(book, counters);
-        PagePort.Opened port = new PagePort.Opened(new BridgedTap(0, device, fdb), mac);
+        PagePort.Opened port = new PagePort.Opened(new BridgedTap(0, device, stations), mac);
         world = new FlowPath(table, book, guard, egress, port, inside, counters);
         world.tableChanged();
         inside.outOf(world, guard);
@@ -468,7 +467,7 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
 
     @Override
     public void networkAdded(VirtualNetwork network) {
-        network.port = LanPort.detached(network, tap, fdb, counters);
+        network.port = LanPort.detached(network, tap, stations, counters);
     }
 
     @Override
@@ -480,6 +479,7 @@ final class WarmUpStage implements Outside.Control, ForwardingTable.Changes, Ins
         wan.close();
         station.close();
         tap.close();
+        stations.close();
         links.close();
     }
 

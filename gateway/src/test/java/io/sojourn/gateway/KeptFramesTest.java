@@ -95,6 +95,35 @@ class KeptFramesTest {
         }
     }
 
+    @Test
+    void whatLeadsIsKeptUntilTheGuestIsKnownToRun() {
+        try (KeptFrames kept = new KeptFrames(1 << 20)) {
+            addOfTwo(kept);
+            while (kept.pairsWaiting() > 0) {
+                kept.lead();
+            }
+            assertThat(kept.count()).isEqualTo(5);
+            assertThat(drain(kept)).as("it never ran: all of it goes back").containsExactly(0, 102, 1, 2, 103);
+        }
+        try (KeptFrames kept = new KeptFrames(1 << 20)) {
+            addOfTwo(kept);
+            kept.lead();
+            assertThat(kept.forgetLed()).isEqualTo(1);
+            assertThat(drain(kept)).as("it had the first").containsExactly(102, 1, 2, 103);
+        }
+    }
+
+    private void addOfTwo(KeptFrames kept) {
+        for (int i = 0; i < 3; i++) {
+            add(kept, UDP, 0, i);
+        }
+        for (int i = 102; i < 104; i++) {
+            write(UDP, 0, i);
+            frame.set(ValueLayout.JAVA_BYTE, SOURCE_END, (byte) 7);
+            assertThat(kept.add(frame, 0, LENGTH)).isTrue();
+        }
+    }
+
     private void add(KeptFrames kept, int protocol, int fragment, int tag) {
         write(protocol, fragment, tag);
         assertThat(kept.add(frame, 0, LENGTH)).isTrue();

@@ -3,7 +3,6 @@ package io.sojourn.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.sojourn.linux.BridgeFdb;
 import io.sojourn.linux.Links;
 import io.sojourn.linux.Netns;
 import io.sojourn.linux.PacketSocket;
@@ -101,12 +100,13 @@ class KernelPathSystemTest {
         Files.writeString(
                 Path.of("/proc/sys/net/ipv6/conf/default/disable_ipv6"), "1"); // the kernel itself says nothing
         try (Links links = new Links()) {
-            BridgeFdb fdb = new BridgeFdb();
+            Stations stations = new Stations();
             Tap toLan = tap("kplan", links);
             Tap toPage = tap("kppage", links);
             long mac = BigEndian.u48(MemorySegment.ofArray(links.mac(toPage.ifindex())), 0);
-            LanPort onLan = LanPort.detached(network, toLan, fdb, counters);
-            KernelPath opened = KernelPath.open(new PagePort.Opened(new BridgedTap(0, toPage, fdb), mac), counters);
+            LanPort onLan = LanPort.detached(network, toLan, stations, counters);
+            KernelPath opened =
+                    KernelPath.open(new PagePort.Opened(new BridgedTap(0, toPage, stations), mac), counters);
             if (opened == null) {
                 throw new AssertionError("the kernel takes no program, though this is root");
             }
