@@ -142,7 +142,9 @@ final class Arrival implements GuestSide {
 
     @Override
     public void stoppedAtSource() {
-        spurt.begin(hand);
+        if (!complete.get()) { // the news may come twice
+            spurt.begin(hand);
+        }
     }
 
     @Override

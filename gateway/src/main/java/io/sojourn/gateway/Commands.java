@@ -261,6 +261,11 @@ final class Commands {
         }
 
         @Override
+        public void stoppedAtSource() {
+            arrival.stoppedAtSource();
+        }
+
+        @Override
         public void continueGuest() {
             arrival.continueGuest();
         }
