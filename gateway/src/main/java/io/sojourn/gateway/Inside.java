@@ -206,8 +206,8 @@ final class Inside {
             return;
         }
         VmEntry sender = port.network.vmByMac.get(f.sourceMac());
-        if (sender != null && sender.answersDue > 0 && f.isIp()) {
-            sender.answersDue--; // whether it is one or not: what it had sent before it stopped comes out first
+        if (sender != null && f.isIp()) {
+            sender.pace.said();
         }
         if (sender != null && (sender.watched || !sender.local)) {
             VmEntry.Nic nic = sender.nicIn(port.network, f.sourceMac());

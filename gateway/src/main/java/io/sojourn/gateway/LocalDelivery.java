@@ -27,26 +27,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class LocalDelivery {
     /**
-     * A guest that has just resumed reads slowly, and its sockets hold little. It could take what came at the rate at which it
-     * came; it is given what waited at twice that rate, so that it catches up without a socket running over.
-     */
-    private static final double CATCH_UP = 2;
-
-    private static final double LEAST_FRAMES_PER_TURN = 4;
-    /**
-     * It begins with one datagram of each correspondent, or with so many frames, and has one more each turn: a guest that drowns in interrupts answers nobody.
-     */
-    private static final int FIRST_TURN_FRAMES = 3;
-
-    private static final int MOST_PAIRS_PER_TURN = 16;
-    /**
-     * So long the second turn waits for the guest's answers to the first. Its driver hands out answers when it has dealt with all that it found: what costs it milliseconds while it is cold
-     * must not stand beside what it answers at once.
-     */
-    private static final long FIRST_ANSWERS_NS = TimeUnit.MILLISECONDS.toNanos(12);
-
-    private static final long FLUSH_EVERY_NS = 1_000_000;
-    /**
      * So long the bridge goes on bringing what is for a guest to us when nothing waits any more. An answer goes back the way that its question came, and a guest that
      * catches up answers what it had from us and what it had from the bridge in one breath: the answer to the first would come second.
      */
@@ -197,7 +177,7 @@ final class LocalDelivery {
     private void keep(VmEntry vm, FrameRun run) {
         KeptFrames kept = vm.kept;
         if (kept != null && kept.isEmpty()) {
-            vm.keptSinceNs = System.nanoTime();
+            vm.pace.keeps(System.nanoTime());
         }
         for (int i = 0; i < run.count(); i++) {
             int length = run.copySegment(i, scratch, 0);
@@ -220,18 +200,19 @@ final class LocalDelivery {
         if (kept == null || vm.flushing || guard != null && vm.guarded()) {
             return; // who judges must be asked about each frame once
         }
-        vm.answersDue = 0;
-        for (int i = 0; i < MOST_PAIRS_PER_TURN && kept.pairsWaiting() > 0; i++) {
+        int most = FlushPace.lead(kept.pairsWaiting());
+        int led = 0;
+        for (; led < most; led++) {
             HoldBuffer next = kept.nextToLead();
             long mac = Ethernet.destination(next.frames(), next.frameAt());
             LanPort port = portFor(vm, mac);
             if (port == null || !vm.direct.containsKey(mac)) {
-                return;
+                break;
             }
             write(port, vm, one.frame(next.frames(), next.frameAt(), next.frameLength(), false));
             kept.lead();
-            vm.answersDue++;
         }
+        vm.pace.led(led);
     }
 
     /** Begins to give the guest what is kept for it. */
@@ -241,11 +222,7 @@ final class LocalDelivery {
             int led = vm.kept.forgetLed();
             vm.counts.flushed += led;
             counters.add(Kind.FLUSHED, led);
-            vm.flushTurns = led == 0 || vm.kept.pairsWaiting() > 0 ? 0 : 1;
-            vm.answersDue = led == 0 ? 0 : vm.answersDue;
-            vm.answersDueNs = nowNs + FIRST_ANSWERS_NS;
-            double turnsWaited = Math.max(1, (double) (nowNs - vm.keptSinceNs) / FLUSH_EVERY_NS);
-            vm.framesPerTurn = Math.max(LEAST_FRAMES_PER_TURN, Math.ceil(CATCH_UP * vm.kept.count() / turnsWaited));
+            vm.pace.begin(nowNs, led, vm.kept.count());
             flushing.add(vm);
             nextFlushNs = nowNs;
             flushDue(nowNs);
@@ -264,10 +241,7 @@ final class LocalDelivery {
         int given = 0;
         for (int i = flushing.size() - 1; i >= 0; i--) {
             VmEntry vm = flushing.get(i);
-            if (vm.flushTurns > 0 && vm.answersDue > 0 && vm.answersDueNs - nowNs > 0) {
-                continue;
-            }
-            given += give(vm);
+            given += give(vm, nowNs);
             KeptFrames kept = vm.kept;
             if (kept == null || kept.isEmpty()) {
                 flushing.remove(i);
@@ -284,21 +258,17 @@ final class LocalDelivery {
             giveBackToBridge(answering.removeFirst());
         }
         nextFlushNs = !flushing.isEmpty()
-                ? nowNs + FLUSH_EVERY_NS
+                ? nowNs + FlushPace.TURN_NS
                 : answering.isEmpty() ? Long.MAX_VALUE : answering.getFirst().answeredNs;
         return given;
     }
 
-    private int give(VmEntry vm) {
+    private int give(VmEntry vm, long nowNs) {
         KeptFrames kept = vm.kept;
         if (kept == null) {
             return 0;
         }
-        int pairs = Math.min(kept.pairsWaiting(), MOST_PAIRS_PER_TURN);
-        boolean isFirst = vm.flushTurns == 0 && pairs > 0;
-        int turn = isFirst ? pairs : (int) Math.min(vm.framesPerTurn, FIRST_TURN_FRAMES + vm.flushTurns);
-        vm.answersDue += isFirst ? pairs : 0;
-        vm.flushTurns++;
+        int turn = vm.pace.turn(nowNs, kept.pairsWaiting());
         int given = 0;
         for (; given < turn && !kept.isEmpty(); given++) {
             HoldBuffer next = kept.next();

@@ -84,15 +84,8 @@ final class VmEntry extends Whereabouts {
     long returnEpoch;
     /** Set while {@code kept} is being given to the guest. */
     boolean flushing;
-    /** When the oldest of what is kept came, and how many frames go out in one turn of the flush. */
-    long keptSinceNs;
 
-    double framesPerTurn;
-    int flushTurns;
-    /** So much it has still to say to have answered the first turn; until then, or until {@link #answersDueNs}, it is given no more than that. */
-    int answersDue;
-
-    long answersDueNs;
+    final FlushPace pace = new FlushPace();
     /** To the VM: straight from this gateway's side (our own LAN under our own name). */
     final Map<GatewayId, Hold> holds = new HashMap<>();
     /** From the VM: what comes from this gateway. */
