@@ -64,6 +64,9 @@ final class Departure implements GuestSide {
     private volatile @Nullable GivenFrames given;
     private volatile int pump;
     private volatile @Nullable Spurt spurt;
+    /** To be waited for once: a guest that is stopped again should not have run. */
+    private volatile @Nullable IdleMoment idle;
+
     private volatile boolean copying;
     private volatile boolean parked;
     private volatile long bytesBeforePause;
@@ -244,7 +247,9 @@ final class Departure implements GuestSide {
                 return;
             }
             if (spurt == null && pump != 0) {
-                spurt = Spurt.atSource(hosted.guest()).with(pump); // its thread for the migration is there by now
+                List<Integer> processors = hosted.guest().processorThreads();
+                spurt = Spurt.atSource(processors).with(pump); // its thread for the migration is there by now
+                idle = new IdleMoment(processors);
             }
             report(progress, c.stats());
             switch (pilot.decide(progress)) {
@@ -309,6 +314,7 @@ final class Departure implements GuestSide {
         hypervisor("stop", () -> {
             GivenFrames asked = asksGiven ? given : null;
             if (asked == null) {
+                awaitIdle();
                 hosted.guest().stop();
                 return;
             }
@@ -317,6 +323,16 @@ final class Departure implements GuestSide {
             List<GivenFrames.Given> got = asked.afterStop();
             forwarder.post(() -> forwarder.handoffs().given(migration, got));
         });
+    }
+
+    private void awaitIdle() {
+        IdleMoment moment = idle;
+        if (moment != null) {
+            idle = null;
+            String end = moment.await() ? "idle" : "not-idle";
+            moment.close();
+            seen(end, "");
+        }
     }
 
     @Override
@@ -386,6 +402,12 @@ final class Departure implements GuestSide {
             forwarder.post(() -> forwarder.streams().detach(c));
         }
         hosted.hold(event -> {});
+        hand.execute(() -> {
+            IdleMoment unused = idle;
+            if (unused != null) {
+                unused.close();
+            }
+        });
         thread.shutdownNow();
         hand.shutdown();
     }

@@ -31,13 +31,13 @@ final class Spurt {
         this.lanes = List.of(lanes);
     }
 
-    /** Asks the hypervisor for its threads: before the moment, as it costs a question. */
-    static Spurt atSource(QemuGuest guest) {
-        return new Spurt(new Lane(Threads.Rank.HAND, QemuGuest.serviceThreads(guest.processorThreads())));
+    /** @param processors the threads that are the guest's */
+    static Spurt atSource(List<Integer> processors) {
+        return new Spurt(new Lane(Threads.Rank.HAND, QemuGuest.serviceThreads(processors)));
     }
 
     /**
-     * As above. The guest's processors never get more than half of the host's so: what carries its packets must have the others. The hypervisor's other threads go with them: one
+     * Asks the hypervisor for its threads: before the moment, as it costs a question. The guest's processors never get more than half of the host's so: what carries its packets must have the others. The hypervisor's other threads go with them: one
      * that waited for a processor while it held the hypervisor's lock would stop them all.
      */
     static Spurt atDestination(QemuGuest guest) {

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.sojourn.gateway;
+
+import io.sojourn.linux.Sleepers;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * The moment at which a guest has done what it had to do. Stopped in the middle of its work it finishes that first where it resumes, with cold caches, and only then sees who waits for its answer:
+ * measured without KVM, 900 to 1500 blocks to translate instead of 400, 17 to 41 ms instead of 9. When nothing comes in any more, it mostly is so far in a few milliseconds.
+ */
+final class IdleMoment implements AutoCloseable {
+    /** A guest that always has work is stopped in the middle of it. */
+    private static final Duration BOUND = Duration.ofMillis(6);
+
+    private static final long LOOK_EVERY_NS = 100_000;
+    /** It also sleeps for a moment on the way from an interrupt to the work that this means. */
+    private static final int LOOKS = 3;
+
+    private final Sleepers processors;
+
+    /** @param processors the threads of this host that are the guest's */
+    IdleMoment(List<Integer> processors) {
+        this.processors = new Sleepers(processors);
+        for (int i = 0; i < LOOKS; i++) {
+            this.processors.allSleep(); // the first time costs more than the wait may
+        }
+    }
+
+    /** Whether the guest is idle; false: it was not within the bound. */
+    boolean await() {
+        long from = System.nanoTime();
+        int asleep = 0;
+        while (asleep < LOOKS && System.nanoTime() - from < BOUND.toNanos()) {
+            asleep = processors.allSleep() ? asleep + 1 : 0;
+            LockSupport.parkNanos(LOOK_EVERY_NS);
+        }
+        return asleep == LOOKS;
+    }
+
+    @Override
+    public void close() {
+        processors.close();
+    }
+}
