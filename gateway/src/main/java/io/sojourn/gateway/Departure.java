@@ -196,7 +196,7 @@ final class Departure implements GuestSide {
                         @Override
                         public void drained() {
                             if (parked) {
-                                post(new HandoffEvent.StreamParked());
+                                streamParked();
                             }
                         }
 
@@ -260,7 +260,7 @@ final class Departure implements GuestSide {
                     parked = true;
                     c.park();
                     if (c.drained()) {
-                        post(new HandoffEvent.StreamParked());
+                        streamParked();
                     }
                 }
                 case Decision.GiveUp(String reason) -> {
@@ -269,6 +269,19 @@ final class Departure implements GuestSide {
                 }
             }
             pause();
+        }
+    }
+
+    /** The moment has come. */
+    private void streamParked() {
+        spurt();
+        post(new HandoffEvent.StreamParked());
+    }
+
+    private void spurt() {
+        Spurt s = spurt;
+        if (s != null) {
+            s.begin(hand);
         }
     }
 
@@ -341,10 +354,7 @@ final class Departure implements GuestSide {
         if (c != null) {
             LOG.debug("VM {}: stream let go: {}", hosted.vm, c.stats());
             bytesBeforePause = c.bytesRead();
-            Spurt s = spurt;
-            if (s != null) {
-                s.begin(hand);
-            }
+            spurt();
             c.expedite();
         }
     }

@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  * Threads that go before whatever else this host has to do for a moment, because a guest stands still until they have done their work. After that they are threads as any
  * other. Where we may not, they stay as they are.
  *
- * <p>At the source, from the stop on: the hypervisor, which now hands over what is left of the guest, and the thread that takes it from there. At the destination, from the
+ * <p>At the source, from the moment on at which nothing more comes in: the guest, which has to do what it was at before it can be stopped, the hypervisor, which then hands over what is left of it, and
+ * the thread that takes it from there. At the destination, from the
  * news of the stop on: the thread that hands it to the hypervisor, the hypervisor, and the guest itself in the first moments after it was resumed: everybody waits
  * for its answers, its caches are cold, and at once it has all the work that came while it stood still.
  */
@@ -33,19 +34,20 @@ final class Spurt {
 
     /** @param processors the threads that are the guest's */
     static Spurt atSource(List<Integer> processors) {
-        return new Spurt(new Lane(Threads.Rank.HAND, QemuGuest.serviceThreads(processors)));
+        return new Spurt(guest(processors), new Lane(Threads.Rank.HAND, QemuGuest.serviceThreads(processors)));
     }
 
-    /**
-     * Asks the hypervisor for its threads: before the moment, as it costs a question. The guest's processors never get more than half of the host's so: what carries its packets must have the others. The hypervisor's other threads go with them: one
-     * that waited for a processor while it held the hypervisor's lock would stop them all.
-     */
+    /** Asks the hypervisor for its threads: before the moment, as it costs a question. They go with the guest: one that waited for a processor while it held the hypervisor's lock would stop it. */
     static Spurt atDestination(QemuGuest guest) {
         List<Integer> processors = guest.processorThreads();
+        return new Spurt(guest(processors), new Lane(Threads.Rank.GUEST, QemuGuest.serviceThreads(processors)));
+    }
+
+    /** Never more than half of the host's processors: what carries the guest's packets must have the others. */
+    private static Lane guest(List<Integer> processors) {
         int half = Runtime.getRuntime().availableProcessors() / 2;
-        return new Spurt(
-                new Lane(Threads.Rank.GUEST, processors.stream().limit(half).toList()),
-                new Lane(Threads.Rank.GUEST, QemuGuest.serviceThreads(processors)));
+        return new Lane(
+                Threads.Rank.GUEST, processors.stream().limit(half).toList());
     }
 
     /** This one and a thread of our own. */
