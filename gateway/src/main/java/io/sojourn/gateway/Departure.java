@@ -327,8 +327,7 @@ final class Departure implements GuestSide {
         hypervisor("stop", () -> {
             GivenFrames asked = asksGiven ? given : null;
             if (asked == null) {
-                awaitIdle();
-                hosted.guest().stop();
+                stopIdle();
                 return;
             }
             asked.beforeStop();
@@ -338,14 +337,18 @@ final class Departure implements GuestSide {
         });
     }
 
-    private void awaitIdle() {
+    private void stopIdle() {
         IdleMoment moment = idle;
-        if (moment != null) {
-            idle = null;
-            String end = moment.await() ? "idle" : "not-idle";
-            moment.close();
-            seen(end, "");
+        if (moment == null) {
+            hosted.guest().stop();
+            return;
         }
+        idle = null;
+        boolean came = moment.await();
+        long atUs = WallClock.nowUs();
+        hosted.guest().stop();
+        forwarder.post(() -> forwarder.handoffs().seen(migration, atUs, came ? "idle" : "not-idle", ""));
+        moment.close();
     }
 
     @Override

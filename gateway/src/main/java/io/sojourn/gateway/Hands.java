@@ -15,7 +15,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Hands {
     private static final Logger LOG = LoggerFactory.getLogger(Hands.class);
-    private static final int REHEARSALS = 20;
+    private static final int REHEARSALS = 100;
 
     private Hands() {}
 

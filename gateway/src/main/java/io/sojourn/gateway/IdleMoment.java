@@ -18,13 +18,16 @@ final class IdleMoment implements AutoCloseable {
     /** It also sleeps for a moment on the way from an interrupt to the work that this means. */
     private static final int LOOKS = 3;
 
+    /** The first time it costs more than all of the wait may. */
+    private static final int REHEARSALS = 100;
+
     private final Sleepers processors;
 
     /** @param processors the threads of this host that are the guest's */
     IdleMoment(List<Integer> processors) {
         this.processors = new Sleepers(processors);
-        for (int i = 0; i < LOOKS; i++) {
-            this.processors.allSleep(); // the first time costs more than the wait may
+        for (int i = 0; i < REHEARSALS; i++) {
+            this.processors.allSleep();
         }
     }
 

@@ -46,8 +46,7 @@ final class Spurt {
     /** Never more than half of the host's processors: what carries the guest's packets must have the others. */
     private static Lane guest(List<Integer> processors) {
         int half = Runtime.getRuntime().availableProcessors() / 2;
-        return new Lane(
-                Threads.Rank.GUEST, processors.stream().limit(half).toList());
+        return new Lane(Threads.Rank.GUEST, processors.stream().limit(half).toList());
     }
 
     /** This one and a thread of our own. */
