@@ -328,6 +328,7 @@ public final class SourceHandoff {
     // from the moment the stream is let go: D decides
 
     private static Step<State> pause(HandoffPlan plan, List<HandoffAction> actions, long nowNs) {
+        actions.add(new ReleaseStream()); // before all else: the guest stands still until its memory is there
         Set<GatewayId> unmarked = new HashSet<>();
         unmarked.add(plan.destination()); // D believes a frame of the guest from then on, whatever the ordering
         if (plan.strict()) {
@@ -341,7 +342,6 @@ public final class SourceHandoff {
             actions.add(new SendInOrder(
                     plan.source(), plan.signal(plan.source(), new EndMarker(plan.source(), Direction.OUTBOUND))));
         }
-        actions.add(new ReleaseStream());
         actions.add(new Report(Phase.PAUSED, "pause", ""));
         actions.add(new CancelTimer(Timer.of(Timer.Kind.ARM_EXPIRY)));
         actions.add(new CancelTimer(Timer.of(Timer.Kind.DRAIN_BOUND)));

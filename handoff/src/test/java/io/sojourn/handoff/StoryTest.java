@@ -135,7 +135,7 @@ class StoryTest {
         atS(new HandoffEvent.GuestStopped(1));
         assertThat(told)
                 .containsSubsequence(
-                        "S: END_MARKER(OUTBOUND s)>>d", "S: END_MARKER(OUTBOUND s)>>c1", "S: ReleaseStream");
+                        "S: ReleaseStream", "S: END_MARKER(OUTBOUND s)>>d", "S: END_MARKER(OUTBOUND s)>>c1");
         assertThat(told).contains("C1: ReleaseOutbound", "D: END_MARKER_ACK(OUTBOUND s)>s");
 
         told.clear();
