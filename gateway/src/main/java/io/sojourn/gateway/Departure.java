@@ -249,7 +249,7 @@ final class Departure implements GuestSide {
             if (spurt == null && pump != 0) {
                 List<Integer> processors = hosted.guest().processorThreads();
                 spurt = Spurt.atSource(processors).with(pump); // its thread for the migration is there by now
-                idle = new IdleMoment(processors);
+                idle = IdleMoment.of(processors);
             }
             report(progress, c.stats());
             switch (pilot.decide(progress)) {
