@@ -344,11 +344,12 @@ final class Departure implements GuestSide {
             return;
         }
         idle = null;
-        boolean came = moment.await();
-        long atUs = WallClock.nowUs();
-        hosted.guest().stop();
-        forwarder.post(() -> forwarder.handoffs().seen(migration, atUs, came ? "idle" : "not-idle", ""));
-        moment.close();
+        try (moment) {
+            String came = moment.await() ? "idle" : "not-idle";
+            long atUs = WallClock.nowUs();
+            hosted.guest().stop();
+            forwarder.post(() -> forwarder.handoffs().seen(migration, atUs, came, ""));
+        }
     }
 
     @Override

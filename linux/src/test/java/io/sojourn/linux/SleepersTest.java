@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -63,8 +65,14 @@ class SleepersTest {
 
     @Test
     void aNameWithBracketsMisleadsNobody() throws Exception {
-        Process process = shell("printf 'a) R (b' > /proc/$$/comm; exec 3<&0; while :; do :; done");
+        String name = "a) S (b";
+        Process process = shell("printf '" + name + "' > /proc/$$/comm; while :; do :; done");
         try (Sleepers busy = new Sleepers(List.of((int) process.pid()))) {
+            Path comm = Path.of("/proc", Long.toString(process.pid()), "comm");
+            for (int i = 0; i < 500 && !Files.readString(comm).strip().equals(name); i++) {
+                Thread.sleep(10);
+            }
+            assertThat(Files.readString(comm).strip()).isEqualTo(name);
             for (int i = 0; i < 20; i++) {
                 assertThat(busy.allSleep()).isFalse();
                 Thread.sleep(1);
