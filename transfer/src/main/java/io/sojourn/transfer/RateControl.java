@@ -24,6 +24,8 @@ final class RateControl {
     private static final double DRAIN_GAIN = 0.7;
     /** How much more than it was asked for in the copy a path is tried with in the last burst, if it gave that without a queue. */
     private static final double EXPEDITED_GAIN = 4.0;
+    /** The share of a stated cap that the last burst is entitled to where the copy lost next to nothing: what made that slow was then delay, which a host short of processors shows as well as a path. */
+    private static final double EXPEDITED_SHARE = 0.5;
     /** The share of its ceiling at which a copy counts as held back by it rather than by the path. */
     private static final double HELD_BACK = 0.7;
 
@@ -48,6 +50,7 @@ final class RateControl {
     private int mode = STARTUP;
     private boolean expedited;
     private double expeditedGain = 1.0;
+    private long expeditedFloor;
     private int roundSlot;
     private double maxRate;
     private double roundRate;
@@ -89,7 +92,7 @@ final class RateControl {
             case DRAIN -> DRAIN_GAIN * maxRate;
             default -> expeditedGain * cruiseGain() * maxRate / (1 - acceptedLoss());
         };
-        return Math.max(parameters.floorBytesPerS(), Math.min(pace, ceilingBytesPerS()));
+        return Math.max(Math.max(parameters.floorBytesPerS(), expeditedFloor), Math.min(pace, ceilingBytesPerS()));
     }
 
     private long ceilingBytesPerS() {
@@ -104,11 +107,13 @@ final class RateControl {
         boolean heldBack = maxRate >= HELD_BACK * parameters.copyBytesPerS();
         expedited = true;
         expeditedGain = heldBack ? EXPEDITED_GAIN : 1.0;
+        boolean lossless = lossRatio <= parameters.lossPercent() / 100;
+        expeditedFloor = parameters.isCapped() && lossless ? (long) (EXPEDITED_SHARE * parameters.capBytesPerS()) : 0;
     }
 
     /** Bytes that may be unacknowledged and not held lost. */
     long inFlightLimitBytes() {
-        double rate = Math.max(parameters.initialBytesPerS(), expeditedGain * maxRate);
+        double rate = Math.max(Math.max(parameters.initialBytesPerS(), expeditedFloor), expeditedGain * maxRate);
         double product = rate * roundTrip.minNs() / 1e9;
         double gain = mode == STARTUP ? STARTUP_GAIN : probing ? 1 + probeExcess : 1.0;
         double slack = Math.min(0.25 * product, rate * SLACK_NS / 1e9) + rate * SLACK_NS / 1e9 + SLACK_BYTES;
@@ -296,6 +301,7 @@ final class RateControl {
         double now = roundRate > 0 ? Math.min(roundRate, maxRate) : maxRate;
         maxRate = Math.max(parameters.floorBytesPerS(), CUT * now);
         expeditedGain = 1.0; // it was too much
+        expeditedFloor = 0;
         for (int i = 0; i < FILTER_ROUNDS; i++) {
             roundRates[i] = maxRate;
         }

@@ -86,6 +86,10 @@ public record StreamParameters(
                 silenceMs);
     }
 
+    boolean isCapped() {
+        return capBytesPerS < UNCAPPED_BYTES_PER_S;
+    }
+
     public StreamParameters withCopyBytesPerS(long bytesPerS) {
         return new StreamParameters(
                 maxPayloadBytes,

@@ -246,6 +246,44 @@ class StreamOverPathTest {
         path.close();
     }
 
+    /** At the end of a copy whose host had hardly a processor for it. */
+    private static SimulatedPath starvedCopy(StreamParameters parameters, Link link) {
+        SimulatedPath path = path(1, parameters, link);
+        path.finishWhenProduced = false;
+        path.latenessNs = 60 * MS;
+        path.produceTo(10L * MB);
+        path.run(20 * S);
+        assertThat(path.checkedBytes).isEqualTo(10L * MB);
+        path.latenessNs = 0;
+        path.sender.expedite();
+        path.run(MS);
+        return path;
+    }
+
+    @Test
+    void theFinalBurstOfAStarvedCopyLeavesAtHalfTheStatedCapAtLeast() {
+        StreamParameters capped = small().withCapBytesPerS(100L * MB).withCopyBytesPerS(30L * MB);
+        SimulatedPath path = starvedCopy(capped, Link.clean(1000 * MBIT, 125));
+        long from = path.nowNs;
+        path.produceTo(11L * MB);
+        while (path.checkedBytes < 11L * MB) {
+            path.run(MS);
+        }
+        assertThat(path.nowNs - from).isLessThan(125 * MS + MB * S / (50L * MB) + 6 * MS);
+        path.close();
+    }
+
+    @Test
+    void neitherAnUncappedNorALossyPathIsOwedAShareOfAnything() {
+        StreamParameters capped = small().withCapBytesPerS(100L * MB).withCopyBytesPerS(30L * MB);
+        SimulatedPath uncapped = starvedCopy(small(), Link.clean(1000 * MBIT, 125));
+        assertThat(uncapped.sender.paceBytesPerS()).isLessThan(50.0 * MB);
+        uncapped.close();
+        SimulatedPath lossy = starvedCopy(capped, Link.clean(1000 * MBIT, 125).loss(0.1));
+        assertThat(lossy.sender.paceBytesPerS()).isLessThan(50.0 * MB);
+        lossy.close();
+    }
+
     @Test
     void copiesSpareThePausedGuestTheRoundTripOfALoss() {
         long floorNs = 125 * MS + 2L * MB * S / (40L * MB);
