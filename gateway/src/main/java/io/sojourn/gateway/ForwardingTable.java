@@ -76,6 +76,8 @@ final class ForwardingTable {
     private final Map<VmId, VmEntry> vms = new TreeMap<>();
     private Set<IpPrefix> onUnderlay = Set.of();
     private long version;
+    /** Of the next hops that hold. */
+    private int generation = NextHop.after(NextHop.generation(NextHop.NONE));
 
     /** Prefixes whose hosts are out on the underlay and have no gateway; ours is their way in. */
     void onUnderlay(Set<IpPrefix> prefixes) {
@@ -165,7 +167,32 @@ final class ForwardingTable {
 
     /** Something else than an update or a binding is about to change how packets go. */
     void willChange() {
+        forgetNextHops();
         changes.willChange();
+    }
+
+    /** No next hop that has been found before holds any more. */
+    void forgetNextHops() {
+        generation = NextHop.after(generation);
+    }
+
+    /** Whether it still holds; then {@link #peerOf} knows its peer. */
+    boolean isCurrent(long hop) {
+        return NextHop.generation(hop) == generation;
+    }
+
+    Peer peerOf(long hop) {
+        return byName[NextHop.peer(hop)];
+    }
+
+    /** Where packets to a VM go until something changes; {@link NextHop#NONE} where more than its binding has a say in that, or may have it soon. */
+    long nextHop(VmEntry vm) {
+        Peer route = vm.route;
+        boolean bound =
+                !vm.local && !vm.onMove && vm.keeping == Whereabouts.Keeping.NOTHING && vm.routeEpoch <= vm.boundEpoch;
+        return bound && route != null && NextHop.fits(route.index, vm.routeEpoch)
+                ? NextHop.of(generation, route.index, vm.routeEpoch)
+                : NextHop.NONE;
     }
 
     void apply(TableUpdate update) {
@@ -178,6 +205,9 @@ final class ForwardingTable {
         update.getRemovedGatewaysList().forEach(name -> peers.remove(new GatewayId(name)));
         update.getGatewaysList().forEach(this::putGateway);
         byName = peers.values().toArray(Peer[]::new);
+        for (int i = 0; i < byName.length; i++) {
+            byName[i].index = i;
+        }
         update.getNetworksList().forEach(this::putNetwork);
         update.getVmsList().forEach(this::putVm);
         version = update.getVersion();

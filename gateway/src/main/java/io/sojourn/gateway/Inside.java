@@ -164,7 +164,7 @@ final class Inside {
 
     /**
      * Where so many VMs are known that hardly any is in the processor's cache, it waits a microsecond for what it has to know of one.
-     * Asked for one behind the other they come at the same time: first all slots, which say where the VMs are, then all VMs.
+     * Asked for one behind the other they come at the same time: first all slots, which mostly know the next hop as well, then all VMs whose slot does not.
      */
     private void touch(VirtualNetwork network, int n) {
         VmTable vms = network.vmByAddress;
@@ -180,7 +180,7 @@ final class Inside {
                     : vms.likely(0, Ipv4.destination(s, ip));
         }
         for (int i = 0; i < n; i++) {
-            aheadVm[i] = vms.peek(aheadSlot[i]);
+            aheadVm[i] = table.isCurrent(vms.nextHop(aheadSlot[i])) ? null : vms.peek(aheadSlot[i]);
         }
         long sum = 0;
         for (int i = 0; i < n; i++) {
@@ -448,7 +448,7 @@ final class Inside {
         }
         int slot = network.vmByAddress.find(v6, high, low);
         if (slot != VmTable.NONE) {
-            toVm(port, network.vmByAddress.vm(slot), network.vmByAddress.mac(slot), s, at, forUs, sender);
+            toVm(port, network.vmByAddress, slot, s, at, forUs, sender);
             return;
         }
         Subnet subnet = network.subnetOf(v6, high, low);
@@ -564,13 +564,21 @@ final class Inside {
     }
 
     private void toVm(
-            LanPort port, VmEntry vm, long mac, MemorySegment s, long at, boolean forUs, @Nullable VmEntry sender) {
+            LanPort port, VmTable vms, int slot, MemorySegment s, long at, boolean forUs, @Nullable VmEntry sender) {
+        long mac = vms.mac(slot);
+        long hop = vms.nextHop(slot);
+        if (table.isCurrent(hop)) {
+            toPeer(port, table.peerOf(hop), NextHop.epoch(hop), mac, s, at);
+            return;
+        }
+        VmEntry vm = vms.vm(slot);
         if (vm.keeping == Keeping.ALL || vm.keeping == Keeping.WAITING) {
             delivery.keep(vm, run, mac);
         } else if (!vm.local) {
             if (vm.routeEpoch > vm.boundEpoch) {
                 vm.counts.redirected += run.count();
             }
+            vms.nextHop(slot, table.nextHop(vm));
             toPeer(port, vm.route, vm.routeEpoch, mac, s, at);
         } else if (!forUs) {
             counters.drop(DropReason.NOT_FOR_US); // the bridge brings it to its own port

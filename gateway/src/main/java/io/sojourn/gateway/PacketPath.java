@@ -58,11 +58,12 @@ final class PacketPath {
     }
 
     /** Whether the move to this epoch may set how packets go; if so, no earlier one may any more. */
-    private static boolean takes(VmEntry vm, Epoch move) {
+    private boolean takes(VmEntry vm, Epoch move) {
         if (move.number() < vm.pathEpoch) {
             return false;
         }
         vm.pathEpoch = move.number();
+        table.forgetNextHops();
         return true;
     }
 

@@ -28,6 +28,8 @@ final class Peer {
     final Locator locator;
     /** Where the controller says it is. */
     final PeerAddress advertised;
+    /** Which one it is of those in the table, from 0 on; -1: it is in none yet. Another one after each update. */
+    int index = -1;
     /** Where it is: follows it when it roams. */
     PeerAddress address;
     /** Its static public key in base64; empty: it has none. */

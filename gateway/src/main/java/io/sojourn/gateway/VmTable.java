@@ -5,10 +5,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The VMs of a network by address: IPv4 or IPv6, given as the two longs of {@link io.sojourn.wire.ParsedFrame}. Open addressing,
- * linear probing, at most half full; what identifies an address and the MAC that belongs to it stand together, so that an
- * address among a million costs one cache line here and the VM's own.
+ * linear probing, at most half full; what identifies an address, the MAC that belongs to it and its {@link NextHop} stand together, so
+ * that an address among a million costs one cache line.
  *
- * <p>Lookup is by slot: {@link #find}, then {@link #vm} and {@link #mac}; slots are good until the next change. Allocates
+ * <p>Lookup is by slot: {@link #find}, then {@link #vm}, {@link #mac} and {@link #nextHop}; slots are good until the next change. Allocates
  * nothing but to grow. One thread.
  */
 final class VmTable {
@@ -16,8 +16,8 @@ final class VmTable {
     static final int NONE = -1;
 
     private static final int LEAST_SLOTS = 16;
-    /** Longs of a slot: the address, then the MAC in 48 bits under {@link #USED} and {@link #V6}. */
-    private static final int SLOT = 3;
+    /** Longs of a slot: the address, then the MAC in 48 bits under {@link #USED} and {@link #V6}, then the next hop. */
+    private static final int SLOT = 4;
 
     private static final long USED = 1L << 63;
     private static final long V6 = 1L << 62;
@@ -61,6 +61,15 @@ final class VmTable {
     /** The MAC address of the NIC that has the address, 48 bits. */
     long mac(int slot) {
         return slots[SLOT * slot + 2] & MAC;
+    }
+
+    /** Where packets to it went last, if {@link ForwardingTable#isCurrent} says so. */
+    long nextHop(int slot) {
+        return slots[SLOT * slot + 3];
+    }
+
+    void nextHop(int slot, long hop) {
+        slots[SLOT * slot + 3] = hop;
     }
 
     @Nullable
@@ -110,6 +119,7 @@ final class VmTable {
         slots[at] = high;
         slots[at + 1] = low;
         slots[at + 2] = tail;
+        slots[at + 3] = NextHop.NONE;
         vms[slot] = vm;
     }
 

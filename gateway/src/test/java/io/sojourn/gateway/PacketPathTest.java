@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sojourn.handoff.MigrationId;
@@ -71,6 +72,57 @@ class PacketPathTest {
         for (long now = stage.delivery.nextFlushNs(); now != Long.MAX_VALUE; now = stage.delivery.nextFlushNs()) {
             stage.delivery.flushDue(now);
         }
+    }
+
+    private static boolean knowsNextHop(PathStage stage, int target) {
+        VmTable vms = requireNonNull(stage.table.network(PathStage.NETWORK)).vmByAddress;
+        return stage.table.isCurrent(vms.nextHop(vms.find(false, 0, 0xC000_0200L + target)));
+    }
+
+    @Test
+    void theNextHopIsFoundOnceAndForgottenWhenTheVmIsBoundElsewhere() {
+        a.fromLan(9, 2, 1);
+        assertThat(knowsNextHop(a, 2)).isTrue();
+        a.fromLan(9, 2, 2);
+        assertThat(knowsNextHop(a, 2)).isTrue();
+        settle(c);
+        PathStage.bind(2, "b", 2, a, b, c);
+        assertThat(knowsNextHop(a, 2)).isFalse();
+        a.fromLan(9, 2, 3);
+        settle(b);
+
+        assertThat(c.delivered(2)).containsExactly(1, 2);
+        assertThat(b.delivered(2)).containsExactly(3);
+    }
+
+    @Test
+    void aVmThatComesHereIsNoLongerSentForElsewhere() {
+        VmEntry vm2 = a.vm(2);
+        a.fromLan(9, 2, 1);
+        assertThat(knowsNextHop(a, 2)).isTrue();
+        a.path.startBuffering(vm2, epoch(2), epoch(2), BOUND);
+        a.path.deliverLive(vm2, epoch(2), System.nanoTime());
+        a.fromLan(9, 2, 2);
+        settle(c);
+
+        assertThat(a.delivered(2)).containsExactly(2);
+        assertThat(c.delivered(2)).containsExactly(1);
+    }
+
+    @Test
+    void whileAVmMovesItsNextHopIsAskedForEachTime() {
+        VmEntry vm2 = a.vm(2);
+        vm2.onMove = true;
+        a.fromLan(9, 2, 1);
+        assertThat(knowsNextHop(a, 2)).isFalse();
+        vm2.onMove = false;
+        a.path.redirectOn(vm2, epoch(2), b.id, epoch(2), true);
+        a.fromLan(9, 2, 2);
+        assertThat(knowsNextHop(a, 2)).isFalse();
+        settle(b, c);
+
+        assertThat(c.delivered(2)).containsExactly(1);
+        assertThat(b.delivered(2)).isEmpty();
     }
 
     @Test

@@ -76,4 +76,29 @@ class VmTableTest {
         assertThat(table.get(true, high, 0)).isSameAs(six);
         assertThat(table.get(true, 0, high * 0x9E37_79B9_7F4A_7C15L)).isSameAs(other);
     }
+
+    @Test
+    void whereItsPacketsGoIsForgottenWithTheAddress() {
+        VmTable table = new VmTable();
+        table.put(false, 0, 1, 1, vm("one"));
+        long hop = NextHop.of(7, NextHop.MOST_PEERS - 1, 0xFF_FFFFL);
+        table.nextHop(table.find(false, 0, 1), hop);
+        assertThat(table.nextHop(table.find(false, 0, 1))).isEqualTo(hop);
+        assertThat(NextHop.generation(hop)).isEqualTo(7);
+        assertThat(NextHop.peer(hop)).isEqualTo(NextHop.MOST_PEERS - 1);
+        assertThat(NextHop.epoch(hop)).isEqualTo(0xFF_FFFFL);
+        assertThat(NextHop.fits(NextHop.MOST_PEERS, 1)).isFalse();
+        assertThat(NextHop.fits(0, 1 << 24)).isFalse();
+
+        table.put(false, 0, 1, 1, vm("two"));
+        assertThat(table.nextHop(table.find(false, 0, 1))).isEqualTo(NextHop.NONE);
+    }
+
+    @Test
+    void aGenerationThatIsOverIsNeverThatOfNoHop() {
+        int last = NextHop.generation(-1);
+        assertThat(NextHop.after(last)).isNotEqualTo(NextHop.generation(NextHop.NONE));
+        assertThat(NextHop.generation(NextHop.of(NextHop.after(last - 1), 0, 0)))
+                .isEqualTo(last);
+    }
 }
