@@ -76,8 +76,6 @@ final class ForwardingTable {
     private final Map<VmId, VmEntry> vms = new TreeMap<>();
     private Set<IpPrefix> onUnderlay = Set.of();
     private long version;
-    /** Of the next hops that hold. */
-    private int generation = NextHop.after(NextHop.generation(NextHop.NONE));
 
     /** Prefixes whose hosts are out on the underlay and have no gateway; ours is their way in. */
     void onUnderlay(Set<IpPrefix> prefixes) {
@@ -165,38 +163,42 @@ final class ForwardingTable {
         return site.name().equals(homeSite);
     }
 
-    /** Something else than an update or a binding is about to change how packets go. */
-    void willChange() {
-        forgetNextHops();
+    /** Something else than an update or a binding is about to change how packets to a VM, or from it, go. */
+    void willChange(VmEntry vm) {
         changes.willChange();
+        unsettle(vm);
     }
 
-    /** No next hop that has been found before holds any more. */
-    void forgetNextHops() {
-        generation = NextHop.after(generation);
-    }
-
-    /** Whether it still holds; then {@link #peerOf} knows its peer. */
-    boolean isCurrent(long hop) {
-        return NextHop.generation(hop) == generation;
-    }
-
+    /** The peer of a {@link NextHop} that is known. */
     Peer peerOf(long hop) {
         return byName[NextHop.peer(hop)];
     }
 
-    /** Where packets to a VM go until something changes; {@link NextHop#NONE} where more than its binding has a say in that, or may have it soon. */
-    long nextHop(VmEntry vm) {
+    /** Nothing but its binding says by now how packets to a VM go, if it is elsewhere. */
+    void settle(VmEntry vm) {
         Peer route = vm.route;
-        boolean bound =
-                !vm.local && !vm.onMove && vm.keeping == Whereabouts.Keeping.NOTHING && vm.routeEpoch <= vm.boundEpoch;
-        return bound && route != null && NextHop.fits(route.index, vm.routeEpoch)
-                ? NextHop.of(generation, route.index, vm.routeEpoch)
-                : NextHop.NONE;
+        boolean byBinding =
+                !vm.local && !vm.onMove && vm.keeping == Whereabouts.Keeping.NOTHING && vm.routeEpoch == vm.boundEpoch;
+        putNextHop(vm, byBinding && route != null ? NextHop.of(route.index, vm.routeEpoch) : NextHop.NONE);
+    }
+
+    /** Whatever of a VM is about to change has to be asked of it again, until it has been settled. */
+    void unsettle(VmEntry vm) {
+        putNextHop(vm, NextHop.NONE);
+    }
+
+    private static void putNextHop(VmEntry vm, long hop) {
+        for (int i = 0; i < vm.nics.size(); i++) {
+            VmEntry.Nic nic = vm.nics.get(i);
+            for (int j = 0; j < nic.addresses().size(); j++) {
+                IpAddress a = nic.addresses().get(j);
+                nic.network().vmByAddress.nextHop(a.isV6(), a.high(), a.low(), vm, hop);
+            }
+        }
     }
 
     void apply(TableUpdate update) {
-        willChange();
+        changes.willChange();
         if (update.getWhole()) {
             removeWhatIsNotIn(update);
         }
@@ -213,6 +215,7 @@ final class ForwardingTable {
         version = update.getVersion();
         if (update.getGatewaysCount() + update.getRemovedGatewaysCount() > 0 || update.getWhole()) {
             vms.values().forEach(this::renewRoute);
+            vms.values().forEach(this::settle);
         }
     }
 
@@ -377,6 +380,8 @@ final class ForwardingTable {
         changes.tableSays(entry, gateway, epoch);
         if (epoch.isAfter(entry.epoch)) {
             bind(entry, gateway, epoch);
+        } else {
+            settle(entry);
         }
     }
 
@@ -400,7 +405,7 @@ final class ForwardingTable {
 
     /** Makes a binding the one that this gateway acts by. The caller has made sure that the epoch is the highest seen. */
     void bind(VmEntry vm, GatewayId gateway, Epoch epoch) {
-        willChange();
+        changes.willChange();
         if (!gateway.equals(vm.gateway)) {
             vm.cameFrom = vm.gateway;
             vm.movedNs = System.nanoTime();
@@ -413,6 +418,7 @@ final class ForwardingTable {
         vm.tombstone = vm.local ? null : vm.tombstone;
         vm.routeEpoch = epoch.number();
         resolveRoute(vm);
+        settle(vm);
     }
 
     private void resolveRoute(VmEntry vm) {

@@ -140,7 +140,7 @@ final class Handoffs {
         active.put(handoff.plan.migration(), handoff);
         handoff.vm.watched = true;
         handoff.vm.onMove = true;
-        table.willChange();
+        table.willChange(handoff.vm);
         handoff.vm.highestEpoch =
                 Math.max(handoff.vm.highestEpoch, handoff.plan.epoch().number());
         handoff.account = accounts.begin(handoff);
@@ -592,6 +592,7 @@ final class Handoffs {
         h.vm.watched = h.vm.onMove;
         h.vm.singly &= h.vm.onMove;
         path.finish(h.vm, h.plan.epoch());
+        table.settle(h.vm);
         closeDirectLater(h.vm);
         accounts.finished(h, System.nanoTime());
         h.guest.finished(h.vm.local);

@@ -180,7 +180,7 @@ final class Inside {
                     : vms.likely(0, Ipv4.destination(s, ip));
         }
         for (int i = 0; i < n; i++) {
-            aheadVm[i] = table.isCurrent(vms.nextHop(aheadSlot[i])) ? null : vms.peek(aheadSlot[i]);
+            aheadVm[i] = vms.nextHop(aheadSlot[i]) != NextHop.NONE ? null : vms.peek(aheadSlot[i]);
         }
         long sum = 0;
         for (int i = 0; i < n; i++) {
@@ -567,7 +567,7 @@ final class Inside {
             LanPort port, VmTable vms, int slot, MemorySegment s, long at, boolean forUs, @Nullable VmEntry sender) {
         long mac = vms.mac(slot);
         long hop = vms.nextHop(slot);
-        if (table.isCurrent(hop)) {
+        if (hop != NextHop.NONE) {
             toPeer(port, table.peerOf(hop), NextHop.epoch(hop), mac, s, at);
             return;
         }
@@ -578,7 +578,6 @@ final class Inside {
             if (vm.routeEpoch > vm.boundEpoch) {
                 vm.counts.redirected += run.count();
             }
-            vms.nextHop(slot, table.nextHop(vm));
             toPeer(port, vm.route, vm.routeEpoch, mac, s, at);
         } else if (!forUs) {
             counters.drop(DropReason.NOT_FOR_US); // the bridge brings it to its own port

@@ -63,7 +63,7 @@ final class PacketPath {
             return false;
         }
         vm.pathEpoch = move.number();
-        table.forgetNextHops();
+        table.unsettle(vm);
         return true;
     }
 

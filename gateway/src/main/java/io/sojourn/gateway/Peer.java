@@ -28,7 +28,7 @@ final class Peer {
     final Locator locator;
     /** Where the controller says it is. */
     final PeerAddress advertised;
-    /** Which one it is of those in the table, from 0 on; -1: it is in none yet. Another one after each update. */
+    /** Which one it is of those in the table, from 0 on; -1: it is in none yet. It may be another one after an update of gateways. */
     int index = -1;
     /** Where it is: follows it when it roams. */
     PeerAddress address;

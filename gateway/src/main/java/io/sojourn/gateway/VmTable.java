@@ -63,13 +63,17 @@ final class VmTable {
         return slots[SLOT * slot + 2] & MAC;
     }
 
-    /** Where packets to it went last, if {@link ForwardingTable#isCurrent} says so. */
+    /** Where packets to it go, if that is all that has to be known: {@link NextHop}. */
     long nextHop(int slot) {
         return slots[SLOT * slot + 3];
     }
 
-    void nextHop(int slot, long hop) {
-        slots[SLOT * slot + 3] = hop;
+    /** Of an address, if it is that VM's. */
+    void nextHop(boolean isV6, long high, long low, VmEntry vm, long hop) {
+        int slot = find(isV6, high, low);
+        if (slot != NONE && vms[slot] == vm) {
+            slots[SLOT * slot + 3] = hop;
+        }
     }
 
     @Nullable

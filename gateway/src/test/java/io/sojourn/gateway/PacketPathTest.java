@@ -9,6 +9,8 @@ import io.sojourn.handoff.Signal;
 import io.sojourn.handoff.Signal.Direction;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.VmId;
+import io.sojourn.rpc.Gateway;
+import io.sojourn.rpc.TableUpdate;
 import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
@@ -76,31 +78,44 @@ class PacketPathTest {
 
     private static boolean knowsNextHop(PathStage stage, int target) {
         VmTable vms = requireNonNull(stage.table.network(PathStage.NETWORK)).vmByAddress;
-        return stage.table.isCurrent(vms.nextHop(vms.find(false, 0, 0xC000_0200L + target)));
+        return vms.nextHop(vms.find(false, 0, 0xC000_0200L + target)) != NextHop.NONE;
     }
 
     @Test
-    void theNextHopIsFoundOnceAndForgottenWhenTheVmIsBoundElsewhere() {
+    void theNextHopIsThatOfTheBindingAsSoonAsThereIsOne() {
+        assertThat(knowsNextHop(a, 2)).isTrue();
+        assertThat(knowsNextHop(a, 1)).as("it is here").isFalse();
         a.fromLan(9, 2, 1);
-        assertThat(knowsNextHop(a, 2)).isTrue();
-        a.fromLan(9, 2, 2);
-        assertThat(knowsNextHop(a, 2)).isTrue();
         settle(c);
         PathStage.bind(2, "b", 2, a, b, c);
-        assertThat(knowsNextHop(a, 2)).isFalse();
-        a.fromLan(9, 2, 3);
+        assertThat(knowsNextHop(a, 2)).isTrue();
+        a.fromLan(9, 2, 2);
         settle(b);
 
-        assertThat(c.delivered(2)).containsExactly(1, 2);
-        assertThat(b.delivered(2)).containsExactly(3);
+        assertThat(c.delivered(2)).containsExactly(1);
+        assertThat(b.delivered(2)).containsExactly(2);
+    }
+
+    @Test
+    void gatewaysThatComeAndGoLeadNobodyAstray() {
+        a.table.apply(TableUpdate.newBuilder()
+                .addGateways(Gateway.newBuilder().setName("aa").setSite("aa").setLocator("127.0.0.1:9"))
+                .addRemovedGateways("b")
+                .build());
+        a.fromLan(9, 2, 1);
+        settle(c);
+        assertThat(c.delivered(2)).containsExactly(1);
+
+        a.table.apply(TableUpdate.newBuilder().addRemovedGateways("c").build());
+        assertThat(knowsNextHop(a, 2)).isFalse();
     }
 
     @Test
     void aVmThatComesHereIsNoLongerSentForElsewhere() {
         VmEntry vm2 = a.vm(2);
         a.fromLan(9, 2, 1);
-        assertThat(knowsNextHop(a, 2)).isTrue();
         a.path.startBuffering(vm2, epoch(2), epoch(2), BOUND);
+        assertThat(knowsNextHop(a, 2)).isFalse();
         a.path.deliverLive(vm2, epoch(2), System.nanoTime());
         a.fromLan(9, 2, 2);
         settle(c);
@@ -110,19 +125,24 @@ class PacketPathTest {
     }
 
     @Test
-    void whileAVmMovesItsNextHopIsAskedForEachTime() {
+    void aVmThatMovesIsAskedForEachPacketUntilItsMoveIsOver() {
         VmEntry vm2 = a.vm(2);
         vm2.onMove = true;
-        a.fromLan(9, 2, 1);
+        a.table.willChange(vm2);
+        assertThat(knowsNextHop(a, 2)).isFalse();
+        a.table.bind(vm2, b.id, epoch(2));
         assertThat(knowsNextHop(a, 2)).isFalse();
         vm2.onMove = false;
-        a.path.redirectOn(vm2, epoch(2), b.id, epoch(2), true);
+        a.table.settle(vm2);
+        assertThat(knowsNextHop(a, 2)).isTrue();
+
+        a.path.redirectOn(vm2, epoch(3), c.id, epoch(3), true);
         a.fromLan(9, 2, 2);
+        a.table.settle(vm2);
         assertThat(knowsNextHop(a, 2)).isFalse();
         settle(b, c);
-
-        assertThat(c.delivered(2)).containsExactly(1);
         assertThat(b.delivered(2)).isEmpty();
+        assertThat(c.delivered(2)).isEmpty();
     }
 
     @Test

@@ -80,25 +80,25 @@ class VmTableTest {
     @Test
     void whereItsPacketsGoIsForgottenWithTheAddress() {
         VmTable table = new VmTable();
-        table.put(false, 0, 1, 1, vm("one"));
-        long hop = NextHop.of(7, NextHop.MOST_PEERS - 1, 0xFF_FFFFL);
-        table.nextHop(table.find(false, 0, 1), hop);
+        VmEntry one = vm("one");
+        table.put(false, 0, 1, 1, one);
+        long hop = NextHop.of(NextHop.MOST_PEERS - 1, 0xFFFF_FFFF_FFFFL);
+        table.nextHop(false, 0, 1, vm("two"), hop);
+        assertThat(table.nextHop(table.find(false, 0, 1))).isEqualTo(NextHop.NONE);
+        table.nextHop(false, 0, 1, one, hop);
         assertThat(table.nextHop(table.find(false, 0, 1))).isEqualTo(hop);
-        assertThat(NextHop.generation(hop)).isEqualTo(7);
         assertThat(NextHop.peer(hop)).isEqualTo(NextHop.MOST_PEERS - 1);
-        assertThat(NextHop.epoch(hop)).isEqualTo(0xFF_FFFFL);
-        assertThat(NextHop.fits(NextHop.MOST_PEERS, 1)).isFalse();
-        assertThat(NextHop.fits(0, 1 << 24)).isFalse();
+        assertThat(NextHop.epoch(hop)).isEqualTo(0xFFFF_FFFF_FFFFL);
 
         table.put(false, 0, 1, 1, vm("two"));
         assertThat(table.nextHop(table.find(false, 0, 1))).isEqualTo(NextHop.NONE);
     }
 
     @Test
-    void aGenerationThatIsOverIsNeverThatOfNoHop() {
-        int last = NextHop.generation(-1);
-        assertThat(NextHop.after(last)).isNotEqualTo(NextHop.generation(NextHop.NONE));
-        assertThat(NextHop.generation(NextHop.of(NextHop.after(last - 1), 0, 0)))
-                .isEqualTo(last);
+    void whatHasNoRoomInAWordIsNoNextHop() {
+        assertThat(NextHop.of(0, 0)).isNotEqualTo(NextHop.NONE);
+        assertThat(NextHop.of(-1, 1)).isEqualTo(NextHop.NONE);
+        assertThat(NextHop.of(NextHop.MOST_PEERS, 1)).isEqualTo(NextHop.NONE);
+        assertThat(NextHop.of(0, 1L << 48)).isEqualTo(NextHop.NONE);
     }
 }
