@@ -52,6 +52,8 @@ import org.slf4j.LoggerFactory;
 public final class GatewayProcess implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(GatewayProcess.class);
     private static final int NICER_THAN_GUESTS = 10;
+    /** How often the file is looked at for changes: each look wakes a processor that has nothing to do. */
+    private static final long LOOK_MS = 500;
     /** Enough for the compiler to see the whole of a memory stream's code. */
     private static final long REHEARSED_BYTES = 48L << 20;
 
@@ -320,8 +322,8 @@ public final class GatewayProcess implements AutoCloseable {
                         LOG.warn("{}; the gateway goes on as it was", e.getMessage());
                     }
                 },
-                200,
-                200,
+                LOOK_MS,
+                LOOK_MS,
                 TimeUnit.MILLISECONDS);
     }
 
