@@ -12,7 +12,9 @@ import io.sojourn.model.identity.IpAddress;
 import io.sojourn.model.identity.NodeIdentifier;
 import io.sojourn.model.location.Locator64;
 import io.sojourn.wire.IlnpHeaders;
+import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.Ipv6;
+import io.sojourn.wire.Tcp;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
@@ -86,6 +88,7 @@ class StockLinuxTest {
     private int relayed;
     private int direct;
     private int updates;
+    private int onesByKernels;
     private @Nullable Locator64 lastSourceOnTheWay;
 
     private static SiteLocators site(Locator64 locator) {
@@ -255,9 +258,11 @@ class StockLinuxTest {
             while (!done.isDone() && now() < endMs) {
                 poller.poll(1_000_000);
                 for (int n = guest().read(s, 64, 1900); n > 0; n = guest().read(s, 64, 1900)) {
+                    countOnes();
                     fromGuest(n);
                 }
                 for (int n = peer().read(s, 64, 1900); n > 0; n = peer().read(s, 64, 1900)) {
+                    countOnes();
                     fromPeer(n);
                 }
                 home.poll(now(), this::send);
@@ -269,6 +274,16 @@ class StockLinuxTest {
                     home = borderB;
                 }
             }
+        }
+    }
+
+    /**
+     * Linux writes 0xFFFF for a TCP checksum of 0 where it has to compute it in software (skb_checksum_help): one packet
+     * in 65,536. It is the same number to a ones' complement sum (RFC 1624 section 3), but tshark counts it as bad.
+     */
+    private void countOnes() {
+        if (Ipv6.nextHeader(s, 64) == IpProtocol.TCP && Tcp.checksum(s, 64 + Ipv6.HEADER_BYTES) == 0xFFFF) {
+            onesByKernels++;
         }
     }
 
@@ -393,16 +408,21 @@ class StockLinuxTest {
                                 .isDrop()))
                 .isFalse();
         if (Files.isExecutable(Path.of("/usr/bin/tshark"))) {
-            String faults = tshark(pcap, "tcp.checksum.status==0||icmpv6.checksum.status==0||_ws.malformed");
-            assertThat(faults.lines().filter(line -> !line.startsWith("Running as")))
+            assertThat(found(
+                            pcap,
+                            "(tcp.checksum.status==0&&!tcp.checksum.ffff)||icmpv6.checksum.status==0||_ws.malformed"))
                     .isEmpty();
-            String inside = tshark(pcap, "ipv6.addr==fd00::/8");
-            assertThat(inside.lines().filter(line -> !line.startsWith("Running as")))
-                    .isEmpty();
+            assertThat(found(pcap, "tcp.checksum.ffff"))
+                    .as("a kernel may write this for 0, a border does not")
+                    .hasSizeLessThanOrEqualTo(onesByKernels);
+            assertThat(found(pcap, "ipv6.addr==fd00::/8")).isEmpty();
         }
     }
 
-    private static String tshark(Path pcap, String filter) {
-        return Objects.requireNonNull(run("tshark -n -o tcp.check_checksum:TRUE -r " + pcap + " -Y " + filter));
+    private static List<String> found(Path pcap, String filter) {
+        return run("tshark -n -o tcp.check_checksum:TRUE -r " + pcap + " -Y " + filter)
+                .lines()
+                .filter(line -> !line.startsWith("Running as"))
+                .toList();
     }
 }

@@ -18,7 +18,7 @@ final class Checksums {
      * any receiver takes it, but tshark does not like it.
      */
     private static final String BAD =
-            "ip.checksum.status==0 || (tcp.checksum.status==0 && tcp.checksum!=0xffff) || udp.checksum.status==0"
+            "ip.checksum.status==0 || (tcp.checksum.status==0 && !tcp.checksum.ffff) || udp.checksum.status==0"
                     + " || icmp.checksum.status==0 || icmpv6.checksum.status==0";
 
     private Checksums() {}
