@@ -39,6 +39,16 @@ public final class BridgeFdb implements AutoCloseable {
 
     /** Points a MAC address (six bytes) at a bridge port, wherever it pointed before. */
     public void replace(int portIfindex, byte[] mac, Set<Flag> flags) {
+        point(portIfindex, mac, flags);
+        if (flags.contains(Flag.STICKY)) {
+            // Of an entry that is there the kernel changes the port first and makes it sticky then (fdb_add_entry of
+            // br_fdb.c), while a frame from the old port takes no lock: one that comes between takes the port back, and
+            // there it sticks. Once sticky, it goes where it is told to and stays.
+            point(portIfindex, mac, flags);
+        }
+    }
+
+    private void point(int portIfindex, byte[] mac, Set<Flag> flags) {
         boolean sticky = flags.contains(Flag.STICKY);
         boolean isStatic = sticky || flags.contains(Flag.STATIC);
         netlink.begin(RTM_NEWNEIGH, Netlink.CREATE | Netlink.REPLACE, NDMSG_BYTES)

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.lang.management.ManagementFactory;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.Test;
 @Tag("system")
 class LinksSystemTest {
     private static final byte[] MAC = {2, 0, 0, 0, 0, 7};
+    private static final int REDIRECTS = 50_000;
 
     private final NamespaceFixture namespace = new NamespaceFixture();
 
@@ -130,6 +132,42 @@ class LinksSystemTest {
                             i % 2 == 0 ? gateway.ifindex() : guest.ifindex(), MAC, EnumSet.of(BridgeFdb.Flag.STICKY));
                 }
                 System.out.printf("a redirect takes %d ns of CPU%n", (cpuNs() - begin) / 1000);
+            }
+            return 0;
+        });
+    }
+
+    @Test
+    void aStickyEntryIsNotTakenBackByAFrameThatComesWhileItIsMade() {
+        namespace.inside(() -> {
+            try (Tap guest = Tap.openTap("guest", Set.of());
+                    Tap gateway = Tap.openTap("gateway", Set.of());
+                    Links links = new Links();
+                    DatagramBatch frame = new DatagramBatch(1, 2048);
+                    BridgeFdb fdb = new BridgeFdb()) {
+                int bridge = Links.index("br0");
+                for (Tap port : new Tap[] {guest, gateway}) {
+                    links.setMaster(port.ifindex(), bridge);
+                    links.up(port.ifindex());
+                }
+                AtomicBoolean talks = new AtomicBoolean(true);
+                Thread talker = Thread.ofPlatform().start(() -> {
+                    while (talks.get()) {
+                        guestTalks(guest, frame);
+                    }
+                });
+                int elsewhere = 0;
+                try {
+                    for (int i = 0; i < REDIRECTS; i++) {
+                        fdb.replace(guest.ifindex(), MAC, Set.of());
+                        fdb.replace(gateway.ifindex(), MAC, Set.of(BridgeFdb.Flag.STICKY));
+                        elsewhere += fdb.portOf(bridge, MAC) == gateway.ifindex() ? 0 : 1;
+                    }
+                } finally {
+                    talks.set(false);
+                    talker.join();
+                }
+                assertThat(elsewhere).as("of " + REDIRECTS + " redirects").isZero();
             }
             return 0;
         });
