@@ -2,7 +2,9 @@
 package io.sojourn.bench;
 
 import io.sojourn.linux.AeadContext;
-import io.sojourn.linux.AeadContext.Algorithm;
+import io.sojourn.linux.IpsecMbGcm;
+import io.sojourn.linux.OpensslAead;
+import io.sojourn.linux.OpensslAead.Algorithm;
 import io.sojourn.seal.ReplayWindow;
 import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.Checksum;
@@ -36,8 +38,8 @@ public class InnerLoops {
 
     private final MemorySegment memory = Arena.ofAuto().allocate(1 << 17, 64);
     private final MemorySegment headers = Arena.ofAuto().allocate(256, 64);
-    private final AeadContext sealer = new AeadContext(Algorithm.AES_256_GCM, new byte[AeadContext.KEY_BYTES], true);
-    private final AeadContext opener = new AeadContext(Algorithm.AES_256_GCM, new byte[AeadContext.KEY_BYTES], false);
+    private final AeadContext sealer = gcm(true);
+    private final AeadContext opener = gcm(false);
     private final MemorySegment sealed = Arena.ofAuto().allocate(PACKET_BYTES + AeadContext.TAG_BYTES, 64);
     private final MemorySegment opened = Arena.ofAuto().allocate(PACKET_BYTES, 64);
     private final ParsedFrame parsed = new ParsedFrame();
@@ -66,6 +68,12 @@ public class InnerLoops {
             throw new BenchException("the super-frame is none");
         }
         sealer.seal(0, memory, HEADERS_BYTES, PACKET_BYTES, sealed, 0);
+    }
+
+    /** As a gateway picks it. */
+    private static AeadContext gcm(boolean sealing) {
+        byte[] key = new byte[AeadContext.KEY_BYTES];
+        return IpsecMbGcm.isAvailable() ? new IpsecMbGcm(key) : new OpensslAead(Algorithm.AES_256_GCM, key, sealing);
     }
 
     @Benchmark

@@ -78,9 +78,9 @@ final class Doorbell {
         told = false;
     }
 
-    /** Sleeps until a descriptor, a ring or that time wakes it. @param frames how many have been dealt with since the last sleep */
-    void sleep(long ns, int frames, long nowNs) {
-        if (moderation.naps(frames, nowNs)) {
+    /** Sleeps until a descriptor, a ring or that time wakes it. @param frames how many have been dealt with since the last sleep @param single packets of their own among them, and no TCP */
+    void sleep(long ns, int frames, int single, long nowNs) {
+        if (moderation.naps(frames, single, nowNs)) {
             rest(Math.min(ns, Moderation.NAP_NS));
         } else {
             all.poll(ns);

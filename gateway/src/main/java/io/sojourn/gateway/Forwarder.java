@@ -502,7 +502,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         }
         if (until > 0) {
             long lyingDownNs = System.nanoTime();
-            doorbell.sleep(until, frames, now);
+            doorbell.sleep(until, frames, inside.takeSingle() + outside.takeSingle(), now);
             frames = 0;
             sleptNs = System.nanoTime();
             stalls.ended("it overslept", lyingDownNs + until, sleptNs);

@@ -71,6 +71,7 @@ final class Inside {
     private @Nullable GuestNames names;
     private @Nullable KernelPath kernelPath;
     private boolean mayHaveMore;
+    private int single;
     /** Of no meaning, but the compiler must not find that out. */
     private long touched;
 
@@ -195,6 +196,13 @@ final class Inside {
         return mayHaveMore;
     }
 
+    /** How many packets of their own have come since this was asked last, and no TCP. */
+    int takeSingle() {
+        int taken = single;
+        single = 0;
+        return taken;
+    }
+
     /** One frame, in its place in {@link WanPort#frames}, behind its virtio_net_hdr. */
     void frame(LanPort port, MemorySegment s, long at, int length) {
         MemorySegment frame = s;
@@ -205,6 +213,7 @@ final class Inside {
             counters.drop(bad);
             return;
         }
+        single += run.count() == 1 && f.isIp() && f.protocol() != IpProtocol.TCP ? 1 : 0;
         VmEntry sender = port.network.vmByMac.get(f.sourceMac());
         if (sender != null && f.isIp()) {
             sender.pace.said();

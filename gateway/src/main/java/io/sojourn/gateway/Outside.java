@@ -11,6 +11,7 @@ import io.sojourn.wire.BigEndian;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.FrameRun;
+import io.sojourn.wire.IpProtocol;
 import io.sojourn.wire.ParsedFrame;
 import io.sojourn.wire.RelayDatagram;
 import io.sojourn.wire.SojournDatagram;
@@ -80,6 +81,8 @@ final class Outside {
     private @Nullable Peer runFrom;
 
     /** The last plain datagram of this batch, and who sent it. */
+    private int single;
+
     private int plainAt;
 
     private @Nullable Peer plainFrom;
@@ -152,6 +155,13 @@ final class Outside {
     /** The last {@link #poll} may have left some unread. */
     boolean mayHaveMore() {
         return wan.mayHaveMore();
+    }
+
+    /** How many packets of their own have come since this was asked last, and no TCP. */
+    int takeSingle() {
+        int taken = single;
+        single = 0;
+        return taken;
     }
 
     /** Receives one batch; the number of datagrams. */
@@ -364,6 +374,7 @@ final class Outside {
             return;
         }
         run.trim(f.unpaddedLength());
+        single += run.count() == 1 && f.protocol() != IpProtocol.TCP ? 1 : 0;
         LocatorPath located = locators;
         if (located != null && peer != null && located.takes(peer, network, epoch, run, f)) {
             return;

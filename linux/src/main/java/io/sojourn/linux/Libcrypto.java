@@ -16,7 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * What {@link AeadContext} calls of OpenSSL 3's libcrypto: the functions of its default provider (provider(7), provider-cipher(7),
+ * What {@link OpensslAead} calls of OpenSSL 3's libcrypto: the functions of its default provider (provider(7), provider-cipher(7),
  * openssl/core_dispatch.h), found by OSSL_PROVIDER_query_operation(3). The layer above them, EVP, compares some twenty names with
  * each other for every packet, which takes a sixth of the time. Linked when the first call is made, which throws where the host has no such library.
  *

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.sun.management.ThreadMXBean;
-import io.sojourn.linux.AeadContext.Algorithm;
+import io.sojourn.linux.OpensslAead.Algorithm;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -18,35 +18,51 @@ import javax.crypto.Cipher;
 import javax.crypto.spec.GCMParameterSpec;
 import javax.crypto.spec.IvParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** OpenSSL's octets against the JDK's. */
+/** The host's libraries against the JDK. */
 class AeadContextTest {
+    enum By {
+        OPENSSL_AES(true, "libssl3", OpensslAead.isAvailable()),
+        OPENSSL_CHACHA(false, "libssl3", OpensslAead.isAvailable()),
+        IPSEC_MB_AES(true, "libipsec-mb1", IpsecMbGcm.isAvailable());
+
+        private final boolean aes;
+        private final String debianPackage;
+        private final boolean isThere;
+
+        By(boolean aes, String debianPackage, boolean isThere) {
+            this.aes = aes;
+            this.debianPackage = debianPackage;
+            this.isThere = isThere;
+        }
+
+        AeadContext context(byte[] key, boolean sealing) {
+            assumeTrue(isThere, "this host has no " + debianPackage);
+            return this == IPSEC_MB_AES
+                    ? new IpsecMbGcm(key)
+                    : new OpensslAead(aes ? Algorithm.AES_256_GCM : Algorithm.CHACHA20_POLY1305, key, sealing);
+        }
+    }
+
     private static final int LONGEST = 9_000;
 
     private final Random random = new Random(42);
     private final byte[] key = bytes(AeadContext.KEY_BYTES);
     private final MemorySegment memory = Arena.ofAuto().allocate(LONGEST + 64);
 
-    @BeforeEach
-    void thereMustBeALibcrypto() {
-        assumeTrue(AeadContext.isAvailable(), "this host has no libcrypto.so.3");
-    }
-
     @ParameterizedTest
     @EnumSource
-    void sealsAsTheJdkDoesAndOpensInPlace(Algorithm algorithm) throws GeneralSecurityException {
-        AeadContext sealer = new AeadContext(algorithm, key, true);
-        AeadContext opener = new AeadContext(algorithm, key, false);
-        for (int length : new int[] {0, 1, 15, 16, 17, 64, 255, 1_400, LONGEST}) {
+    void sealsAsTheJdkDoesAndOpensInPlace(By by) throws GeneralSecurityException {
+        AeadContext sealer = by.context(key, true);
+        AeadContext opener = by.context(key, false);
+        for (int length : new int[] {0, 1, 15, 16, 17, 64, 255, 256, 257, 767, 768, 769, 1_400, LONGEST}) {
             long number = random.nextLong();
             byte[] plain = bytes(length);
             MemorySegment.copy(plain, 0, memory, ValueLayout.JAVA_BYTE, 12, length);
             int n = sealer.seal(number, memory, 12, length, memory, 12);
-            assertThat(memory.asSlice(12, n).toArray(ValueLayout.JAVA_BYTE)).isEqualTo(jdk(algorithm, number, plain));
+            assertThat(memory.asSlice(12, n).toArray(ValueLayout.JAVA_BYTE)).isEqualTo(jdk(by, number, plain));
             assertThat(opener.open(number, memory, 12, n, memory, 12)).isEqualTo(length);
             assertThat(memory.asSlice(12, length).toArray(ValueLayout.JAVA_BYTE))
                     .isEqualTo(plain);
@@ -55,9 +71,9 @@ class AeadContextTest {
 
     @ParameterizedTest
     @EnumSource
-    void whatWasTamperedWithIsNotAuthenticAndTheNextOneIs(Algorithm algorithm) {
-        AeadContext sealer = new AeadContext(algorithm, key, true);
-        AeadContext opener = new AeadContext(algorithm, key, false);
+    void whatWasTamperedWithIsNotAuthenticAndTheNextOneIs(By by) {
+        AeadContext sealer = by.context(key, true);
+        AeadContext opener = by.context(key, false);
         MemorySegment sealed = Arena.ofAuto().allocate(200);
         for (int bit = 0; bit < 8 * (100 + AeadContext.TAG_BYTES); bit += 7) {
             int n = sealer.seal(bit, memory, 0, 100, sealed, 0);
@@ -72,17 +88,19 @@ class AeadContextTest {
                 .isNegative();
     }
 
-    @Test
-    void memoryIsNeverPassed() {
-        AeadContext sealer = new AeadContext(Algorithm.AES_256_GCM, key, true);
+    @ParameterizedTest
+    @EnumSource
+    void memoryIsNeverPassed(By by) {
+        AeadContext sealer = by.context(key, true);
         assertThatExceptionOfType(IndexOutOfBoundsException.class)
                 .isThrownBy(() -> sealer.seal(1, memory, 0, LONGEST, memory, 64 - AeadContext.TAG_BYTES + 1));
     }
 
-    @Test
-    void aPacketAllocatesNothing() {
-        AeadContext sealer = new AeadContext(Algorithm.AES_256_GCM, key, true);
-        AeadContext opener = new AeadContext(Algorithm.AES_256_GCM, key, false);
+    @ParameterizedTest
+    @EnumSource
+    void aPacketAllocatesNothing(By by) {
+        AeadContext sealer = by.context(key, true);
+        AeadContext opener = by.context(key, false);
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         long perPacket = Long.MAX_VALUE;
         long number = 0;
@@ -103,9 +121,9 @@ class AeadContextTest {
         return out;
     }
 
-    private byte[] jdk(Algorithm algorithm, long number, byte[] plain) throws GeneralSecurityException {
+    private byte[] jdk(By by, long number, byte[] plain) throws GeneralSecurityException {
         byte[] nonce = ByteBuffer.allocate(12).putInt(0).putLong(number).array();
-        boolean aes = algorithm == Algorithm.AES_256_GCM;
+        boolean aes = by.aes;
         Cipher cipher = Cipher.getInstance(aes ? "AES/GCM/NoPadding" : "ChaCha20-Poly1305");
         cipher.init(
                 Cipher.ENCRYPT_MODE,
