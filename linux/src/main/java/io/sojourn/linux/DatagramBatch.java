@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Datagrams for {@link UdpSocket}: a slab off the heap, and the kernel's arrays that point into it. Three shapes:
@@ -87,6 +88,9 @@ public final class DatagramBatch implements AutoCloseable {
     private final MemorySegment iovecs;
     private final MemorySegment names;
     private final MemorySegment controls;
+    /** Whom a datagram goes to; its name is written when it turns out to begin a message. */
+    private final @Nullable PeerAddress[] to;
+
     private final long[] places;
     private final int[] starts;
     private final int[] lengths;
@@ -116,6 +120,7 @@ public final class DatagramBatch implements AutoCloseable {
         iovecs = arena.allocate(2L * slots * IOVEC_BYTES, 64);
         names = arena.allocate((long) slots * SOCKADDR_SLOT, 64);
         controls = arena.allocate((long) slots * CMSG_BYTES, 64);
+        to = new PeerAddress[datagrams];
         places = new long[datagrams];
         starts = new int[datagrams];
         lengths = new int[datagrams];
@@ -267,19 +272,9 @@ public final class DatagramBatch implements AutoCloseable {
         return new PeerAddress(peerAddressHigh(i), peerAddressLow(i), peerPort(i), scope);
     }
 
+    /** Datagram {@code i} is to be sent there. */
     public void setPeer(int i, PeerAddress peer) {
-        long at = name(i);
-        names.set(JAVA_SHORT, at, (short) AF_INET6);
-        names.set(NET_SHORT, at + SIN6_PORT, (short) peer.port());
-        names.set(JAVA_INT, at + 4, 0);
-        names.set(NET_LONG, at + SIN6_ADDR, peer.high());
-        names.set(NET_LONG, at + SIN6_ADDR + 8, peer.low());
-        names.set(JAVA_INT, at + SIN6_SCOPE, peer.scopeId());
-    }
-
-    /** Sends datagram {@code i} back where it came from, or on to where another one came from. */
-    public void copyPeer(int from, int to) {
-        MemorySegment.copy(names, name(from), names, name(to), SOCKADDR_SLOT);
+        to[i] = peer;
     }
 
     /** Points the kernel's arrays at the free part of each slot. */
@@ -385,10 +380,8 @@ public final class DatagramBatch implements AutoCloseable {
                 iovec = point(i + n, iovec);
                 n++;
             }
-            if (family == AF_INET) {
-                narrow(i);
-            }
-            message(message, firstIovec, iovec - firstIovec, i, family == AF_INET ? SIN_BYTES : SIN6_BYTES);
+            int nameBytes = writeName(i, addressee(i), family);
+            message(message, firstIovec, iovec - firstIovec, i, nameBytes);
             control(message, n > 1 ? segment : 0);
             joined[message++] = n;
             i += n;
@@ -433,9 +426,17 @@ public final class DatagramBatch implements AutoCloseable {
     }
 
     private boolean samePeer(int a, int b) {
-        return peerPort(a) == peerPort(b)
-                && peerAddressLow(a) == peerAddressLow(b)
-                && peerAddressHigh(a) == peerAddressHigh(b);
+        PeerAddress one = addressee(a);
+        PeerAddress other = addressee(b);
+        return one == other || one.equals(other);
+    }
+
+    private PeerAddress addressee(int i) {
+        PeerAddress peer = to[i];
+        if (peer == null) {
+            throw new IllegalStateException("datagram " + i + " is addressed to nobody");
+        }
+        return peer;
     }
 
     long headersAddress() {
@@ -457,19 +458,14 @@ public final class DatagramBatch implements AutoCloseable {
 
     /** Puts an address into slot 0 for bind(2) and returns its length for the family. */
     int bindAddress(PeerAddress local, int family) {
-        setPeer(0, local);
-        if (family == AF_INET) {
-            narrow(0);
-            return SIN_BYTES;
-        }
-        return SIN6_BYTES;
+        return writeName(0, local, family);
     }
 
     long nameAddress(int i) {
         return names.address() + name(i);
     }
 
-    // A host without IPv6 has only sockaddr_in; the batch keeps the wide form and changes it in place around the call.
+    // A host without IPv6 has only sockaddr_in; what was received is read in the wide form.
     private void widen(int i) {
         int v4 = names.get(NET_INT, name(i) + SIN_ADDR);
         names.set(JAVA_SHORT, name(i), (short) AF_INET6);
@@ -479,11 +475,21 @@ public final class DatagramBatch implements AutoCloseable {
         names.set(JAVA_INT, name(i) + SIN6_SCOPE, 0);
     }
 
-    private void narrow(int i) {
-        if (names.get(JAVA_SHORT, name(i)) == AF_INET6) {
-            names.set(NET_INT, name(i) + SIN_ADDR, (int) peerAddressLow(i));
-            names.set(JAVA_SHORT, name(i), (short) AF_INET);
+    /** Writes the sockaddr of that family; its length. */
+    private int writeName(int i, PeerAddress peer, int family) {
+        long at = name(i);
+        names.set(NET_SHORT, at + SIN6_PORT, (short) peer.port());
+        if (family == AF_INET) {
+            names.set(JAVA_SHORT, at, (short) AF_INET);
+            names.set(NET_INT, at + SIN_ADDR, (int) peer.low());
+            return SIN_BYTES;
         }
+        names.set(JAVA_SHORT, at, (short) AF_INET6);
+        names.set(JAVA_INT, at + SIN_ADDR, 0);
+        names.set(NET_LONG, at + SIN6_ADDR, peer.high());
+        names.set(NET_LONG, at + SIN6_ADDR + 8, peer.low());
+        names.set(JAVA_INT, at + SIN6_SCOPE, peer.scopeId());
+        return SIN6_BYTES;
     }
 
     private static long header(int i) {

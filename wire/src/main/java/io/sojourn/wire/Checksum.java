@@ -14,6 +14,7 @@ import java.nio.ByteOrder;
  */
 public final class Checksum {
     private static final ValueLayout.OfLong NATIVE_LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+    private static final ValueLayout.OfInt NATIVE_INT = ValueLayout.JAVA_INT_UNALIGNED;
     private static final boolean LITTLE_ENDIAN = ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN;
 
     private Checksum() {}
@@ -29,6 +30,11 @@ public final class Checksum {
             long word = s.get(NATIVE_LONG, i);
             even += word & 0xFFFF_FFFFL;
             odd += word >>> 32;
+        }
+        end = at + (length & ~3);
+        if (i < end) {
+            even += s.get(NATIVE_INT, i) & 0xFFFF_FFFFL;
+            i = end;
         }
         int nativeSum = fold(even + odd);
         long tail = LITTLE_ENDIAN ? Short.reverseBytes((short) nativeSum) & 0xFFFF : nativeSum;

@@ -3,7 +3,6 @@ package io.sojourn.wire;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
 /**
  * Ethernet frames that share one decision: one frame, or the segments of one TCP or UDP flow that follow each other without a gap and
@@ -46,6 +45,10 @@ public final class FrameRun {
     private int payloadBytes;
     private int lastFlags;
     private long pseudo;
+    private final CommonHeaders common = new CommonHeaders();
+    private long firstSequence;
+    /** Of the IPv4 header, without length, identification and checksum; 0: not taken yet. */
+    private long ipSum;
 
     private boolean joinable;
     private boolean collected;
@@ -64,6 +67,7 @@ public final class FrameRun {
         headerBytes = 0;
         joinable = false;
         collected = false;
+        ipSum = 0;
         return this;
     }
 
@@ -97,6 +101,11 @@ public final class FrameRun {
         pieceAt[0] = at + headerBytes;
         lastFlags = tcp ? Tcp.flags(s, at + l4) : 0;
         joinable = !tcp || lastFlags == Tcp.ACK;
+        if (joinable) {
+            common.take(s, at, v6, tcp, headerBytes);
+            ipSum = v6 ? 0 : ipSum();
+            firstSequence = tcp ? Tcp.sequence(s, at + l4) : 0;
+        }
     }
 
     /** Adds the frame if it is the next segment; if not, nothing has changed. */
@@ -179,71 +188,42 @@ public final class FrameRun {
     /** Whether the frame ends where its IP and UDP headers say; IPv4 without options and intact, UDP with a checksum. */
     private boolean isWhole(MemorySegment s, long at, int length) {
         long ip = at + L3;
+        return isOfLength(s, at, length)
+                && (v6
+                        || Ipv4.headerLength(s, ip) == Ipv4.HEADER_BYTES
+                                && Checksum.isIntact(Checksum.sum(s, ip, Ipv4.HEADER_BYTES)));
+    }
+
+    private boolean isOfLength(MemorySegment s, long at, int length) {
+        long ip = at + L3;
         boolean ipFits = v6
                 ? Ipv6.payloadLength(s, ip) == length - L3 - Ipv6.HEADER_BYTES
-                : Ipv4.headerLength(s, ip) == Ipv4.HEADER_BYTES
-                        && Ipv4.totalLength(s, ip) == length - L3
-                        && Checksum.isIntact(Checksum.sum(s, ip, Ipv4.HEADER_BYTES));
+                : Ipv4.totalLength(s, ip) == length - L3;
         return ipFits && (tcp || Udp.length(s, at + l4) == length - l4 && (partial || Udp.checksum(s, at + l4) != 0));
     }
 
     /** Whether a frame has the headers that the next segment must have. */
     private boolean continues(MemorySegment s, long at, int length) {
-        long ip = L3;
-        if (!same(s, at, L3) || !isWhole(s, at, length)) {
-            return false;
-        }
-        if (v6) {
-            // version, class and label; next header, hop limit and addresses
-            if (!same(s, at, ip, 4) || !same(s, at, ip + Ipv6.NEXT_HEADER_OFFSET, Ipv6.HEADER_BYTES - 6)) {
-                return false;
-            }
-        } else if (!same(s, at, ip, 2)
-                || !same(s, at, ip + Ipv4.FRAGMENT_OFFSET, 4)
-                || !same(s, at, ip + Ipv4.SOURCE_OFFSET, 8)
-                || !idFollows(s, at + ip)) {
-            return false;
-        }
-        long t = l4;
-        if (!same(s, at, t, 4)) {
-            return false;
-        }
-        if (!tcp) {
-            return true;
-        }
-        int flags = Tcp.flags(s, at + t);
-        return same(s, at, t + Tcp.ACKNOWLEDGMENT_OFFSET, 5)
-                && (flags & ~Tcp.PSH) == Tcp.ACK
-                && same(s, at, t + Tcp.WINDOW_OFFSET, 2)
-                && same(s, at, t + Tcp.URGENT_OFFSET, headerBytes - l4 - Tcp.URGENT_OFFSET)
-                && Tcp.sequence(s, at + t) == (Tcp.sequence(memory, frameAt + t) + payloadBytes & 0xFFFF_FFFFL);
+        return common.areIn(s, at)
+                && isOfLength(s, at, length)
+                && (v6 || isIpv4Next(s, at + L3))
+                && (!tcp || Tcp.sequence(s, at + l4) == (firstSequence + payloadBytes & 0xFFFF_FFFFL));
     }
 
-    /** RFC 6864: the identification means nothing with DF; without, the segments must keep theirs. */
-    private boolean idFollows(MemorySegment s, long ip) {
-        return Ipv4.dontFragment(s, ip)
-                || Ipv4.identification(s, ip) == (Ipv4.identification(memory, frameAt + L3) + count & 0xFFFF);
+    /** What is the same in all of them is intact. RFC 6864: the identification means nothing with DF; without, the segments must keep theirs. */
+    private boolean isIpv4Next(MemorySegment s, long ip) {
+        int id = Ipv4.identification(s, ip);
+        return Ipv4.checksum(s, ip) == Checksum.finish(ipSum + Ipv4.totalLength(s, ip) + id)
+                && (Ipv4.dontFragment(s, ip) || id == (Ipv4.identification(memory, frameAt + L3) + count & 0xFFFF));
     }
 
-    private boolean same(MemorySegment s, long at, int length) {
-        return same(s, at, 0, length);
-    }
-
-    private boolean same(MemorySegment s, long at, long offset, int length) {
-        long a = at + offset;
-        long b = frameAt + offset;
-        int i = 0;
-        for (; i + 8 <= length; i += 8) {
-            if (s.get(ValueLayout.JAVA_LONG_UNALIGNED, a + i) != memory.get(ValueLayout.JAVA_LONG_UNALIGNED, b + i)) {
-                return false;
-            }
-        }
-        for (; i < length; i++) {
-            if (s.get(ValueLayout.JAVA_BYTE, a + i) != memory.get(ValueLayout.JAVA_BYTE, b + i)) {
-                return false;
-            }
-        }
-        return true;
+    /** What all IPv4 headers of the run have in common. */
+    private long ipSum() {
+        long ip = frameAt + L3;
+        return Checksum.sum(memory, ip, l4 - L3)
+                + (~Ipv4.totalLength(memory, ip) & 0xFFFF)
+                + (~Ipv4.identification(memory, ip) & 0xFFFF)
+                + (~Ipv4.checksum(memory, ip) & 0xFFFF);
     }
 
     private boolean isIntact(MemorySegment s, long at, int length) {
@@ -327,6 +307,9 @@ public final class FrameRun {
     /** Writes the headers of segment {@code i} of several, with a partial checksum; their length. */
     public int writeHeader(int i, MemorySegment to, long at) {
         MemorySegment.copy(memory, frameAt, to, at, headerBytes);
+        if (!v6 && (i == 0 || ipSum == 0)) {
+            ipSum = ipSum(); // others may have changed addresses since
+        }
         boolean last = i == count - 1;
         fit(to, at, pieceLength(i), i);
         if (tcp) {
@@ -341,6 +324,7 @@ public final class FrameRun {
 
     /** Makes the headers at {@link #frameAt} those of all payload together, with a partial checksum. Of several segments only. */
     public void prepareWhole() {
+        ipSum = v6 ? 0 : ipSum();
         fit(memory, frameAt, payloadBytes, 0);
         if (tcp) {
             BigEndian.putU8(memory, frameAt + l4 + Tcp.FLAGS_OFFSET, lastFlags);
@@ -355,10 +339,9 @@ public final class FrameRun {
         if (v6) {
             BigEndian.putU16(to, ip + Ipv6.PAYLOAD_LENGTH_OFFSET, ipBytes - Ipv6.HEADER_BYTES);
         } else {
-            int id = Ipv4.identification(memory, frameAt + L3) + idAdded;
-            BigEndian.putU16(to, ip + Ipv4.TOTAL_LENGTH_OFFSET, ipBytes);
-            BigEndian.putU16(to, ip + Ipv4.IDENTIFICATION_OFFSET, id & 0xFFFF);
-            Ipv4.putHeaderChecksum(to, ip);
+            int id = Ipv4.identification(memory, frameAt + L3) + idAdded & 0xFFFF;
+            BigEndian.putU32(to, ip + Ipv4.TOTAL_LENGTH_OFFSET, (long) ipBytes << 16 | id);
+            BigEndian.putU16(to, ip + Ipv4.CHECKSUM_OFFSET, Checksum.finish(ipSum + ipBytes + id));
         }
         if (!tcp) {
             BigEndian.putU16(to, at + l4 + Udp.LENGTH_OFFSET, l4Length);
