@@ -8,6 +8,7 @@ import java.util.List;
  *
  * @param rounds how often each way is measured, in turn
  * @param seconds of one measurement
+ * @param congestion what TCP is to use (tcp(7), TCP_CONGESTION); empty: what the host uses
  * @param only names of ways; empty: all that are installed
  * @param freshStarts how often gateways are started afresh for the figure of their first second
  * @param mechanism measured beside direct and our overlay, and nothing else then; empty: none
@@ -20,6 +21,7 @@ public record BenchOptions(
         int streams,
         boolean reverse,
         boolean v6,
+        String congestion,
         List<String> only,
         int freshStarts,
         List<Integer> offered,

@@ -19,13 +19,14 @@ final class Iperf {
      * @param gbit received, mean over the run
      * @param secondsGbit of each second
      * @param cpuSPerGbit processor time of the whole machine for each Gbit received
+     * @param congestion the congestion control that the sender used
      */
-    record Result(double gbit, List<Double> secondsGbit, double cpuSPerGbit, long retransmits) {}
+    record Result(double gbit, List<Double> secondsGbit, double cpuSPerGbit, long retransmits, String congestion) {}
 
     /** Direction and shape of the traffic. */
-    record Load(int streams, boolean reverse, boolean v6, int seconds) {
-        static Load oneStream(int seconds) {
-            return new Load(1, false, false, seconds);
+    record Load(int streams, boolean reverse, boolean v6, String congestion, int seconds) {
+        static Load oneStream(int seconds, String congestion) {
+            return new Load(1, false, false, congestion, seconds);
         }
     }
 
@@ -55,6 +56,9 @@ final class Iperf {
         if (load.reverse()) {
             line.add("-R");
         }
+        if (!load.congestion().isEmpty()) {
+            line.addAll(List.of("-C", load.congestion()));
+        }
         long before = busyTicks();
         Command.Outcome outcome = Command.attempt(way.bed().hostA.command(line), Map.of(), null);
         long ticks = busyTicks() - before;
@@ -72,7 +76,8 @@ final class Iperf {
                 received.path("bits_per_second").asDouble() / 1e9,
                 seconds,
                 gbits == 0 ? 0 : ticks / 100.0 / gbits,
-                json.path("end").path("sum_sent").path("retransmits").asLong());
+                json.path("end").path("sum_sent").path("retransmits").asLong(),
+                json.path("end").path("sender_tcp_congestion").asString("unknown"));
     }
 
     /** In hundredths of a second, all processors together (proc_stat(5): user, nice, system, irq, softirq). */

@@ -61,7 +61,8 @@ final class Latency {
     }
 
     private Echo.Result loaded(Way way) {
-        Thread stream = Thread.ofPlatform().start(() -> Iperf.run(way, Iperf.Load.oneStream(options.seconds() + 2)));
+        Thread stream = Thread.ofPlatform()
+                .start(() -> Iperf.run(way, Iperf.Load.oneStream(options.seconds() + 2, options.congestion())));
         try {
             Thread.sleep(1_000); // the stream's slow start is over then
             Echo.Result result = Echo.run(way, options.seconds());

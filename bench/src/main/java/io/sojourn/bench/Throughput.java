@@ -22,7 +22,8 @@ final class Throughput {
     }
 
     Map<String, Object> run() {
-        Iperf.Load load = new Iperf.Load(options.streams(), options.reverse(), options.v6(), options.seconds());
+        Iperf.Load load = new Iperf.Load(
+                options.streams(), options.reverse(), options.v6(), options.congestion(), options.seconds());
         Map<String, List<Iperf.Result>> results = new LinkedHashMap<>();
         for (int round = 1; round <= options.rounds(); round++) {
             for (Way way : ways) {
@@ -30,6 +31,9 @@ final class Throughput {
                     continue;
                 }
                 Iperf.Result result = Iperf.run(way, load);
+                if (results.isEmpty()) {
+                    progress.say("TCP's congestion control is " + result.congestion());
+                }
                 results.computeIfAbsent(way.name(), name -> new ArrayList<>()).add(result);
                 progress.say(String.format(
                         "round %d  %-14s %6.2f Gbit/s  %5.2f CPU s/Gbit  %d retransmits",
@@ -48,6 +52,13 @@ final class Throughput {
         }
         Map<String, Object> out = new LinkedHashMap<>();
         out.put("load", load);
+        out.put(
+                "congestion_control",
+                results.values().stream()
+                        .flatMap(List::stream)
+                        .map(Iperf.Result::congestion)
+                        .distinct()
+                        .toList());
         out.put("paths", paths);
         return out;
     }
@@ -78,8 +89,8 @@ final class Throughput {
         List<Double> first = new ArrayList<>();
         for (int round = 0; round < options.freshStarts(); round++) {
             way.restart();
-            List<Double> seconds =
-                    Iperf.run(way, Iperf.Load.oneStream(SETTLE_SECONDS)).secondsGbit();
+            List<Double> seconds = Iperf.run(way, Iperf.Load.oneStream(SETTLE_SECONDS, options.congestion()))
+                    .secondsGbit();
             double steady = median(seconds.subList(seconds.size() / 2, seconds.size()));
             first.add(seconds.getFirst());
             shares.add(seconds.getFirst() / steady);

@@ -12,7 +12,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 class BenchReportTest {
     private static final BenchOptions OPTIONS =
-            new BenchOptions(BenchOptions.Kind.THROUGHPUT, 5, 5, 1, false, false, List.of(), 3, List.of(), "");
+            new BenchOptions(BenchOptions.Kind.THROUGHPUT, 5, 5, 1, false, false, "", List.of(), 3, List.of(), "");
     private static final Map<String, Object> MEASURED = Map.of(
             "paths",
             List.of(
@@ -59,7 +59,7 @@ class BenchReportTest {
     @Test
     void refusesToMeasureNothing() {
         assertThatThrownBy(() ->
-                        new BenchOptions(BenchOptions.Kind.PPS, 0, 5, 1, false, false, List.of(), 3, List.of(), ""))
+                        new BenchOptions(BenchOptions.Kind.PPS, 0, 5, 1, false, false, "", List.of(), 3, List.of(), ""))
                 .hasMessageContaining("rounds");
     }
 }

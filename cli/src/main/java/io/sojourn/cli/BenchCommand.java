@@ -63,6 +63,12 @@ final class BenchCommand implements Callable<Integer> {
     List<String> only = List.of();
 
     @Option(
+            names = "--congestion",
+            paramLabel = "NAME",
+            description = "TCP's congestion control, such as cubic (default: the host's, which the report states).")
+    String congestion = "";
+
+    @Option(
             names = "--fresh-starts",
             description = "How often the first second of a fresh gateway is measured (default: ${DEFAULT-VALUE}).")
     int freshStarts = 3;
@@ -101,8 +107,8 @@ final class BenchCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Privileges.requireRoot("./sojourn bench", "it makes network namespaces and taps");
-        BenchOptions options =
-                new BenchOptions(what, rounds, seconds, streams, reverse, v6, only, freshStarts, offered, mechanism);
+        BenchOptions options = new BenchOptions(
+                what, rounds, seconds, streams, reverse, v6, congestion, only, freshStarts, offered, mechanism);
         BenchReport measured = Bench.run(options, new Progress(System.err, false));
         if (report != null) {
             measured.write(report);

@@ -12,7 +12,7 @@ package io.sojourn.gateway;
  */
 final class Moderation {
     /** How long frames gather, and wait at most. */
-    static final long NAP_NS = 200_000;
+    static final long NAP_NS = 100_000;
 
     private static final long WINDOW_NS = 1_000_000;
     /** Wake-ups in a window from which on it pays. */
