@@ -6,14 +6,11 @@ import io.sojourn.gateway.VirtualNetwork.Subnet;
 import io.sojourn.gateway.Whereabouts.Keeping;
 import io.sojourn.wire.ArpFrames;
 import io.sojourn.wire.DropReason;
-import io.sojourn.wire.EtherType;
 import io.sojourn.wire.Ethernet;
 import io.sojourn.wire.Fragmenter;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.IcmpEcho;
 import io.sojourn.wire.IpProtocol;
-import io.sojourn.wire.Ipv4;
-import io.sojourn.wire.Ipv6;
 import io.sojourn.wire.MssClamp;
 import io.sojourn.wire.NdFrames;
 import io.sojourn.wire.NeighborDiscovery;
@@ -41,10 +38,8 @@ final class Inside {
     }
 
     private static final int BURST = 64;
-    /** The same in frames as they are on a wire: a seal takes half a microsecond for each, and the WAN waits meanwhile. */
+    /** The same in frames as they are on a wire: each is sealed by itself, and the WAN waits meanwhile. */
     private static final int BURST_SEGMENTS = 128;
-    /** Of so many a first-level cache holds what a packet needs. */
-    private static final int CACHED_VMS = 1_000;
     /** Longer than the bridge takes to change its mind ({@link Stations}) and frames wait in our own tap. */
     private static final long GIVEN_BACK_NS = 200_000_000;
 
@@ -57,12 +52,9 @@ final class Inside {
     private final ParsedFrame f = new ParsedFrame();
     private final Fragmenter fragmenter = new Fragmenter();
     private final FrameRun run = new FrameRun();
+    private final ReadAhead ahead;
     private final MemorySegment scratch = Arena.ofAuto().allocate(WanPort.frameBytes());
     private final MemorySegment whole = Arena.ofAuto().allocate(WanPort.frameBytes());
-    private final long[] aheadAt = new long[WanPort.AHEAD];
-    private final int[] aheadBytes = new int[WanPort.AHEAD];
-    private final int[] aheadSlot = new int[WanPort.AHEAD];
-    private final @Nullable VmEntry[] aheadVm = new VmEntry[WanPort.AHEAD];
     private Shares shares = new Shares();
     private @Nullable LocatorPath locators;
     private @Nullable LabelPath labels;
@@ -70,16 +62,13 @@ final class Inside {
     private @Nullable FlowGuard guard;
     private @Nullable GuestNames names;
     private @Nullable KernelPath kernelPath;
-    private boolean mayHaveMore;
     private int single;
-    /** Of no meaning, but the compiler must not find that out. */
-    private long touched;
-
     private long nowNs;
 
     Inside(ForwardingTable table, WanPort wan, LocalDelivery delivery, Counters counters, Sightings sightings) {
         this.table = table;
         this.wan = wan;
+        this.ahead = new ReadAhead(wan);
         this.delivery = delivery;
         this.counters = counters;
         this.sightings = sightings;
@@ -120,80 +109,30 @@ final class Inside {
     /** Reads at most a burst from one port; the number of frames read. */
     int poll(LanPort port, long now) {
         nowNs = now;
-        mayHaveMore = true;
         int read = 0;
-        for (int segments = 0; mayHaveMore && read < BURST && segments < BURST_SEGMENTS; ) {
-            int n = readAhead(port);
+        int segments = 0;
+        do {
+            int n = ahead.read(port);
             if (n > 1) {
-                touch(port.network, n);
+                ahead.touch(port.network, n);
                 FlowPath flows = world;
                 if (flows != null) {
-                    flows.ahead(port.network.vni, true, wan.frames(), aheadAt, n);
+                    flows.ahead(port.network.vni, true, wan.frames(), ahead.places(), n);
                 }
             }
             for (int i = 0; i < n; i++) {
-                frame(port, wan.frames(), aheadAt[i], aheadBytes[i]);
+                frame(port, wan.frames(), ahead.at(i), ahead.bytes(i));
                 segments += run.count();
             }
-            wan.release();
+            ahead.release();
             read += n;
-        }
+        } while (ahead.mayHaveMore() && read < BURST && segments < BURST_SEGMENTS);
         return read;
-    }
-
-    /** Reads short frames, and at most one long one behind them, to where they will be sent from; how many. */
-    private int readAhead(LanPort port) {
-        wan.release(); // if the last time ended with an error
-        long at = wan.aheadAt();
-        int n = 0;
-        int length = 0;
-        while (n < WanPort.AHEAD && length <= WanPort.AHEAD_BYTES) {
-            length = port.read(wan.frames(), at - LanPort.VNET_BYTES, WanPort.frameBytes()) - LanPort.VNET_BYTES;
-            if (length <= 0) {
-                mayHaveMore = false;
-                break;
-            }
-            aheadAt[n] = at;
-            aheadBytes[n++] = length;
-            at = WanPort.behind(at, length);
-        }
-        if (n > 0) {
-            wan.reserve(at);
-        }
-        return n;
-    }
-
-    /**
-     * Where so many VMs are known that hardly any is in the processor's cache, it waits a microsecond for what it has to know of one.
-     * Asked for one behind the other they come at the same time: first all slots, which mostly know the next hop as well, then all VMs whose slot does not.
-     */
-    private void touch(VirtualNetwork network, int n) {
-        VmTable vms = network.vmByAddress;
-        if (vms.size() < CACHED_VMS) {
-            return;
-        }
-        MemorySegment s = wan.frames();
-        for (int i = 0; i < n; i++) {
-            // Nobody has looked at the frame yet: it is whatever stands where an address would.
-            long ip = aheadAt[i] + Ethernet.HEADER_BYTES;
-            aheadSlot[i] = Ethernet.type(s, aheadAt[i]) == EtherType.IPV6
-                    ? vms.likely(Ipv6.destinationHigh(s, ip), Ipv6.destinationLow(s, ip))
-                    : vms.likely(0, Ipv4.destination(s, ip));
-        }
-        for (int i = 0; i < n; i++) {
-            aheadVm[i] = vms.nextHop(aheadSlot[i]) != NextHop.NONE ? null : vms.peek(aheadSlot[i]);
-        }
-        long sum = 0;
-        for (int i = 0; i < n; i++) {
-            VmEntry vm = aheadVm[i];
-            sum += vm == null ? 0 : vm.touch();
-        }
-        touched = sum;
     }
 
     /** The last {@link #poll} ended before it had found nothing more to read. */
     boolean mayHaveMore() {
-        return mayHaveMore;
+        return ahead.mayHaveMore();
     }
 
     /** How many packets of their own have come since this was asked last, and no TCP. */

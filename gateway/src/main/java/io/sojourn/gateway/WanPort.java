@@ -8,6 +8,7 @@ import io.sojourn.linux.Poller;
 import io.sojourn.linux.UdpSocket;
 import io.sojourn.mechanism.Mechanism;
 import io.sojourn.mechanism.Segment;
+import io.sojourn.seal.SealFormat;
 import io.sojourn.wire.DropReason;
 import io.sojourn.wire.FrameRun;
 import io.sojourn.wire.RelayDatagram;
@@ -273,7 +274,13 @@ final class WanPort implements AutoCloseable {
             next = Math.max(next, aligned(run.frameAt() + run.frameLength()));
             floor = next; // a flush on the way must leave the payload alone
         }
+        boolean goesOn = false;
         for (int i = 0; i < run.count(); i++) {
+            if (goesOn) {
+                // Sealed, it begins where the one before it ends: the kernel takes them as one piece.
+                long end = out.offset(filled - 1) + out.length(filled - 1);
+                next = end + SealFormat.TRANSPORT_HEADER_BYTES + mechanism.headroomBytes() - HEADROOM;
+            }
             int headerBytes = run.writeHeader(i, out.slab(), frameAt());
             long at = mechanism.encapsulate(out.slab(), frameAt(), vni, epoch, true, passedOn);
             int added = (int) (frameAt() - at);
@@ -287,7 +294,9 @@ final class WanPort implements AutoCloseable {
                 MemorySegment.copy(run.memory(), run.pieceAt(i), out.slab(), frameAt() + headerBytes, length);
                 put(next, HEADROOM - added, headerBytes + added + length);
             }
+            int queued = filled;
             send(peer);
+            goesOn = !peer.plain && peer.via == null && filled == queued + 1;
         }
         floor = before;
         makeRoom();

@@ -105,6 +105,8 @@ public final class DatagramBatch implements AutoCloseable {
 
     private int receiveSlots;
     private boolean full;
+    /** Where the last piece of the message ends that is being made; 0: it has none yet. */
+    private long pieceEnd;
 
     /** Equal slots. */
     public DatagramBatch(int slots, int slotBytes) {
@@ -365,6 +367,7 @@ public final class DatagramBatch implements AutoCloseable {
             int bytes = segment;
             int firstIovec = iovec;
             int n = 1;
+            pieceEnd = 0;
             iovec = point(i, iovec);
             boolean full = !join || alone[i];
             while (!full
@@ -391,14 +394,22 @@ public final class DatagramBatch implements AutoCloseable {
 
     private int point(int i, int iovec) {
         errors[i] = 0;
-        iovecs.set(JAVA_LONG, (long) iovec * IOVEC_BYTES, slab.address() + offset(i));
-        iovecs.set(JAVA_LONG, (long) iovec * IOVEC_BYTES + IOV_LEN, lengths[i]);
-        if (tailLengths[i] == 0) {
-            return iovec + 1;
+        int next = piece(slab.address() + offset(i), lengths[i], iovec);
+        return tailLengths[i] == 0 ? next : piece(tails[i], tailLengths[i], next);
+    }
+
+    /** What follows the message's last piece in memory becomes a part of it: the kernel copies a long piece faster than many short ones. */
+    private int piece(long address, int bytes, int iovec) {
+        boolean goesOn = address == pieceEnd;
+        pieceEnd = address + bytes;
+        long at = (long) (goesOn ? iovec - 1 : iovec) * IOVEC_BYTES;
+        if (goesOn) {
+            iovecs.set(JAVA_LONG, at + IOV_LEN, iovecs.get(JAVA_LONG, at + IOV_LEN) + bytes);
+            return iovec;
         }
-        iovecs.set(JAVA_LONG, (iovec + 1L) * IOVEC_BYTES, tails[i]);
-        iovecs.set(JAVA_LONG, (iovec + 1L) * IOVEC_BYTES + IOV_LEN, tailLengths[i]);
-        return iovec + 2;
+        iovecs.set(JAVA_LONG, at, address);
+        iovecs.set(JAVA_LONG, at + IOV_LEN, bytes);
+        return iovec + 1;
     }
 
     private void message(int message, int firstIovec, int iovecCount, int name, int nameBytes) {
