@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.cli;
 
-import ch.qos.logback.classic.AsyncAppender;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.LoggerContext;
@@ -24,7 +23,6 @@ public final class Logging extends ContextAwareBase implements Configurator {
     private static final String FOR_PROCESSES =
             "%d{yyyy-MM-dd'T'HH:mm:ss.SSS} %-5level %-28logger{28} %msg%n%rEx{short}";
 
-    /** Lines; more than that are lost, which takes a writer that stands still for a long time. */
     private static final int MOST_WAITING = 8_192;
 
     private enum Form {
@@ -71,13 +69,9 @@ public final class Logging extends ContextAwareBase implements Configurator {
      * still would be an outage. When the process ends, what waits is written, and from then on each line at once.
      */
     private static Appender<ILoggingEvent> deferred(LoggerContext context, Logger root) {
-        AsyncAppender deferred = new AsyncAppender();
+        DeferredAppender deferred = new DeferredAppender(stderr(context), MOST_WAITING);
         deferred.setContext(context);
         deferred.setName("deferred");
-        deferred.setQueueSize(MOST_WAITING);
-        deferred.setDiscardingThreshold(0);
-        deferred.setNeverBlock(true);
-        deferred.addAppender(stderr(context));
         deferred.start();
         Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(() -> {
             root.addAppender(stderr(context));

@@ -20,7 +20,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -56,8 +55,7 @@ final class ControllerLink implements AutoCloseable {
     private final ControllerAccess access;
     private final Supplier<Hello> hello;
     private final Listener listener;
-    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
-            r -> Thread.ofPlatform().name("controller-link").daemon().unstarted(r));
+    private final ScheduledExecutorService thread = ReadyThread.named("controller-link");
     private final Deque<MigrationReport> unacked = new ArrayDeque<>();
     private @Nullable StreamObserver<FromGateway> out;
     private int attempt;

@@ -24,7 +24,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.function.Consumer;
@@ -97,8 +96,7 @@ final class Departure implements GuestSide {
         this.ports = ports;
         this.reports = reports;
         this.left = left;
-        this.thread = Executors.newSingleThreadExecutor(
-                r -> Thread.ofPlatform().name("departure-" + hosted.vm).daemon().unstarted(r));
+        this.thread = ReadyThread.named("departure-" + hosted.vm);
         this.pilot = new MigrationPilot(
                 new PathFacts(
                         Math.min(parameters.capBytesPerS(), ASSUMED_BYTES_PER_S), Duration.ofNanos(destination.rttNs)),

@@ -52,7 +52,7 @@ final class Doorbell {
         all = new Poller(fds);
         told = false;
         if (old != ringOnly) {
-            old.close();
+            Later.close(List.of(old));
         }
     }
 

@@ -38,7 +38,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -85,12 +84,9 @@ public final class GatewayProcess implements AutoCloseable {
     /** The migrations that the last process left to this one. */
     private final List<String> takenUp;
 
-    private final ScheduledExecutorService housekeeping = Executors.newSingleThreadScheduledExecutor(
-            r -> Thread.ofPlatform().name("housekeeping").daemon().unstarted(r));
-    private final ScheduledExecutorService questions = Executors.newSingleThreadScheduledExecutor(
-            r -> Thread.ofPlatform().name("claims").daemon().unstarted(r));
-    private final ExecutorService writing = Executors.newSingleThreadExecutor(
-            r -> Thread.ofPlatform().name("table-file").daemon().unstarted(r));
+    private final ScheduledExecutorService housekeeping = ReadyThread.named("housekeeping");
+    private final ScheduledExecutorService questions = ReadyThread.named("claims");
+    private final ExecutorService writing = ReadyThread.named("table-file");
     private final TableFile tableFile;
     private final EventLog eventLog;
     private volatile long tableVersion;

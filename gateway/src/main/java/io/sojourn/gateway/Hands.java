@@ -4,7 +4,6 @@ package io.sojourn.gateway;
 import io.sojourn.hypervisor.HypervisorException;
 import io.sojourn.linux.SyscallException;
 import io.sojourn.linux.Threads;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,7 +19,7 @@ final class Hands {
     private Hands() {}
 
     static ScheduledExecutorService of(HostedGuest hosted) {
-        ScheduledExecutorService hand = Executors.newSingleThreadScheduledExecutor(work -> {
+        ScheduledExecutorService hand = ReadyThread.by(work -> {
             Thread thread = thread(work);
             thread.setName("hand-" + hosted.vm);
             return thread;

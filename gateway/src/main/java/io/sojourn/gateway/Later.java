@@ -2,24 +2,18 @@
 package io.sojourn.gateway;
 
 import java.util.List;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Closes what the forwarder needs no more, when the moves of this moment are over: giving shared memory back stops every thread for a moment, and even to start a thread is
- * to wait for it.
+ * Closes what the forwarder needs no more, when the moves of this moment are over: giving shared memory back stops every thread for a moment.
  */
 final class Later {
     private static final Logger LOG = LoggerFactory.getLogger(Later.class);
     private static final long LATER_MS = 1_000;
-    private static final ScheduledThreadPoolExecutor THREAD = new ScheduledThreadPoolExecutor(
-            1, r -> Thread.ofPlatform().name("closing").daemon().unstarted(r));
-
-    static {
-        THREAD.prestartAllCoreThreads();
-    }
+    private static final ScheduledExecutorService THREAD = ReadyThread.named("closing");
 
     private Later() {}
 

@@ -8,7 +8,6 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,7 +21,7 @@ final class Stations implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Stations.class);
 
     private final BridgeFdb fdb = new BridgeFdb();
-    private final ExecutorService hand = Executors.newSingleThreadExecutor(work -> {
+    private final ExecutorService hand = ReadyThread.by(work -> {
         Thread thread = Hands.thread(work);
         thread.setName("stations");
         return thread;
