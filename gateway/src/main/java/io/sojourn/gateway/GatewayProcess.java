@@ -61,9 +61,10 @@ public final class GatewayProcess implements AutoCloseable {
     /**
      * With the scheduler's autogroups (sched(7)) niceness counts only within a session, and each guest has its own: the
      * session as a whole goes before others, or the compilers of every Java process here would have a guest's share each.
+     * The guest itself is as nice as anybody, whatever its parent is: ours, or what real-time threads' children get instead (SCHED_RESET_ON_FORK).
      */
     private static final String FAVOUR_SESSION =
-            "[ -w /proc/self/autogroup ] && echo -10 >/proc/self/autogroup; exec nice -n 10 \"$@\"";
+            "[ -w /proc/self/autogroup ] && echo -10 >/proc/self/autogroup; renice 0 -p $$ >/dev/null; exec \"$@\"";
 
     private static final Duration PROBE_PATIENCE = Duration.ofSeconds(20);
 

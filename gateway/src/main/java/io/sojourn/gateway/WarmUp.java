@@ -6,6 +6,7 @@ import io.sojourn.handoff.DestinationHandoff;
 import io.sojourn.handoff.HandoffAction;
 import io.sojourn.handoff.HandoffEvent;
 import io.sojourn.handoff.HandoffPlan;
+import io.sojourn.handoff.Late;
 import io.sojourn.handoff.MigrationId;
 import io.sojourn.handoff.Ordering;
 import io.sojourn.handoff.Signal;
@@ -24,6 +25,7 @@ import io.sojourn.wire.ParsedFrame;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.function.BooleanSupplier;
 
@@ -92,6 +94,7 @@ final class WarmUp {
                     Timing.forRtt(1_000_000));
             Rehearsal rehearsal = new Rehearsal(plan, codec);
             actions += rehearsal.run();
+            actions += Late.answer(announce(plan), c, Optional.empty()).size();
         }
         return actions;
     }
@@ -156,13 +159,16 @@ final class WarmUp {
     }
 
     private static void announced(Handoffs stage, HandoffPlan plan) {
-        Signal announce = new Signal(
+        stage.event(plan.migration(), new HandoffEvent.SignalReceived(announce(plan), plan.destination()));
+    }
+
+    private static Signal announce(HandoffPlan plan) {
+        return new Signal(
                 plan.migration(),
                 plan.vm(),
                 plan.epoch(),
                 plan.destination(),
                 new Signal.Announce(plan.source(), plan.previous(), plan.ordering()));
-        stage.event(plan.migration(), new HandoffEvent.SignalReceived(announce, plan.destination()));
     }
 
     private static void announce() {
