@@ -353,8 +353,7 @@ final class LocalDelivery {
         return vm.captured && vm.local && vm.keeping == Keeping.NOTHING && vm.holds.isEmpty();
     }
 
-    /** The same at once. */
-    void giveBackToBridge(VmEntry vm) {
+    private void giveBackToBridge(VmEntry vm) {
         if (nothingWaits(vm)) {
             release(vm);
             if (vm.neighboursWait) {

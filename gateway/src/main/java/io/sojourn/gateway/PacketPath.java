@@ -316,7 +316,7 @@ final class PacketPath {
         for (GatewayId gateway : List.copyOf(vm.outboundHolds.keySet())) {
             releaseOutbound(vm, move, gateway);
         }
-        delivery.giveBackToBridge(vm);
+        delivery.giveBackSoon(vm, System.nanoTime()); // the last hold may have gone to the guest a millisecond ago
     }
 
     // --- ways to the guest's ports

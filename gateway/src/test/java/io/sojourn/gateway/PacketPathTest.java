@@ -13,6 +13,7 @@ import io.sojourn.rpc.Gateway;
 import io.sojourn.rpc.TableUpdate;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -158,6 +159,23 @@ class PacketPathTest {
         b.delivery.flushDue(b.delivery.nextFlushNs());
         assertThat(atB.captured).isFalse();
         assertThat(b.delivery.nextFlushNs()).isEqualTo(Long.MAX_VALUE);
+    }
+
+    @Test
+    void theEndOfAMoveDoesNotGiveTheBridgeAGuestThatHasYetToAnswerWhatWasHeld() {
+        VmEntry atB = b.vm(1);
+        b.path.startBuffering(atB, epoch(2), epoch(2), BOUND);
+        b.table.bind(atB, b.id, epoch(2));
+        b.path.deliverLive(atB, epoch(2), System.nanoTime());
+        b.path.holdFrom(atB, epoch(2), b.id, BOUND, () -> {});
+        b.fromLan(9, 1, 1);
+        assertThat(b.delivered(1)).isEmpty();
+
+        b.path.finish(atB, epoch(2));
+        assertThat(b.delivered(1)).containsExactly(1);
+        assertThat(atB.captured).isTrue();
+        b.delivery.flushDue(System.nanoTime() + TimeUnit.SECONDS.toNanos(1));
+        assertThat(atB.captured).isFalse();
     }
 
     @Test
