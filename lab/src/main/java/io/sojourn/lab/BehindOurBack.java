@@ -116,7 +116,7 @@ final class BehindOurBack extends Scenario {
                     plan.mac(),
                     "tap.0",
                     tap));
-            LaunchTemplate template = GuestPlan.template(lab.qemu(), acceleration);
+            LaunchTemplate template = GuestPlan.template(lab.qemu(), acceleration, GuestMemory.at(lab.run(), to));
             List<String> command = new ArrayList<>(template.fill(plan.name(), variables));
             for (Path socket : List.of(incoming, Path.of(incoming + HAND_SUFFIX))) {
                 command.addAll(List.of("-qmp", "unix:" + socket + ",server=on,wait=off"));

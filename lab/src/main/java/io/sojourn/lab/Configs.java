@@ -59,7 +59,10 @@ final class Configs {
                 "templates",
                 Map.of(
                         GuestPlan.TEMPLATE,
-                        Map.of("command", GuestPlan.template(qemu, acceleration).command())));
+                        Map.of(
+                                "command",
+                                GuestPlan.template(qemu, acceleration, GuestMemory.at(run, site.name()))
+                                        .command())));
         config.putAll(extras);
         return write(run, "gateway-" + site.name() + ".yaml", config);
     }

@@ -45,54 +45,51 @@ record GuestPlan(
      * Variables are those of {@link LaunchTemplate}. Both ends of a move have the same processor model. No disk, no
      * display, no network boot; one NIC on the tap of its bridge.
      */
-    static LaunchTemplate template(LabQemu qemu, String acceleration) {
+    static LaunchTemplate template(LabQemu qemu, String acceleration, GuestMemory memory) {
         // TCG pays for every feature a kernel can make use of: a plain model costs a fifth less for each packet,
         // measured.
         String processor = acceleration.equals("kvm") ? "max" : "Nehalem";
-        return new LaunchTemplate(
-                TEMPLATE,
-                List.of(
-                        qemu.program(),
-                        "-name",
-                        "${vm}",
-                        "-nodefaults",
-                        "-no-user-config",
-                        "-no-reboot",
-                        "-display",
-                        "none",
-                        "-machine",
-                        "pc,accel=${accel},suppress-vmdesc=on",
-                        "-cpu",
-                        processor,
-                        "-smp",
-                        "1",
-                        "-m",
-                        "${memory}",
-                        // What a guest touches for the first time just after it was resumed is there already: on a
-                        // virtualised
-                        // host a huge page can take 10 ms.
-                        "-mem-prealloc",
-                        "-kernel",
-                        "${kernel}",
-                        "-initrd",
-                        "${initrd}",
-                        "-append",
-                        "${append}",
-                        "-netdev",
-                        "tap,id=nic0,ifname=${tap.0},script=no,downscript=no",
-                        "-device",
-                        // QEMU announces the guest by RARP; were the guest to do it, too, as it does by default, the
-                        // first
-                        // thing it did at its new place would be 4 ms of work that nobody waits for.
-                        "virtio-net-pci,netdev=nic0,mac=${mac.0},romfile=,guest_announce=off,mrg_rxbuf=off,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off",
-                        "-serial",
-                        "file:${qmp}" + CONSOLE_SUFFIX,
-                        "-trace",
-                        "runstate_set",
-                        "-D",
-                        "${qmp}" + TRACE_SUFFIX,
-                        "-msg",
-                        "timestamp=on"));
+        List<String> command = new ArrayList<>(List.of(
+                qemu.program(),
+                "-name",
+                "${vm}",
+                "-nodefaults",
+                "-no-user-config",
+                "-no-reboot",
+                "-display",
+                "none",
+                "-machine",
+                "pc,accel=${accel},suppress-vmdesc=on" + memory.ofMachine(),
+                "-cpu",
+                processor,
+                "-smp",
+                "1",
+                "-m",
+                "${memory}"));
+        command.addAll(memory.words());
+        command.addAll(List.of(
+                "-kernel",
+                "${kernel}",
+                "-initrd",
+                "${initrd}",
+                "-append",
+                "${append}",
+                "-netdev",
+                "tap,id=nic0,ifname=${tap.0},script=no,downscript=no",
+                "-device",
+                // QEMU announces the guest by RARP; were the guest to do it, too, as it does by default, the
+                // first
+                // thing it did at its new place would be 4 ms of work that nobody waits for.
+                "virtio-net-pci,netdev=nic0,mac=${mac.0},romfile=,guest_announce=off,mrg_rxbuf=off,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off",
+                "-serial",
+                "file:${qmp}" + CONSOLE_SUFFIX,
+                "-trace",
+                "runstate_set",
+                "-D",
+                "${qmp}" + TRACE_SUFFIX,
+                "-msg",
+                "timestamp=on"));
+        return new LaunchTemplate(TEMPLATE, command);
     }
 
     /**

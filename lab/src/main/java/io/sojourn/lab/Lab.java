@@ -533,7 +533,8 @@ public final class Lab implements AutoCloseable {
         Map<String, String> variables = new HashMap<>(plan.parameters(image, qemu, isRenumbered()));
         variables.putAll(Map.of(
                 "vm", plan.name(), "qmp", qmp.toString(), "accel", acceleration, "mac.0", plan.mac(), "tap.0", tap));
-        LaunchTemplate template = GuestPlan.template(qemu, acceleration);
+        LaunchTemplate template = GuestPlan.template(
+                qemu, acceleration, GuestMemory.at(run, plan.home().name()));
         List<String> command = new ArrayList<>(template.fill(plan.name(), variables));
         command.addAll(List.of("-qmp", "unix:" + qmp + ",server=on,wait=off"));
         // A second way in, for what an operator does past the gateway that holds the first.

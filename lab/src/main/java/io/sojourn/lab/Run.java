@@ -171,6 +171,7 @@ public final class Run {
             }
         }
         try {
+            GuestMemory.remove(this);
             Folders.delete(folder);
             try (Stream<Path> others = Files.list(Folders.runs())) {
                 if (others.findAny().isEmpty()) {
