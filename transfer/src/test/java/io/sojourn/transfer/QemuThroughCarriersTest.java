@@ -11,7 +11,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -38,14 +37,25 @@ class QemuThroughCarriersTest {
         private final BufferedReader lines;
 
         Qmp(Path socket) throws IOException {
-            long deadline = System.nanoTime() + 20_000 * MS;
-            while (!Files.exists(socket) && System.nanoTime() < deadline) {
-                LockSupport.parkNanos(10 * MS);
-            }
-            channel = SocketChannel.open(UnixDomainSocketAddress.of(socket));
+            channel = connected(socket);
             lines = new BufferedReader(new InputStreamReader(Channels.newInputStream(channel), StandardCharsets.UTF_8));
             lines.readLine();
             execute("{\"execute\":\"qmp_capabilities\"}");
+        }
+
+        /** QEMU's socket is there a moment before QEMU listens. */
+        private static SocketChannel connected(Path socket) throws IOException {
+            long deadline = System.nanoTime() + 20_000 * MS;
+            while (true) {
+                try {
+                    return SocketChannel.open(UnixDomainSocketAddress.of(socket));
+                } catch (IOException e) {
+                    if (System.nanoTime() > deadline) {
+                        throw e;
+                    }
+                    LockSupport.parkNanos(10 * MS);
+                }
+            }
         }
 
         String execute(String command) throws IOException {
