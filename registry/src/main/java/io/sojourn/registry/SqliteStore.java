@@ -75,6 +75,7 @@ public final class SqliteStore implements BindingStore {
         FileChannel lock = lock(stateDir);
         Connection connection = null;
         try {
+            SqliteLibrary.load(stateDir);
             connection = connect(db);
             try (Statement statement = connection.createStatement()) {
                 statement.execute("PRAGMA journal_mode = WAL");
