@@ -18,13 +18,16 @@ final class Hands {
 
     private Hands() {}
 
+    /**
+     * To give this guest's hypervisor commands. What it and the guest's reader run is compiled by a rehearsal, and both are ordinary threads until that is over: whoever calls a method while HotSpot
+     * replaces it runs in circles until the compiler has had a processor, and with the two of them as real-time threads on a host of two processors it had none until the kernel stepped in, after
+     * 950 ms in which nothing else ran.
+     */
     static ScheduledExecutorService of(HostedGuest hosted) {
-        ScheduledExecutorService hand = ReadyThread.by(work -> {
-            Thread thread = thread(work);
-            thread.setName("hand-" + hosted.vm);
-            return thread;
-        });
+        ScheduledExecutorService hand = ReadyThread.named("hand-" + hosted.vm);
         hand.execute(() -> {
+            int reader = hosted.reader();
+            Threads.lower(reader); // raised for an earlier move
             try {
                 for (int i = 0; i < REHEARSALS; i++) {
                     hosted.guest().status();
@@ -33,6 +36,8 @@ final class Hands {
                 // Whoever needs the guest finds out and says so; this was only to be ready.
                 return;
             }
+            Threads.raise(reader, Threads.Rank.HAND);
+            Threads.raise(Threads.current(), Threads.Rank.HAND);
         });
         return hand;
     }

@@ -4,6 +4,7 @@ package io.sojourn.gateway;
 import io.sojourn.hypervisor.GuestEvent;
 import io.sojourn.hypervisor.LaunchedGuest;
 import io.sojourn.hypervisor.QemuGuest;
+import io.sojourn.linux.Threads;
 import io.sojourn.model.identity.VmId;
 import java.nio.file.Path;
 import java.util.List;
@@ -23,6 +24,7 @@ final class HostedGuest {
 
     private volatile Consumer<GuestEvent> holder = event -> {};
     private volatile @org.jspecify.annotations.Nullable QemuGuest guest;
+    private volatile int reader;
 
     HostedGuest(VmId vm, Path qmp, Optional<LaunchedGuest> launched, List<String> ownTaps) {
         this.vm = vm;
@@ -32,11 +34,23 @@ final class HostedGuest {
     }
 
     void attach(java.time.Duration patience, Consumer<GuestEvent> everyEvent) {
-        guest = QemuGuest.attach(qmp, patience, Hands::thread, event -> {
+        guest = QemuGuest.attach(qmp, patience, this::readingThread, event -> {
             everyEvent.accept(event);
             holder.accept(event);
         });
         Spurt.end(guest); // of a gateway that was killed in the middle of a move
+    }
+
+    private Thread readingThread(Runnable work) {
+        return Thread.ofPlatform().daemon().unstarted(() -> {
+            reader = Threads.current();
+            work.run();
+        });
+    }
+
+    /** The kernel's number of the thread that hears what the hypervisor says. It has said something by the time that there is a guest. */
+    int reader() {
+        return reader;
     }
 
     /** Whom events go to from now on. */
