@@ -386,6 +386,10 @@ final class Departure implements GuestSide {
     public void quitGuest() {
         copying = false;
         hypervisor("quit", () -> {
+            Spurt s = spurt;
+            if (s != null) {
+                s.finish(); // 15 ms of giving memory back must not stand before the guest's next answers
+            }
             hosted.guest().quit(PATIENCE);
             left.accept(hosted);
             post(new HandoffEvent.GuestGone());

@@ -64,10 +64,12 @@ final class Spurt {
         if (end != null) {
             end.cancel(false);
         }
-        end = later.schedule(
-                () -> lanes.forEach(lane -> lane.threads.forEach(Threads::lower)),
-                LENGTH.toMillis(),
-                TimeUnit.MILLISECONDS);
+        end = later.schedule(this::finish, LENGTH.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /** Before its time is up: what it was for is done. */
+    synchronized void finish() {
+        lanes.forEach(lane -> lane.threads.forEach(Threads::lower));
     }
 
     /** Whatever an earlier process of this gateway began. */
