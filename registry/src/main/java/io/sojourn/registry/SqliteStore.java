@@ -16,6 +16,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Clock;
@@ -80,8 +81,8 @@ public final class SqliteStore implements BindingStore {
             try (Statement statement = connection.createStatement()) {
                 statement.execute("PRAGMA journal_mode = WAL");
                 statement.execute("PRAGMA synchronous = FULL");
-                statement.execute("PRAGMA quick_check(1)");
             }
+            check(connection, db.toString());
             SqliteSchema.migrate(connection, db.toString());
             restrict(db);
             SqliteStore store = new SqliteStore(db.toString(), clock, lock, new SqliteTables(connection));
@@ -166,7 +167,7 @@ public final class SqliteStore implements BindingStore {
         int primary = code.code & 0xFF; // extended codes carry the primary one in the low octet
         String what = switch (primary) {
             case 26 -> "is not a registry: move it away, or use another state-dir";
-            case 11 -> "is damaged: restore it from a backup (sqlite3 " + file + " .recover may help)";
+            case 11 -> damaged(file);
             case 5, 6 -> "is locked by another program: close what has it open (sqlite3?)";
             case 8 -> "cannot be written: check the owner and mode of the file and of state-dir";
             case 13 -> "cannot grow: the disk is full";
@@ -174,6 +175,21 @@ public final class SqliteStore implements BindingStore {
             default -> "fails (" + e.getMessage() + ")";
         };
         return new RegistryException("registry " + file + " " + what, e);
+    }
+
+    /** Damage in a page that opening the file does not read is told by a row, not by an error (https://sqlite.org/pragma.html#pragma_quick_check). */
+    private static void check(Connection connection, String file) throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet rows = statement.executeQuery("PRAGMA quick_check(1)")) {
+            String finding = rows.next() ? rows.getString(1) : "no answer";
+            if (!finding.equals("ok")) {
+                throw new RegistryException("registry " + file + " " + damaged(file), new SQLException(finding));
+            }
+        }
+    }
+
+    private static String damaged(String file) {
+        return "is damaged: restore it from a backup (sqlite3 " + file + " .recover may help)";
     }
 
     private <T> T read(Function<SqliteTables, T> question) {

@@ -81,6 +81,23 @@ class SqliteStoreTest extends BindingStoreContract {
                 .hasMessageNotContaining("\n");
     }
 
+    /** Nothing that opening reads lies there. */
+    @Test
+    void aDamagedPageInTheMiddleIsFoundBeforeItIsNeeded() throws Exception {
+        for (int i = 0; i < 200; i++) {
+            store.commit(List.of(Write.put(Kind.VM, "vm" + i, "x".repeat(500))));
+        }
+        store.close();
+        byte[] bytes = Files.readAllBytes(dir.resolve("registry.db"));
+        int middle = bytes.length / 8192 * 4096;
+        java.util.Arrays.fill(bytes, middle, middle + 4096, (byte) 0x5A);
+        Files.write(dir.resolve("registry.db"), bytes);
+        assertThatThrownBy(this::open)
+                .isInstanceOf(RegistryException.class)
+                .hasMessageContaining("is damaged")
+                .hasMessageNotContaining("\n");
+    }
+
     @Test
     void aNewerSchemaIsRefused() throws Exception {
         store.close();
