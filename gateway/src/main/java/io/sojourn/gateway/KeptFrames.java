@@ -38,6 +38,8 @@ final class KeptFrames implements AutoCloseable {
     /** Datagrams that have gone since the last of the patient did. */
     private int inARow;
 
+    private boolean patientWait;
+
     /** @param boundBytes of all together */
     KeptFrames(long boundBytes) {
         this.boundBytes = boundBytes;
@@ -114,7 +116,17 @@ final class KeptFrames implements AutoCloseable {
         return count;
     }
 
-    /** Where the next frame to go out is the oldest; call only when not empty. */
+    /** Whether the patient wait until they may go again, even if nothing else is there. */
+    void letPatientWait(boolean wait) {
+        patientWait = wait;
+    }
+
+    /** Whether {@link #next} has something that may go. */
+    boolean hasNext() {
+        return patientWait ? !(led.isEmpty() && oldest.isEmpty() && datagrams.isEmpty()) : !isEmpty();
+    }
+
+    /** Where the next frame to go out is the oldest; call only when {@link #hasNext}. */
     HoldBuffer next() {
         if (!led.isEmpty()) {
             return led;
@@ -122,7 +134,8 @@ final class KeptFrames implements AutoCloseable {
         if (!oldest.isEmpty()) {
             return oldest;
         }
-        boolean isPatient = datagrams.isEmpty() || inARow >= DATAGRAMS_PER_PATIENT && !patient.isEmpty();
+        boolean isTheirTurn = !patientWait && inARow >= DATAGRAMS_PER_PATIENT;
+        boolean isPatient = datagrams.isEmpty() || isTheirTurn && !patient.isEmpty();
         return isPatient ? patient : datagrams;
     }
 

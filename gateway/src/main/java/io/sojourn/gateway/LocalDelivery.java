@@ -269,8 +269,9 @@ final class LocalDelivery {
             return 0;
         }
         int turn = vm.pace.turn(nowNs, kept.pairsWaiting());
+        kept.letPatientWait(vm.pace.patientWait(nowNs));
         int given = 0;
-        for (; given < turn && !kept.isEmpty(); given++) {
+        for (; given < turn && kept.hasNext(); given++) {
             HoldBuffer next = kept.next();
             int length = next.frameLength();
             long mac = Ethernet.destination(next.frames(), next.frameAt());

@@ -52,6 +52,29 @@ class FlushPaceTest {
     }
 
     @Test
+    void whatIsPatientWaitsForTheAnswersAndNotForEver() {
+        begins(3);
+        pace.turn(at(0), 0);
+        assertThat(pace.patientWait(at(24))).isTrue();
+        assertThat(pace.patientWait(at(25))).isFalse();
+        pace.said();
+        pace.said();
+        assertThat(pace.patientWait(at(14)))
+                .as("two of three have been answered")
+                .isTrue();
+        pace.said();
+        assertThat(pace.patientWait(at(14))).isFalse();
+    }
+
+    @Test
+    void withNoDatagramToBeginWithThePatientDoNotWait() {
+        begins(0);
+        assertThat(pace.patientWait(at(0))).isFalse();
+        pace.turn(at(0), 0);
+        assertThat(pace.patientWait(at(1))).isFalse();
+    }
+
+    @Test
     void withNoDatagramToBeginWithItGrowsToTwiceThePaceAtWhichTheFramesCame() {
         pace.keeps(BEGIN - 10 * FlushPace.TURN_NS);
         pace.begin(BEGIN, 0, 25); // 2.5 a turn

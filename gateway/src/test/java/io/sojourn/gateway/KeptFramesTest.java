@@ -42,6 +42,27 @@ class KeptFramesTest {
     }
 
     @Test
+    void thePatientWaitAsLongAsTheyAreTold() {
+        try (KeptFrames kept = new KeptFrames(1 << 20)) {
+            add(kept, TCP, 0, 0);
+            for (int i = 0; i < 20; i++) {
+                add(kept, UDP, 0, 100 + i);
+            }
+            kept.letPatientWait(true);
+            for (int i = 0; i < 20; i++) {
+                assertThat(kept.hasNext()).isTrue();
+                assertThat(take(kept)).isEqualTo(100 + i);
+            }
+            assertThat(kept.hasNext()).isFalse();
+            assertThat(kept.isEmpty()).isFalse();
+            kept.letPatientWait(false);
+            assertThat(kept.hasNext()).isTrue();
+            assertThat(take(kept)).isZero();
+            assertThat(kept.hasNext()).isFalse();
+        }
+    }
+
+    @Test
     void nobodyWaitsBehindALoudOne() {
         try (KeptFrames kept = new KeptFrames(1 << 20)) {
             for (int i = 0; i < 20; i++) {

@@ -23,6 +23,10 @@ public final class Child {
      */
     private static final String WEIGHED = "[ -w /proc/self/autogroup ] && echo $0 >/proc/self/autogroup; exec \"$@\"";
 
+    /** What a Java process is started with, a file for each role; as {@code ./sojourn} says, or where a module's tests find it. */
+    private static final Path FLAGS =
+            Path.of(System.getProperty("sojourn.flags", "../flags")).toAbsolutePath();
+
     private final String name;
     private final Process process;
     private final Path log;
@@ -70,30 +74,9 @@ public final class Child {
     public static Child startSojourn(Run run, Place place, String name, String... arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of(
-                "--enable-native-access=ALL-UNNAMED",
-                "-XX:+UseSerialGC",
-                "-XX:MetaspaceSize=64m",
-                "-Xms128m",
-                "-Xmx256m",
-                "-XX:-UsePerfData",
-                "-XX:-UseTypeSpeculation")); // the AOT cache was made so, and is refused otherwise
-        if (!arguments[0].equals("controller")) {
-            // Who carries packets stands still while the collector copies, and a page that it touches for the first
-            // time costs it more than the copy: 10 us each on a virtualised host, 11 MB of them in one collection.
-            command.add("-XX:+AlwaysPreTouch");
-        }
-        if (arguments[0].equals("wan")) {
-            // A packet's way is short here and the kernel does most of it; what is compiled without speculation is
-            // never thrown away in the middle of a move.
-            command.add("-XX:TieredStopAtLevel=1");
-        }
-        if (arguments[0].equals("gateway")) {
-            // As the script gives them: no speculation that the first packets of a move would prove wrong, room for
-            // the streams of several guests, and so much for young objects that a collection is rare.
-            command.addAll(List.of(
-                    "-Xms256m", "-Xmx512m", "-Xmn160m", "-XX:PerMethodTrapLimit=0", "-XX:MaxDirectMemorySize=1g"));
-        }
+        command.add("@" + FLAGS.resolve("common"));
+        Path own = FLAGS.resolve(arguments[0]);
+        command.add("@" + (Files.exists(own) ? own : FLAGS.resolve("command")));
         String aotCache = System.getProperty("sojourn.aot", "");
         if (!aotCache.isEmpty()) {
             // Made by ./sojourn for this very class path; a second less of start for each process.
