@@ -29,6 +29,8 @@ final class RateControl {
     /** The share of its ceiling at which a copy counts as held back by it rather than by the path. */
     private static final double HELD_BACK = 0.7;
 
+    private static final double LOSSY = 0.002;
+
     private static final double CUT = 0.85;
     private static final int FILTER_ROUNDS = 10;
     private static final long MS = 1_000_000L;
@@ -125,9 +127,9 @@ final class RateControl {
         return maxRate;
     }
 
-    /** Share of bytes lost, smoothed over rounds. */
-    double lossRatio() {
-        return lossRatio;
+    /** The path loses so much that more redundancy is worth its price. */
+    boolean isLossy() {
+        return lossRatio > LOSSY;
     }
 
     /** Bytes that had been held lost turned up. */

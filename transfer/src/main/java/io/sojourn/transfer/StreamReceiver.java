@@ -23,10 +23,6 @@ public final class StreamReceiver implements StreamEnd {
     /** Holes in the stream, at most: 2 x 128 KiB of table. */
     private static final int MAX_HOLES = 1 << 14;
 
-    private static final int RESET_REPEATS = 5;
-    private static final long RESET_SPACING_NS = 200 * MS;
-    private static final long RESET_ANSWER_SPACING_NS = 10 * MS;
-
     private final StreamToken token;
     private final ByteRing ring;
     private final RangeSet held = new RangeSet(MAX_HOLES);
@@ -44,10 +40,7 @@ public final class StreamReceiver implements StreamEnd {
     private long lastAckNs = Long.MIN_VALUE / 2;
     private boolean signalPending;
 
-    private volatile String failure = "";
-    private volatile boolean tellPeer;
-    private int resetsSent;
-    private long resetDueNs = Long.MIN_VALUE;
+    private final Reset reset = new Reset();
     private volatile boolean closed;
 
     private long datagrams;
@@ -105,16 +98,15 @@ public final class StreamReceiver implements StreamEnd {
         if (number < 0 || number > MAX_NUMBER || offset < 0 || offset > MAX_NUMBER) {
             return StreamVerdict.BAD_FIELD;
         }
-        if (!failure.isEmpty()) {
-            resetDueNs = Math.min(resetDueNs, nowNs + RESET_ANSWER_SPACING_NS);
-            resetsSent = Math.min(resetsSent, RESET_REPEATS - 1);
+        if (reset.isDead()) {
+            reset.answer(nowNs);
             return StreamVerdict.CLOSED;
         }
         if ((flags & FLAG_RESET) != 0) {
             if (bytes > MAX_REASON_BYTES) {
                 return StreamVerdict.BAD_FIELD;
             }
-            die(StreamSender.readReason(in, at + DATA_HEADER_BYTES, bytes));
+            reset.heard(Reset.read(in, at + DATA_HEADER_BYTES, bytes));
             return StreamVerdict.ACCEPTED;
         }
         long upTo = offset + bytes;
@@ -216,12 +208,11 @@ public final class StreamReceiver implements StreamEnd {
             signalPending = false;
             ring.signalConsumer();
         }
-        if (!failure.isEmpty()) {
-            return pollReset(nowNs, out, at);
-        }
         if (ring.consumerClosed() && !(end >= 0 && ring.released() == end)) {
             fail("the destination's reader went away before the stream's end");
-            return pollReset(nowNs, out, at);
+        }
+        if (reset.isDead()) {
+            return reset.isDue(nowNs) ? writeReset(nowNs, out, at) : 0;
         }
         if (nowNs < ackDueNs && !windowOpened()) {
             return 0;
@@ -275,8 +266,8 @@ public final class StreamReceiver implements StreamEnd {
         if (closed) {
             return Long.MAX_VALUE;
         }
-        if (!failure.isEmpty()) {
-            return tellPeer && resetsSent < RESET_REPEATS ? Math.max(nowNs, resetDueNs) : Long.MAX_VALUE;
+        if (reset.isDead()) {
+            return reset.nextDueNs(nowNs);
         }
         return signalPending || windowOpened() ? nowNs : ackDueNs;
     }
@@ -295,28 +286,16 @@ public final class StreamReceiver implements StreamEnd {
 
     /** Gives up and tells the sender, with the next {@link #poll}. The first reason stays. Any thread. */
     public void fail(String reason) {
-        if (failure.isEmpty()) {
-            tellPeer = true;
-            die(reason);
-        }
-    }
-
-    private void die(String reason) {
-        if (failure.isEmpty()) {
-            failure = reason;
-        }
+        reset.fail(reason);
     }
 
     /** Why the stream is dead; empty while it is not. Any thread. */
     public String failure() {
-        return failure;
+        return reset.reason();
     }
 
-    private int pollReset(long nowNs, MemorySegment out, long at) {
-        if (!tellPeer || resetsSent == RESET_REPEATS || nowNs < resetDueNs) {
-            return 0;
-        }
-        byte[] reason = StreamSender.reasonBytes(failure);
+    private int writeReset(long nowNs, MemorySegment out, long at) {
+        int bytes = reset.write(nowNs, out, at + ACK_HEADER_BYTES);
         putCommon(out, at, TYPE_ACK, FLAG_RESET, token.bits());
         putU64(out, at + LARGEST, NONE);
         putU32(out, at + ACK_DELAY_US, 0);
@@ -324,11 +303,8 @@ public final class StreamReceiver implements StreamEnd {
         putU64(out, at + CUMULATIVE, cumulative);
         putU64(out, at + WINDOW_LIMIT, grantedLimit);
         putU16(out, at + RANGE_COUNT, 0);
-        putU16(out, at + REASON_LENGTH, reason.length);
-        MemorySegment.copy(MemorySegment.ofArray(reason), 0, out, at + ACK_HEADER_BYTES, reason.length);
-        resetsSent++;
-        resetDueNs = nowNs + RESET_SPACING_NS;
-        return ACK_HEADER_BYTES + reason.length;
+        putU16(out, at + REASON_LENGTH, bytes);
+        return ACK_HEADER_BYTES + bytes;
     }
 
     /**
@@ -337,7 +313,7 @@ public final class StreamReceiver implements StreamEnd {
      */
     @Override
     public boolean done() {
-        return closed || (failure.isEmpty() ? complete() : !tellPeer || resetsSent == RESET_REPEATS);
+        return closed || (reset.isDead() ? reset.isTold() : complete());
     }
 
     @Override
@@ -355,10 +331,7 @@ public final class StreamReceiver implements StreamEnd {
 
     /** A snapshot of the counters. Any thread. */
     public ReceiverStats stats() {
-        long rejected = 0;
-        for (int i = 1; i < verdicts.length; i++) {
-            rejected += verdicts[i];
-        }
-        return new ReceiverStats(cumulative, datagrams, duplicateDatagrams, reorderedDatagrams, acks, rejected);
+        return new ReceiverStats(
+                cumulative, datagrams, duplicateDatagrams, reorderedDatagrams, acks, StreamVerdict.rejected(verdicts));
     }
 }

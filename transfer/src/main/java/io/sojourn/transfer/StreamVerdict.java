@@ -25,4 +25,13 @@ public enum StreamVerdict {
     CLOSED;
 
     static final int COUNT = values().length;
+
+    /** Of so many datagrams by verdict, those that were refused. */
+    static long rejected(long[] byVerdict) {
+        long all = 0;
+        for (long count : byVerdict) {
+            all += count;
+        }
+        return all - byVerdict[ACCEPTED.ordinal()];
+    }
 }

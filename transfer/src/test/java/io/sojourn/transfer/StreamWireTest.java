@@ -68,6 +68,20 @@ class StreamWireTest {
     }
 
     @Test
+    void aBurstWithoutCopiesLeavesTheProcessorAloneUntilItIsAnswered() {
+        StreamParameters without = StreamParameters.defaults().withExtraCopies(0, 0);
+        ByteRing ring = new ByteRing(4 << 20);
+        StreamSender bare = new StreamSender(token, ring, without);
+        ring.write(ByteBuffer.allocate(100));
+        bare.expedite();
+        assertThat(bare.poll(0, segment, 0)).isPositive();
+        assertThat(bare.poll(0, segment, 0)).isZero();
+        assertThat(bare.nextDueNs(0)).isGreaterThan(MS);
+        bare.close();
+        ring.closeProducer();
+    }
+
+    @Test
     void foreignDatagramsAreNamedAndChangeNothing() {
         source.write(ByteBuffer.allocate(5_000));
         byte[] good = data(0);
