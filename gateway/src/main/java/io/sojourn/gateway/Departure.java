@@ -11,6 +11,7 @@ import io.sojourn.hypervisor.MigrationPilot;
 import io.sojourn.hypervisor.MigrationPilot.Decision;
 import io.sojourn.hypervisor.MigrationProgress;
 import io.sojourn.hypervisor.PathFacts;
+import io.sojourn.hypervisor.QemuThreads;
 import io.sojourn.linux.Threads;
 import io.sojourn.model.identity.MacAddress;
 import io.sojourn.rpc.MigrationReport;
@@ -245,9 +246,9 @@ final class Departure implements GuestSide {
                 return;
             }
             if (spurt == null && pump != 0) {
-                List<Integer> processors = hosted.guest().processorThreads();
-                spurt = Spurt.atSource(processors).with(pump); // its thread for the migration is there by now
-                idle = IdleMoment.of(processors);
+                QemuThreads threads = hosted.guest().threads();
+                spurt = Spurt.atSource(threads).with(pump); // its thread for the migration is there by now
+                idle = IdleMoment.of(threads);
             }
             report(progress, c.stats());
             switch (pilot.decide(progress)) {

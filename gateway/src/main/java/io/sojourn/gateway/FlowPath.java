@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Super-frames pass whole. Order: as called, and nothing waits here. Ownership: frames are rewritten where they stand. Locking: forwarder's thread; nothing is allocated for a packet.
  */
-final class FlowPath implements UnderlayPort.Taker {
+final class FlowPath implements UnderlayPort.Taker, AutoCloseable {
     /** What becomes of a packet to the world. */
     enum Way {
         /** It leaves here: {@link #send} it. */
@@ -98,6 +98,13 @@ final class FlowPath implements UnderlayPort.Taker {
     @Nullable
     UnderlayPort underlay() {
         return underlay;
+    }
+
+    @Override
+    public void close() {
+        if (underlay != null) {
+            underlay.close();
+        }
     }
 
     void tableChanged() {

@@ -9,10 +9,8 @@ import io.sojourn.mechanism.Mechanism;
 import io.sojourn.mechanism.Overlay;
 import io.sojourn.model.binding.Epoch;
 import io.sojourn.model.identity.IpPrefix;
-import io.sojourn.model.identity.VmId;
 import io.sojourn.model.location.GatewayId;
 import io.sojourn.model.location.Locator;
-import io.sojourn.rpc.Mat;
 import io.sojourn.rpc.TableUpdate;
 import io.sojourn.seal.SealPrivateKey;
 import java.lang.foreign.MemorySegment;
@@ -24,7 +22,6 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -74,31 +71,15 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
     private final Map<String, GatewayConfig.Attachment> attachments = new HashMap<>();
     private final List<GatewayConfig.Edge> edges;
     private final List<LanPort> ports = new ArrayList<>();
-    /** What native packets come by: pages, locators, labels, the world. */
-    private final List<UnderlayPort> underlays = new ArrayList<>();
-
-    /** Null when this gateway has no page. */
-    private @Nullable PagePath pages;
-
-    private @Nullable KernelPath kernelPath;
-
-    /** Null when this gateway has no page. */
-    private @Nullable Mappings mappings;
-
-    /** Null when no network has a locator here. */
-    private @Nullable LocatorPath locators;
-
-    /** Null when the underlay routes no network's prefix here. */
-    private @Nullable LabelPath labels;
+    private final Bypasses bypasses;
+    /** What native packets come by: those of {@link #bypasses}, the world. */
+    private final List<UnderlayPort> underlays;
 
     /** Flows that are judged, or leave the networks. */
     private final FlowBook book;
 
     private final FlowPath world;
     private final FlowMoves flowMoves;
-
-    /** Null when no network has a segment here. */
-    private @Nullable SegmentPath segments;
 
     /** Dealt with since the last sleep. */
     private int frames;
@@ -141,60 +122,15 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         wan.watchedBy(witness);
         outside.watchedBy(witness);
         delivery.watchedBy(witness);
-        if (!config.page().isNone()) {
-            PagePort.Opened port = PagePort.openPages(config.pages(), links, stations);
-            PageTable numbers = new PageTable(config.pages());
-            pages = new PagePath(table, numbers, port, outside, counters);
-            mappings = new Mappings(table, numbers, new MappingUpdates(table, wan, counters), counters);
-            pages.mappedBy(mappings);
-            pages.watchedBy(witness);
-            wan.bypassedBy(pages);
-            underlays.add(pages.underlay());
-            kernelPath = KernelPath.open(port, counters);
-            if (kernelPath != null) {
-                pages.offersTo(kernelPath);
-                inside.offersTo(kernelPath);
-            }
-        }
-        List<IpPrefix> ours = config.attachments().stream()
-                .flatMap(a -> a.locatorsHere().stream())
-                .toList();
-        if (config.attachments().stream().anyMatch(a -> !a.locators().isEmpty())) {
-            locators = new LocatorPath(
-                    table,
-                    wan,
-                    PagePort.open(ours, links, stations),
-                    attachments,
-                    outside,
-                    counters,
-                    NodeFile.at(config.stateDir().resolve("nodes")));
-            locators.watchedBy(witness);
-            wan.bypassedBy(locators);
-            outside.locatedBy(locators);
-            underlays.add(locators.underlay());
-            inside.locatedBy(locators);
-            handoffs.locatedBy(locators.moves());
-        }
-        List<IpPrefix> routed =
-                config.attachments().stream().flatMap(a -> a.routed().stream()).toList();
-        if (!routed.isEmpty()) {
-            labels = new LabelPath(
-                    table, wan, PagePort.openRouted(routed, links, stations), attachments, outside, counters);
-            labels.watchedBy(witness);
-            wan.bypassedBy(labels);
-            outside.labelledBy(labels);
-            underlays.add(labels.underlay());
-            inside.labelledBy(labels);
-            handoffs.joinedBy(labels.moves());
-        }
-        outside.inOrderWith(List.copyOf(underlays));
+        Bypasses.Surroundings around =
+                new Bypasses.Surroundings(wan, inside, outside, handoffs, witness, links, stations);
+        bypasses = new Bypasses(config, attachments, table, around, counters);
+        underlays = new ArrayList<>(bypasses.underlays());
         if (!config.resolvers().isEmpty()) {
             List<InetSocketAddress> servers =
                     config.resolvers().stream().map(Locator::toSocketAddress).toList();
             inside.namedBy(new GuestNames(new Resolvers(servers), timers, counters, this::post));
-            if (labels != null) {
-                labels.services().names();
-            }
+            bypasses.answerNames();
         }
         book = new FlowBook(table, config.egress().flows());
         FlowGuard guard = new FlowGuard(book, counters);
@@ -208,11 +144,6 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         outside.outOf(world);
         delivery.guardedBy(guard);
         handoffs.joinedBy(flowMoves);
-        if (config.attachments().stream().anyMatch(a -> a.segmentVni() != 0)) {
-            segments = new SegmentPath(table, wan, inside, counters);
-            wan.bypassedBy(segments);
-            outside.segmentedBy(segments);
-        }
     }
 
     private PagePort.@Nullable Opened openWorld(GatewayConfig.Egress egress) {
@@ -290,55 +221,11 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         flowMoves.datagrams().key(key);
         prober.key(key);
         handoffs.signals().key(key);
-        Mappings known = mappings;
-        if (known != null) {
-            known.updates().key(key);
-        }
-        LocatorPath located = locators;
-        if (located != null) {
-            located.moves().states().key(key);
-        }
-        LabelPath labelled = labels;
-        if (labelled != null) {
-            labelled.key(key);
-        }
+        bypasses.key(key);
     }
 
-    /** Where mappings are registered and asked for. */
-    void ims(Consumer<Mat> server) {
-        Mappings known = mappings;
-        if (known != null) {
-            known.ims(server);
-        }
-    }
-
-    /** A guest of ours was stopped, or goes on; whoever moves it sees to it by himself. */
-    void guestRuns(VmId id, boolean runs) {
-        LabelPath labelled = labels;
-        VmEntry vm = table.vm(id);
-        if (labelled != null && vm != null && vm.local && !vm.onMove) {
-            labelled.moves().guestRuns(vm, runs);
-        }
-    }
-
-    /** Which uplinks are up, in the order of the configuration. @param down locators of those that are not */
-    void uplinks(boolean[] up, List<IpPrefix> down) {
-        LocatorPath located = locators;
-        if (located != null) {
-            located.uplinks(down);
-        }
-        Mappings known = mappings;
-        if (known != null) {
-            known.uplinks(up, System.nanoTime());
-        }
-    }
-
-    /** The mapping server's word. */
-    void heard(Mat message) {
-        Mappings known = mappings;
-        if (known != null) {
-            known.heard(message, System.nanoTime());
-        }
+    Bypasses bypasses() {
+        return bypasses;
     }
 
     /** What an operator says, at any time. */
@@ -349,22 +236,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     void table(TableUpdate update) {
         table.apply(update);
-        PagePath natively = pages;
-        if (natively != null) {
-            natively.tableChanged();
-        }
-        LocatorPath located = locators;
-        if (located != null) {
-            located.tableChanged();
-        }
-        LabelPath labelled = labels;
-        if (labelled != null) {
-            labelled.tableChanged();
-        }
-        SegmentPath plainly = segments;
-        if (plainly != null) {
-            plainly.tableChanged();
-        }
+        bypasses.tableChanged();
         world.tableChanged();
         sealing.peers(table.peers());
         outside.reindexPeers();
@@ -399,19 +271,13 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                     stalls.sample(now);
                     nextTickNs = now + TICK_NS;
                 }
-                if (mappings != null) {
-                    mappings.tick(now);
-                }
-                long locatorsNs = locators == null ? nextTickNs : locators.tick(now);
-                long labelsNs = labels == null ? nextTickNs : labels.tick(now);
-                locatorsNs = flowMoves.tick(now) ? Math.min(locatorsNs, now + FLOWS_SOON_NS) : locatorsNs;
+                long bypassesNs = bypasses.tick(now, nextTickNs);
+                bypassesNs = flowMoves.tick(now) ? Math.min(bypassesNs, now + FLOWS_SOON_NS) : bypassesNs;
                 work += streams.poll(now);
                 wan.flush();
                 stalls.ended("something was due", carriedNs, System.nanoTime());
                 if (work == 0 && !unread) {
-                    sleep(
-                            now,
-                            Math.min(Math.min(Math.min(probeNs, sealNs), nextTickNs), Math.min(locatorsNs, labelsNs)));
+                    sleep(now, Math.min(Math.min(probeNs, sealNs), Math.min(nextTickNs, bypassesNs)));
                 } else {
                     idleTurns = 0;
                     if (now - sleptNs > BREATHLESS_NS) {
@@ -426,11 +292,9 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
                 LOG.error("the forwarder goes on after an error; please report it", e);
             }
         }
-        if (kernelPath != null) {
-            kernelPath.close();
-        }
         ports.forEach(LanPort::close);
-        underlays.forEach(UnderlayPort::close);
+        bypasses.close();
+        world.close();
         wan.close();
     }
 
@@ -492,9 +356,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
         if (!commands.isEmpty()) {
             return;
         }
-        if (kernelPath != null) {
-            kernelPath.settle(now);
-        }
+        bypasses.settle(now);
         long until = Math.min(latestNs, Math.min(delivery.nextFlushNs(), streams.nextDueNs(now))) - now;
         until = Math.min(until, timers.untilNextNs(now));
         if (until <= 0 && ++idleTurns > 1) {
@@ -539,9 +401,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     @Override
     public void willChange() {
-        if (kernelPath != null) {
-            kernelPath.changed();
-        }
+        bypasses.willChange();
     }
 
     @Override
@@ -561,10 +421,7 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
             network.port.superFrames(offloads.use().tap() != GatewayConfig.Offload.OFF);
             ports.add(network.port);
             watchPorts();
-            if (kernelPath != null) {
-                kernelPath.lan(network.port);
-                network.port.neighbours.beforeMove(kernelPath::changed);
-            }
+            bypasses.lan(network.port);
             LOG.info("network {}: on bridge {}", network, bridge);
         } catch (GatewayException | SyscallException e) {
             LOG.error("{}", e.getMessage());
@@ -624,42 +481,22 @@ final class Forwarder implements Outside.Control, ForwardingTable.Changes, Insid
 
     @Override
     public void mapping(Peer from, byte[] datagram, long nowNs) {
-        Mappings known = mappings;
-        if (known != null) {
-            known.updates().heard(from, datagram, known::learn, nowNs);
-        } else {
-            counters.drop(io.sojourn.wire.DropReason.UNKNOWN_DATAGRAM);
-        }
+        bypasses.mapping(from, datagram, nowNs);
     }
 
     @Override
     public void nodeState(Peer from, byte[] datagram, long nowNs) {
-        LocatorPath located = locators;
-        if (located != null) {
-            located.moves().states().heard(from, datagram, nowNs);
-        } else {
-            counters.drop(io.sojourn.wire.DropReason.UNKNOWN_DATAGRAM);
-        }
+        bypasses.nodeState(from, datagram, nowNs);
     }
 
     @Override
     public void labelState(Peer from, byte[] datagram, long nowNs) {
-        LabelPath labelled = labels;
-        if (labelled != null) {
-            labelled.moves().states().heard(from, datagram, nowNs);
-        } else {
-            counters.drop(io.sojourn.wire.DropReason.UNKNOWN_DATAGRAM);
-        }
+        bypasses.labelState(from, datagram, nowNs);
     }
 
     @Override
     public void labelControl(Peer from, byte[] datagram, long nowNs) {
-        LabelPath labelled = labels;
-        if (labelled != null) {
-            labelled.moves().heard(from, datagram);
-        } else {
-            counters.drop(io.sojourn.wire.DropReason.UNKNOWN_DATAGRAM);
-        }
+        bypasses.labelControl(from, datagram);
     }
 
     @Override

@@ -170,13 +170,15 @@ public final class GatewayProcess implements AutoCloseable {
 
             @Override
             public void mat(Mat message) {
-                forwarder.post(() -> forwarder.heard(message));
+                forwarder.post(() -> forwarder.bypasses().heard(message));
             }
         });
         uplinks = new Uplinks(config.uplinks(), this::uplinksChanged);
         ControllerLink toServer = link;
-        forwarder.ims(message ->
-                toServer.send(FromGateway.newBuilder().setMat(message).build()));
+        forwarder
+                .bypasses()
+                .ims(message ->
+                        toServer.send(FromGateway.newBuilder().setMat(message).build()));
         notary = new Notary(
                 identity.signKey(),
                 config.gateway().name(),
@@ -384,7 +386,7 @@ public final class GatewayProcess implements AutoCloseable {
                 down.addAll(config.uplinks().get(i).locators());
             }
         }
-        forwarder.post(() -> forwarder.uplinks(up, down));
+        forwarder.post(() -> forwarder.bypasses().uplinks(up, down));
         locatorsDown = down.stream().map(IpPrefix::toString).toList();
         housekeeping.execute(this::keepHouse);
     }
@@ -437,8 +439,10 @@ public final class GatewayProcess implements AutoCloseable {
     /** Outside of moves it matters whether a guest runs to those who talk to it. */
     private void guestSaid(VmId vm, GuestEvent event) {
         switch (event) {
-            case GuestEvent.Stopped s -> forwarder.post(() -> forwarder.guestRuns(vm, false));
-            case GuestEvent.Resumed r -> forwarder.post(() -> forwarder.guestRuns(vm, true));
+            case GuestEvent.Stopped s ->
+                forwarder.post(() -> forwarder.bypasses().guestRuns(vm, false));
+            case GuestEvent.Resumed r ->
+                forwarder.post(() -> forwarder.bypasses().guestRuns(vm, true));
             case GuestEvent.MigrationStatus m -> {}
             case GuestEvent.MigrationPass p -> {}
             case GuestEvent.Disconnected d -> {}

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.sojourn.gateway;
 
+import io.sojourn.hypervisor.QemuThreads;
 import io.sojourn.linux.Sleepers;
 import java.io.UncheckedIOException;
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -32,10 +32,14 @@ final class IdleMoment implements AutoCloseable {
         this.processors = processors;
     }
 
-    /** @param processors the threads of this host that are the guest's; null if they cannot be seen, as those of a hypervisor in a container of its own */
-    static @Nullable IdleMoment of(List<Integer> processors) {
+    /** Null if the hypervisor's threads cannot be seen, as in a container of its own. */
+    static @Nullable IdleMoment of(QemuThreads threads) {
+        if (!threads.areKnown()) {
+            LOG.debug("no idle moment will be waited for: the hypervisor's threads are not this host's");
+            return null;
+        }
         try {
-            IdleMoment moment = new IdleMoment(new Sleepers(processors));
+            IdleMoment moment = new IdleMoment(new Sleepers(threads.processors()));
             for (int i = 0; i < REHEARSALS; i++) {
                 moment.processors.allSleep();
             }

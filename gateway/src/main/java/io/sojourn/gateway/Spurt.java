@@ -2,6 +2,7 @@
 package io.sojourn.gateway;
 
 import io.sojourn.hypervisor.QemuGuest;
+import io.sojourn.hypervisor.QemuThreads;
 import io.sojourn.linux.Threads;
 import java.time.Duration;
 import java.util.List;
@@ -32,24 +33,24 @@ final class Spurt {
         this.lanes = List.of(lanes);
     }
 
-    /** @param processors the threads that are the guest's */
-    static Spurt atSource(List<Integer> processors) {
-        return new Spurt(guest(processors), new Lane(Threads.Rank.HAND, QemuGuest.serviceThreads(processors)));
+    static Spurt atSource(QemuThreads threads) {
+        return new Spurt(guest(threads), new Lane(Threads.Rank.HAND, threads.services()));
     }
 
     /** Asks the hypervisor for its threads: before the moment, as it costs a question. They go with the guest: one that waited for a processor while it held the hypervisor's lock would stop it. */
     static Spurt atDestination(QemuGuest guest) {
-        List<Integer> processors = guest.processorThreads();
-        return new Spurt(guest(processors), new Lane(Threads.Rank.GUEST, QemuGuest.serviceThreads(processors)));
+        QemuThreads threads = guest.threads();
+        return new Spurt(guest(threads), new Lane(Threads.Rank.GUEST, threads.services()));
     }
 
     /** Never more than half of the host's processors: what carries the guest's packets must have the others. */
-    private static Lane guest(List<Integer> processors) {
+    private static Lane guest(QemuThreads threads) {
         int half = Runtime.getRuntime().availableProcessors() / 2;
-        return new Lane(Threads.Rank.GUEST, processors.stream().limit(half).toList());
+        return new Lane(
+                Threads.Rank.GUEST, threads.processors().stream().limit(half).toList());
     }
 
-    /** This one and a thread of our own. */
+    /** This one, which has not begun, and a thread of our own. */
     Spurt with(int thread) {
         Lane[] more = new Lane[lanes.size() + 1];
         lanes.toArray(more)[lanes.size()] = new Lane(Threads.Rank.HAND, List.of(thread));
@@ -74,8 +75,8 @@ final class Spurt {
 
     /** Whatever an earlier process of this gateway began. */
     static void end(QemuGuest guest) {
-        List<Integer> processors = guest.processorThreads();
-        processors.forEach(Threads::lower);
-        QemuGuest.serviceThreads(processors).forEach(Threads::lower);
+        QemuThreads threads = guest.threads();
+        threads.processors().forEach(Threads::lower);
+        threads.services().forEach(Threads::lower);
     }
 }

@@ -2,9 +2,6 @@
 package io.sojourn.hypervisor;
 
 import io.sojourn.model.identity.MacAddress;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -18,7 +15,6 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -84,49 +80,13 @@ public final class QemuGuest implements Guest {
         return new QemuGuest(QmpClient.connect(qmpSocket, patience, readers, listener::event, listener::end), listener);
     }
 
-    /** The threads of this host that are its processors, by their kernel numbers. */
-    public List<Integer> processorThreads() {
-        List<Integer> threads = new ArrayList<>();
+    /** Its threads as of now; none, if it is not on this host or in a container. */
+    public QemuThreads threads() {
+        List<Integer> processors = new ArrayList<>();
         for (JsonNode cpu : qmp.execute("query-cpus-fast")) {
-            threads.add(cpu.path("thread-id").asInt(0));
+            processors.add(cpu.path("thread-id").asInt(0));
         }
-        return List.copyOf(threads);
-    }
-
-    /**
-     * All threads of the process that {@code processors} are of, but these: they serve its devices, tell its events, and free what its processors no longer use. Each of them holds the lock
-     * now and then that the others need.
-     */
-    public static List<Integer> serviceThreads(List<Integer> processors) {
-        return processors.stream()
-                .findFirst()
-                .flatMap(QemuGuest::processOf)
-                .map(QemuGuest::threadsOf)
-                .orElse(List.of())
-                .stream()
-                .filter(thread -> !processors.contains(thread))
-                .toList();
-    }
-
-    private static List<Integer> threadsOf(int process) {
-        try (Stream<Path> threads = Files.list(Path.of("/proc", Integer.toString(process), "task"))) {
-            return threads.map(thread -> Integer.parseInt(thread.getFileName().toString()))
-                    .toList();
-        } catch (IOException | UncheckedIOException e) {
-            return List.of(); // it has just ended
-        }
-    }
-
-    /** The main thread of a process has its number (proc(5), Tgid). */
-    private static Optional<Integer> processOf(int thread) {
-        try (Stream<String> lines = Files.lines(Path.of("/proc", Integer.toString(thread), "status"))) {
-            return lines.filter(line -> line.startsWith("Tgid:"))
-                    .map(line ->
-                            Integer.parseInt(line.substring("Tgid:".length()).strip()))
-                    .findFirst();
-        } catch (IOException | UncheckedIOException e) {
-            return Optional.empty(); // it has just ended
-        }
+        return QemuThreads.of(processors);
     }
 
     /** Finds the receive queues of its NICs, to ask them when it has been stopped. */

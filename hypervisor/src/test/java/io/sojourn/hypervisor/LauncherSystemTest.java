@@ -64,6 +64,10 @@ class LauncherSystemTest {
             assertThat(qemu.taps()).isEmpty();
             assertThat(qemu.version()).startsWith("QEMU ");
             assertThat(qemu.cpuModel()).isEqualTo("qemu64");
+            assertThat(qemu.threads().processors()).hasSize(1);
+            assertThat(qemu.threads().services())
+                    .contains((int) guest.pid())
+                    .doesNotContainAnyElementsOf(qemu.threads().processors());
         }
         guest.destroy();
         assertThat(guest.alive()).isFalse();
